@@ -1,0 +1,61 @@
+"""Typed failures. Each says whether trying again could help."""
+
+
+class PluginError(Exception):
+    """A plugin could not do its work. ``permanent`` is true when a retry cannot help."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.permanent = permanent
+
+
+class ConfigurationError(PluginError):
+    """The configuration is wrong; ``field`` is the JSON pointer of the value to change."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message, permanent=True)
+        self.field = field
+
+
+class NetworkError(PluginError):
+    """A connection failed. ``phase`` is one of resolve, connect, tls, send, receive."""
+
+    def __init__(self, message: str, *, phase: str, permanent: bool = False) -> None:
+        super().__init__(message, permanent=permanent)
+        self.phase = phase
+
+
+class DeadlineExceededError(NetworkError):
+    """The time allowed ran out in ``phase``."""
+
+
+class EgressDeniedError(NetworkError):
+    """The egress guard refused the address; the message names it and the setting to change."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, phase="connect", permanent=True)
+
+
+class DeliveryError(PluginError):
+    """A notifier was refused.
+
+    ``reason`` is one of clientError, serverError, authError, rateLimited, timeout (Alertmanager's
+    words where it has them); ``retry_after_s`` repeats what the service asked for.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        permanent: bool = False,
+        status_code: int | None = None,
+        answer: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, permanent=permanent)
+        self.reason = reason
+        self.status_code = status_code
+        self.answer = answer
+        self.retry_after_s = retry_after_s

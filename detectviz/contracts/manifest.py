@@ -1,0 +1,46 @@
+"""The manifest: what ``plugin.yaml`` says about a plugin."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from detectviz.contracts.types import JsonObject, PluginKind
+
+API_VERSION = "detectviz/v1"
+
+Category = Literal["core", "community", "custom"]
+Quality = Literal["experimental", "stable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permissions:
+    """What the plugin asks the host for; everything else is refused."""
+
+    network: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A checked manifest. ``capability`` is ``module:Class`` inside the plugin's folder.
+
+    ``config_schema`` is JSON Schema (2020-12): ``writeOnly: true`` marks a secret (stored apart,
+    never read back); ``x-order``, ``x-group``, ``x-widget`` (textarea, code), ``x-placeholder``,
+    ``x-show-if`` ({field: value}) lay out the form made from it.
+    """
+
+    name: str
+    kind: PluginKind
+    version: str
+    title: str
+    description: str
+    category: Category
+    api_version: str
+    engine_version: str
+    capability: str
+    config_schema: JsonObject
+    requirements: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    permissions: Permissions = field(default_factory=Permissions)
+    quality: Quality = "stable"
+    defaults: JsonObject = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Time series: the embedded store and remote backends behind one interface. No Django."""

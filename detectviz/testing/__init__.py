@@ -1,0 +1,1 @@
+"""Conformance suites and the private servers that tests run against."""

@@ -1,0 +1,15 @@
+"""What every test shares."""
+
+import pytest
+
+from detectviz.testing.services import missing_programs, services_are_required
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose servers are not installed; fail it where they must be."""
+    for marker in item.iter_markers("services"):
+        missing = missing_programs(marker.args)
+        if missing and services_are_required():
+            pytest.fail(f"install {', '.join(missing)}: this test must run here", pytrace=False)
+        elif missing:
+            pytest.skip(f"install {', '.join(missing)} to run this test")

@@ -1,0 +1,31 @@
+"""Organisations and their folders."""
+
+from django.db import models
+
+from detectviz.resources.models import ResourceModel, name_validator, new_uid
+
+
+class Org(models.Model):
+    """The tenant: everything a user makes belongs to exactly one."""
+
+    uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
+    name = models.CharField(max_length=63, unique=True, validators=[name_validator])
+    title = models.CharField(max_length=200, blank=True, default="")
+    is_active = models.BooleanField(default=True)
+    resource_version = models.PositiveBigIntegerField(default=1, editable=False)
+    generation = models.PositiveBigIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+class Folder(ResourceModel):
+    """A container for permissions inside an org. Folders do not nest."""
+
+    folder = None  # removes the inherited field, as Django documents

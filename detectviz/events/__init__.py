@@ -1,0 +1,1 @@
+"""Typed events between apps, and the outbox that makes side effects durable."""

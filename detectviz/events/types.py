@@ -1,0 +1,58 @@
+"""The events apps tell each other. Past tense, frozen, ids and plain values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceChanged:
+    """A resource was created, updated or deleted. Secrets in before and after are masked."""
+
+    org_id: int | None
+    actor_id: int | None
+    action: Literal["create", "update", "delete"]
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrgCreated:
+    """A new org exists; apps add what every org starts with."""
+
+    org_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorStateChanged:
+    """A monitor's state changed."""
+
+    org_id: int
+    monitor_id: int
+    name: str
+    previous: str
+    state: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChanged:
+    """An alert began firing, was updated while firing (re-sent), or was resolved."""
+
+    org_id: int
+    fingerprint: str
+    status: Literal["firing", "resolved"]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    ends_at: datetime | None
+    rule_group: str
+    rule: str
+    value: float | None
+    is_transition: bool

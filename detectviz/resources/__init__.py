@@ -1,0 +1,1 @@
+"""One registration per resource kind; REST, YAML, OpenAPI, RBAC and audit follow from it."""

@@ -1,0 +1,205 @@
+"""Django settings: everything comes from the environment (CONTRACT) with safe defaults."""
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from detectviz.settings import env
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+DATA_DIR = Path(env.text("DETECTVIZ_DATA_DIR", "var")).resolve()
+(DATA_DIR / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
+
+# --- what the operator chose ------------------------------------------------------------------
+HOST = env.text("DETECTVIZ_HOST", "127.0.0.1")
+PORT = env.integer("DETECTVIZ_PORT", 8080, minimum=1, maximum=65535)
+SYS_PORT = env.integer("DETECTVIZ_SYS_PORT", 8081, minimum=1, maximum=65535)
+REDIS_URL = env.text("DETECTVIZ_REDIS_URL")
+TSDB_URL = env.text("DETECTVIZ_TSDB_URL")
+IS_EMBEDDED = not REDIS_URL
+EXTERNAL_URL = env.text("DETECTVIZ_EXTERNAL_URL", f"http://{HOST}:{PORT}").rstrip("/")
+EGRESS_ALLOW = env.networks("DETECTVIZ_EGRESS_ALLOW")
+# The embedded product runs on its operator's own machine, which is what it is asked to watch.
+EGRESS_ALLOW_PRIVATE = env.boolean("DETECTVIZ_EGRESS_ALLOW_PRIVATE", default=IS_EMBEDDED)
+LOG_FORMAT = env.choice("DETECTVIZ_LOG_FORMAT", "console", ("console", "json"))
+PLUGIN_DIRS = tuple(Path(word) for word in env.words("DETECTVIZ_PLUGIN_DIRS"))
+CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
+LOCATION = env.text("DETECTVIZ_LOCATION", "default")
+
+SECRET_KEY = env.generated_secret("DETECTVIZ_SECRET_KEY", DATA_DIR / "secrets" / "secret-key")
+MASTER_KEYS = env.generated_secret("DETECTVIZ_MASTER_KEYS", DATA_DIR / "secrets" / "master-keys")
+
+# --- Django -----------------------------------------------------------------------------------
+DEBUG = False
+ALLOWED_HOSTS = list(env.words("DETECTVIZ_ALLOWED_HOSTS", ("*",) if IS_EMBEDDED else ()))
+CSRF_TRUSTED_ORIGINS = list(env.words("DETECTVIZ_TRUSTED_ORIGINS"))
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "axes",
+    "csp",
+    "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "guardian",
+    "rest_framework",
+    "detectviz.resources",
+    "apps.orgs",
+    "apps.accounts",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "detectviz.urls"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DATABASES = {
+    "default": env.database(env.text("DETECTVIZ_DATABASE_URL"), DATA_DIR / "detectviz.sqlite")
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+# --- people -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+DETECTVIZ_ORG_MODEL = "orgs.Org"
+DETECTVIZ_FOLDER_MODEL = "orgs.Folder"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.BCryptSHA256PasswordHasher"]  # cost 12
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "accounts:login"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.5  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+GUARDIAN_MONKEY_PATCH_USER = False
+ANONYMOUS_USER_NAME = None
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # permissions are asked of detectviz.permissions only
+
+# --- HTTP -------------------------------------------------------------------------------------
+IS_HTTPS = EXTERNAL_URL.startswith("https://")
+SESSION_COOKIE_NAME = "detectviz_session"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "object-src": [NONE],
+    }
+}
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Detectviz",
+    "VERSION": "v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- mail -------------------------------------------------------------------------------------
+EMAIL_HOST = env.text("DETECTVIZ_SMTP_HOST", "localhost")
+EMAIL_PORT = env.integer("DETECTVIZ_SMTP_PORT", 25, minimum=1, maximum=65535)
+EMAIL_HOST_USER = env.text("DETECTVIZ_SMTP_USERNAME")
+EMAIL_HOST_PASSWORD = env.text("DETECTVIZ_SMTP_PASSWORD")
+EMAIL_USE_TLS = env.boolean("DETECTVIZ_SMTP_STARTTLS", default=False)
+EMAIL_USE_SSL = env.boolean("DETECTVIZ_SMTP_TLS", default=False)
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = env.text("DETECTVIZ_MAIL_FROM", "detectviz@localhost")
+
+# --- tasks: the broker only wakes workers, truth lives in SQL -----------------------------------
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "visibility_timeout": 60,
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
+    }
+    if REDIS_URL
+    else {"polling_interval": 0.02}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_DEFAULT_QUEUE = "jobs"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1 if REDIS_URL else 0
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_ENABLE_UTC = True
+CELERY_TIMEZONE = "UTC"

@@ -1,0 +1,1 @@
+"""Which org a query belongs to."""

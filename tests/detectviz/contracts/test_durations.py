@@ -28,7 +28,7 @@ from detectviz.contracts.durations import (
         ("90s", 90.0),
     ],
 )
-def test_prometheus_durations_are_understood(text: str, seconds: float):
+def test_prometheus_durations_are_understood(text: str, seconds: float) -> None:
     assert parse_duration_s(text) == seconds
 
 
@@ -50,12 +50,12 @@ def test_prometheus_durations_are_understood(text: str, seconds: float):
         "9" * 200 + "s",
     ],
 )
-def test_anything_else_is_refused_with_an_example(text: str):
+def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(DurationError, match="like 30s"):
         parse_duration_s(text)
 
 
-def test_more_than_64_bits_of_nanoseconds_are_refused():
+def test_more_than_64_bits_of_nanoseconds_are_refused() -> None:
     with pytest.raises(DurationError, match="too long"):
         parse_duration_s("293y")
 
@@ -72,15 +72,15 @@ def test_more_than_64_bits_of_nanoseconds_are_refused():
         (3661.25, "1h1m1s250ms"),
     ],
 )
-def test_durations_print_in_their_usual_spelling(seconds: float, text: str):
+def test_durations_print_in_their_usual_spelling(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
-def test_a_negative_duration_is_not_printed():
+def test_a_negative_duration_is_not_printed() -> None:
     with pytest.raises(ValueError, match="never negative"):
         format_duration(-1)
 
 
 @given(st.integers(min_value=0, max_value=9_000_000_000_000))
-def test_what_is_printed_reads_back(milliseconds: int):
+def test_what_is_printed_reads_back(milliseconds: int) -> None:
     assert parse_duration_ms(format_duration(milliseconds / 1000)) == milliseconds

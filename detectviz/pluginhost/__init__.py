@@ -1,0 +1,1 @@
+"""Finds, checks and loads plugins; knows what their configuration may hold. No Django."""

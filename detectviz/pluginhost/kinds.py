@@ -1,0 +1,34 @@
+"""The table of plugin kinds: adding one is a contract, a conformance suite and a row here."""
+
+from dataclasses import dataclass
+
+from detectviz.contracts.types import PluginKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of plugin: its verb, and where its Protocol and conformance suite are."""
+
+    kind: PluginKind
+    title: str
+    verb: str
+    contract: str
+    suite: str
+
+
+KINDS: dict[PluginKind, Kind] = {
+    PluginKind.COLLECTOR: Kind(
+        kind=PluginKind.COLLECTOR,
+        title="Collectors",
+        verb="check",
+        contract="detectviz.contracts.collector:Collector",
+        suite="detectviz.testing.collectors",
+    ),
+    PluginKind.NOTIFIER: Kind(
+        kind=PluginKind.NOTIFIER,
+        title="Notifiers",
+        verb="notify",
+        contract="detectviz.contracts.notifier:Notifier",
+        suite="detectviz.testing.notifiers",
+    ),
+}

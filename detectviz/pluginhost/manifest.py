@@ -1,0 +1,197 @@
+"""Reading ``plugin.yaml`` and ``config.schema.json``; everything wrong is said at once."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TypedDict, cast
+
+import yaml
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+import detectviz
+from detectviz.contracts.manifest import Category, Manifest, Permissions, Quality
+from detectviz.contracts.types import JsonObject, JsonValue, PluginKind
+from detectviz.pluginhost.errors import PluginProblem
+from detectviz.pluginhost.explain import FieldProblem, find_problems
+from detectviz.pluginhost.schema import find_schema_problems, inline_references
+
+MANIFEST_FILE = "plugin.yaml"
+SCHEMA_FILE = "config.schema.json"
+_LARGEST_FILE_BYTES = 262_144
+
+
+class _PermissionsDocument(TypedDict, total=False):
+    network: list[str]
+    files: list[str]
+    secrets: list[str]
+
+
+class _Document(TypedDict, total=False):
+    """``plugin.yaml`` once it has passed manifest.schema.json."""
+
+    api_version: str
+    name: str
+    version: str
+    title: str
+    description: str
+    category: Category
+    engine_version: str
+    capability: str
+    requirements: list[str]
+    dependencies: list[str]
+    permissions: _PermissionsDocument
+    quality: Quality
+    defaults: JsonObject
+
+
+def folder_name(name: str) -> str:
+    """Return the folder (and Python package) of the plugin called ``name``."""
+    return name.replace("-", "_")
+
+
+def read_manifest(
+    folder: Path, kind: PluginKind
+) -> tuple[Manifest | None, tuple[PluginProblem, ...]]:
+    """Return the manifest of the plugin in ``folder``, or None and everything to put right.
+
+    Reads two files and no code. ``kind`` is the kind of the folder above.
+    """
+    problems: list[PluginProblem] = []
+    document = _read(folder / MANIFEST_FILE, yaml.safe_load, problems)
+    schema = _read(folder / SCHEMA_FILE, json.loads, problems)
+    if document is not None:
+        found = [*find_problems(_manifest_schema(), document)]
+        found = found or [*_folder_problems(folder, kind, document)]
+        problems += _located(folder / MANIFEST_FILE, found)
+    if schema is not None:
+        problems += _located(folder / SCHEMA_FILE, find_schema_problems(schema))
+    if problems or document is None or schema is None:
+        return None, tuple(problems)
+    return _build(kind, cast("_Document", document), inline_references(schema)), ()
+
+
+def find_missing_requirements(folder: Path, manifest: Manifest) -> tuple[PluginProblem, ...]:
+    """Return the libraries the plugin declares and this environment lacks."""
+    found: list[PluginProblem] = []
+    for index, text in enumerate(manifest.requirements):
+        message = _missing_library(Requirement(text))
+        if message:
+            place = f"/requirements/{index}"
+            found.append(PluginProblem(path=folder / MANIFEST_FILE, field=place, message=message))
+    return tuple(found)
+
+
+def _read(
+    path: Path, parse: Callable[[str], JsonValue], problems: list[PluginProblem]
+) -> JsonObject | None:
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            message = f"The file is larger than {_LARGEST_FILE_BYTES} bytes; shorten it."
+        else:
+            document = parse(path.read_text(encoding="utf-8"))
+            if isinstance(document, dict):
+                return document
+            message = "The file must hold one object."
+    except OSError as error:
+        message = f"The file cannot be read ({error.strerror}); every plugin has one."
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        message = f"The file cannot be understood: {error}"
+    problems.append(PluginProblem(path=path, field="", message=message))
+    return None
+
+
+@cache
+def _manifest_schema() -> JsonObject:
+    path = Path(__file__).with_name("manifest.schema.json")
+    return cast("JsonObject", json.loads(path.read_text(encoding="utf-8")))
+
+
+def _located(
+    path: Path, found: tuple[FieldProblem, ...] | list[FieldProblem]
+) -> Iterator[PluginProblem]:
+    for problem in found:
+        yield PluginProblem(path=path, field=problem.field, message=problem.message)
+
+
+def _folder_problems(
+    folder: Path, kind: PluginKind, document: JsonObject
+) -> Iterator[FieldProblem]:
+    name = str(document["name"])
+    if folder_name(name) != folder.name:
+        message = f"The folder is called {folder.name}; call it {folder_name(name)}."
+        yield FieldProblem(field="/name", message=message)
+    if document["kind"] != kind.value:
+        message = f"The folder is below {kind.value}; move it below {document['kind']}."
+        yield FieldProblem(field="/kind", message=message)
+    module = str(document["capability"]).partition(":")[0]
+    if not (folder / f"{module}.py").is_file():
+        message = f"There is no file {module}.py beside the manifest."
+        yield FieldProblem(field="/capability", message=message)
+    yield from _version_problems(str(document["engine_version"]))
+    yield from _requirement_problems(cast("_Document", document).get("requirements", []))
+
+
+def _version_problems(wanted: str) -> Iterator[FieldProblem]:
+    try:
+        allowed = SpecifierSet(wanted)
+    except InvalidSpecifier:
+        message = "Write a version range such as >=0.1,<1."
+    else:
+        if allowed.contains(detectviz.__version__, prereleases=True):
+            return
+        message = (
+            f"The plugin is made for Detectviz {wanted} and this is {detectviz.__version__}; "
+            "install a version of the plugin made for it."
+        )
+    yield FieldProblem(field="/engine_version", message=message)
+
+
+def _requirement_problems(requirements: list[str]) -> Iterator[FieldProblem]:
+    for index, text in enumerate(requirements):
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            requirement = None
+        if requirement is None or requirement.url:
+            message = "Write a library and a version range such as dnspython>=2.9,<3."
+            yield FieldProblem(field=f"/requirements/{index}", message=message)
+
+
+def _missing_library(requirement: Requirement) -> str:
+    try:
+        found = installed_version(requirement.name)
+    except PackageNotFoundError:
+        found = ""
+    if found and requirement.specifier.contains(found, prereleases=True):
+        return ""
+    have = f"version {found} is installed" if found else "it is not installed"
+    return f"The plugin needs {requirement} and {have}; run: pip install '{requirement}'"
+
+
+def _build(kind: PluginKind, document: _Document, schema: JsonObject) -> Manifest:
+    permissions = document.get("permissions", {})
+    return Manifest(
+        name=document["name"],
+        kind=kind,
+        version=document["version"],
+        title=document["title"],
+        description=document["description"],
+        category=document["category"],
+        api_version=document["api_version"],
+        engine_version=document["engine_version"],
+        capability=document["capability"],
+        config_schema=schema,
+        requirements=tuple(document.get("requirements", ())),
+        dependencies=tuple(document.get("dependencies", ())),
+        permissions=Permissions(
+            network=tuple(permissions.get("network", ())),
+            files=tuple(permissions.get("files", ())),
+            secrets=tuple(permissions.get("secrets", ())),
+        ),
+        quality=document.get("quality", "stable"),
+        defaults=document.get("defaults", {}),
+    )

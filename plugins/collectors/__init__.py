@@ -1,0 +1,1 @@
+"""Collectors: plugins that check one target."""

@@ -1,0 +1,1 @@
+"""Notifiers: plugins that deliver one notification."""

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "detectviz.resources",
     "apps.orgs",
     "apps.accounts",
+    "apps.alerting",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -1,0 +1,67 @@
+"""The closed vocabularies of alerting."""
+
+from django.db import models
+
+
+class RuleKind(models.TextChoices):
+    """What a rule makes of its expression."""
+
+    ALERTING = "alerting"
+    RECORDING = "recording"
+
+
+class RuleHealth(models.TextChoices):
+    """How the last evaluation of a rule went."""
+
+    UNKNOWN = "unknown"
+    OK = "ok"
+    ERROR = "err"
+
+
+class AlertState(models.TextChoices):
+    """Where one alert stands; suppression is beside it and never changes it.
+
+    ``recovering`` is Prometheus' firing inside ``keep_firing_for``: the element is gone already.
+    """
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    RECOVERING = "recovering"
+    RESOLVED = "resolved"
+
+
+class AlertCondition(models.TextChoices):
+    """Why an alert's state is not the plain answer of its expression; empty when it is."""
+
+    NO_DATA = "no_data"
+    ERROR = "error"
+
+
+class NoDataPolicy(models.TextChoices):
+    """What a rule does when nothing its expression reads has a value."""
+
+    OK = "ok"
+    ALERTING = "alerting"
+    NO_DATA = "no_data"
+    KEEP_LAST = "keep_last"
+
+
+class ErrorPolicy(models.TextChoices):
+    """What a rule does when its expression can't be evaluated."""
+
+    KEEP_LAST = "keep_last"
+    ALERTING = "alerting"
+    ERROR = "error"
+    OK = "ok"
+
+
+class TransitionReason(models.TextChoices):
+    """Why an alert changed, where the expression alone does not say it."""
+
+    NO_DATA = "NoData"
+    ERROR = "Error"
+    FOR_RAISED = "ForRaised"
+    LIMIT_EXCEEDED = "LimitExceeded"
+    RULE_REMOVED = "RuleRemoved"
+    GROUP_DISABLED = "GroupDisabled"

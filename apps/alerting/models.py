@@ -1,0 +1,154 @@
+"""Rule groups, their rules, the alerts these raise, and what happened to them."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from apps.alerting.enums import (
+    AlertCondition,
+    AlertState,
+    ErrorPolicy,
+    NoDataPolicy,
+    RuleHealth,
+    RuleKind,
+)
+from detectviz.resources.models import ResourceModel
+from detectviz.tenancy.models import OrgOwned
+
+
+class RuleGroup(ResourceModel):
+    """Rules evaluated in order on one timestamp, every ``interval_ms``.
+
+    ``spec_rules`` are the rules as the user wrote them, ``shared_labels`` the group's own labels.
+    The schedule belongs to whoever holds the lease; ``epoch`` fences out a lost holder.
+    """
+
+    interval_ms = models.PositiveBigIntegerField(default=60_000)
+    limit = models.PositiveIntegerField(default=0)
+    query_offset_ms = models.PositiveBigIntegerField(default=0)
+    shared_labels = models.JSONField(default=dict, blank=True)
+    spec_rules = models.JSONField(default=list, blank=True)
+    is_builtin = models.BooleanField(default=False)
+    is_enabled = models.BooleanField(default=True)
+
+    next_due_at = models.DateTimeField(null=True, blank=True)
+    lease_owner = models.CharField(max_length=100, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    epoch = models.PositiveBigIntegerField(default=0)
+    last_eval_at = models.DateTimeField(null=True, blank=True)
+    last_duration_s = models.FloatField(null=True, blank=True)
+    missed_iterations = models.PositiveBigIntegerField(default=0)
+
+    class Meta(ResourceModel.Meta):
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["next_due_at"],
+                condition=models.Q(is_enabled=True),
+                name="alerting_group_due",
+            )
+        ]
+
+
+class Rule(OrgOwned):
+    """One rule of a group, in its place; keeps its alerts while name and labels stay the same."""
+
+    uid = models.CharField(max_length=32, unique=True, editable=False)
+    group = models.ForeignKey(RuleGroup, on_delete=models.CASCADE, related_name="rules")
+    position = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=RuleKind.choices)
+    name = models.CharField(max_length=255)
+    expr = models.TextField()
+    for_ms = models.PositiveBigIntegerField(default=0)
+    keep_firing_for_ms = models.PositiveBigIntegerField(default=0)
+    labels = models.JSONField(default=dict, blank=True)
+    annotations = models.JSONField(default=dict, blank=True)
+    no_data = models.CharField(max_length=10, choices=NoDataPolicy.choices, default=NoDataPolicy.OK)
+    on_error = models.CharField(
+        max_length=10, choices=ErrorPolicy.choices, default=ErrorPolicy.KEEP_LAST
+    )
+    is_enabled = models.BooleanField(default=True)
+
+    health = models.CharField(max_length=10, choices=RuleHealth.choices, default=RuleHealth.UNKNOWN)
+    last_error = models.TextField(blank=True, default="")
+    last_eval_at = models.DateTimeField(null=True, blank=True)
+    last_duration_s = models.FloatField(null=True, blank=True)
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["group_id", "position"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["group", "position"], name="alerting_rule_order"),
+            models.Index(fields=["org", "name"], name="alerting_rule_name"),
+        ]
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+class Alert(OrgOwned):
+    """One label set of a rule that is active, or resolved not longer ago than 15 minutes.
+
+    ``value`` is text so that NaN and infinities survive every database; ``suppressed_by`` says
+    what keeps its notifications back and never changes ``state``.
+    """
+
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="alerts")
+    fingerprint = models.CharField(max_length=16)
+    labels = models.JSONField()
+    annotations = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=10, choices=AlertState.choices)
+    condition = models.CharField(
+        max_length=10, choices=AlertCondition.choices, blank=True, default=""
+    )
+    value = models.CharField(max_length=32)
+    active_at = models.DateTimeField()
+    fired_at = models.DateTimeField(null=True, blank=True)
+    keep_firing_since = models.DateTimeField(null=True, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    last_sent_at = models.DateTimeField(null=True, blank=True)
+    suppressed_by = models.JSONField(default=list, blank=True)
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["active_at", "id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["rule", "fingerprint"], name="alerting_alert_unique_in_rule"
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["org", "state"], name="alerting_alert_state"),
+            models.Index(fields=["org", "fingerprint"], name="alerting_alert_fingerprint"),
+        ]
+
+    def __str__(self) -> str:
+        """Return the alert's name and fingerprint."""
+        return f"{self.labels.get('alertname', '')} {self.fingerprint}"
+
+
+class AlertEvent(OrgOwned):
+    """One transition of one alert; outlives the alert, its rule and its group."""
+
+    rule = models.ForeignKey(
+        Rule, on_delete=models.SET_NULL, related_name="events", null=True, blank=True
+    )
+    group_name = models.CharField(max_length=63)
+    rule_name = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=16)
+    labels = models.JSONField()
+    annotations = models.JSONField(default=dict, blank=True)
+    previous = models.CharField(max_length=10, choices=AlertState.choices)
+    state = models.CharField(max_length=10, choices=AlertState.choices)
+    reason = models.CharField(max_length=20, blank=True, default="")
+    value = models.CharField(max_length=32)
+    at = models.DateTimeField()
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["-at", "-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["org", "fingerprint", "-at"], name="alerting_event_alert"),
+            models.Index(fields=["org", "-at"], name="alerting_event_recent"),
+        ]
+
+    def __str__(self) -> str:
+        """Return what changed."""
+        return f"{self.rule_name}: {self.previous} → {self.state}"

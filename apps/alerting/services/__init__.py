@@ -1,0 +1,1 @@
+"""The decisions of alerting, one module per noun."""

@@ -1,0 +1,293 @@
+"""What every series store must do, whatever lies below it.
+
+A test module subclasses ``SeriesStoreConformance`` and gives it a ``store`` fixture. Tenants and
+times are fresh for every test, so stores may be shared between tests.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from detectviz.tsdb.interface import (
+    STALE_NAN,
+    STALE_NAN_BITS,
+    Matcher,
+    MatchOp,
+    Sample,
+    SeriesSet,
+    SeriesStore,
+)
+
+STEP_MS = 15_000
+BEFORE_MS = 3_600_000
+
+
+def bits(values: Sequence[float]) -> list[int]:
+    """Return doubles as the integers they are stored as, to compare NaNs too."""
+    return [int(item) for item in np.array(values, np.float64).view(np.uint64)]
+
+
+def equal(name: str, value: str) -> Matcher:
+    """Shorten the most common matcher."""
+    return Matcher(name, MatchOp.EQUAL, value)
+
+
+class SeriesStoreConformance:
+    """Subclass it, override ``store`` and say what the backend cannot do."""
+
+    rejects_conflicts: ClassVar[bool] = True
+    keeps_plain_nan: ClassVar[bool] = True
+    keeps_every_bit: ClassVar[bool] = True
+
+    @pytest.fixture
+    def store(self) -> SeriesStore:
+        """Return the store under test."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def tenant(self) -> str:
+        """Return a tenant nobody has used."""
+        return f"org-{uuid.uuid4()}"
+
+    @pytest.fixture
+    def start_ms(self) -> int:
+        """Return a time about an hour ago, on the grid."""
+        return (int(time.time() * 1000) - BEFORE_MS) // STEP_MS * STEP_MS
+
+    def settle(self) -> None:
+        """Make everything appended visible, for backends that take their time."""
+
+    def put(
+        self,
+        store: SeriesStore,
+        tenant: str,
+        labels: Mapping[str, str],
+        start_ms: int,
+        values: Sequence[float],
+    ) -> None:
+        """Append one value per step and insist that all are stored."""
+        samples = [
+            Sample(labels, start_ms + place * STEP_MS, value) for place, value in enumerate(values)
+        ]
+        report = store.append(tenant, samples)
+        assert report.stored == len(samples)
+        assert report.rejected == ()
+        self.settle()
+
+    def read(self, store: SeriesStore, tenant: str, *matchers: Matcher) -> SeriesSet:
+        """Select over all of the last two hours."""
+        now_ms = int(time.time() * 1000)
+        return store.select(tenant, matchers, now_ms - 2 * BEFORE_MS, now_ms)
+
+    def test_what_is_appended_is_read_back(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "up", "job": "a"}, start_ms, [1, 0, 1])
+        found = self.read(store, tenant, equal("__name__", "up"))
+        assert found.labels == ({"__name__": "up", "job": "a"},)
+        assert found.offsets.tolist() == [0, 3]
+        assert found.timestamps_ms.tolist() == [start_ms + n * STEP_MS for n in range(3)]
+        assert found.values.tolist() == [1, 0, 1]
+
+    def test_the_range_is_inclusive_at_both_ends(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2, 3, 4])
+        inner = [start_ms + STEP_MS, start_ms + 2 * STEP_MS]
+        found = store.select(tenant, [equal("__name__", "m")], *inner)
+        assert found.timestamps_ms.tolist() == inner
+
+    def test_tenants_never_see_each_other(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        other = f"{tenant}-other"
+        self.put(store, tenant, {"__name__": "m", "who": "me"}, start_ms, [1])
+        self.put(store, other, {"__name__": "m", "who": "them"}, start_ms, [2])
+        matchers = [equal("__name__", "m")]
+        everything = (start_ms, start_ms + STEP_MS)
+        assert self.read(store, tenant, *matchers).labels == ({"__name__": "m", "who": "me"},)
+        assert store.label_values(other, "who", [], *everything) == ("them",)
+        assert store.series(f"{tenant}-nobody", matchers, *everything) == ()
+
+    def test_a_tenant_cannot_be_forged_by_a_label(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        forged = {"__name__": "m", "detectviz_tenant": f"{tenant}-victim"}
+        report = store.append(tenant, [Sample(forged, start_ms, 1)])
+        assert report.stored == 0
+        assert "reserved" in report.rejected[0].reason
+
+    @pytest.mark.parametrize(
+        ("matcher", "expected"),
+        [
+            (Matcher("path", MatchOp.EQUAL, "a"), ["a"]),
+            (Matcher("path", MatchOp.EQUAL, ""), [""]),
+            (Matcher("path", MatchOp.NOT_EQUAL, "a"), ["", "ab", "b.c"]),
+            (Matcher("path", MatchOp.NOT_EQUAL, ""), ["a", "ab", "b.c"]),
+            (Matcher("path", MatchOp.REGEX, "a|b.c"), ["a", "b.c"]),
+            (Matcher("path", MatchOp.REGEX, "a.*"), ["a", "ab"]),
+            (Matcher("path", MatchOp.REGEX, "a.+"), ["ab"]),
+            (Matcher("path", MatchOp.REGEX, ".*"), ["", "a", "ab", "b.c"]),
+            (Matcher("path", MatchOp.REGEX, ".+"), ["a", "ab", "b.c"]),
+            (Matcher("path", MatchOp.REGEX, ""), [""]),
+            (Matcher("path", MatchOp.REGEX, "[ab]"), ["a"]),
+            (Matcher("path", MatchOp.REGEX, "(?i)AB?"), ["a", "ab"]),
+            (Matcher("path", MatchOp.NOT_REGEX, "a.*"), ["", "b.c"]),
+            (Matcher("path", MatchOp.NOT_REGEX, ".+"), [""]),
+        ],
+    )
+    def test_matchers_are_anchored_and_a_missing_label_is_empty(
+        self,
+        store: SeriesStore,
+        tenant: str,
+        start_ms: int,
+        matcher: Matcher,
+        expected: list[str],
+    ) -> None:
+        for path in ("a", "ab", "b.c", ""):
+            labels = {"__name__": "m", "path": path} if path else {"__name__": "m"}
+            self.put(store, tenant, labels, start_ms, [1])
+        found = self.read(store, tenant, equal("__name__", "m"), matcher)
+        assert [labels.get("path", "") for labels in found.labels] == expected
+
+    def test_series_are_ordered_by_labels(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        for job in ("b", "a", "c"):
+            self.put(store, tenant, {"__name__": "m", "job": job}, start_ms, [1])
+        found = self.read(store, tenant, equal("__name__", "m"))
+        assert [labels["job"] for labels in found.labels] == ["a", "b", "c"]
+
+    def test_names_values_and_series_are_listed(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "m", "job": "a", "zone": "x"}, start_ms, [1])
+        self.put(store, tenant, {"__name__": "n", "job": "b"}, start_ms, [1])
+        within = (start_ms - STEP_MS, start_ms + STEP_MS)
+        assert store.label_names(tenant, [], *within) == ("__name__", "job", "zone")
+        assert store.label_names(tenant, [equal("__name__", "n")], *within) == ("__name__", "job")
+        assert store.label_values(tenant, "job", [], *within) == ("a", "b")
+        assert store.label_values(tenant, "job", [equal("zone", "x")], *within) == ("a",)
+        assert store.label_values(tenant, "__name__", [], *within) == ("m", "n")
+        assert store.series(tenant, [equal("job", "b")], *within) == (
+            {"__name__": "n", "job": "b"},
+        )
+
+    def test_infinities_and_stale_markers_come_back(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        values = [1.5, float("inf"), float("-inf"), STALE_NAN, 2.5]
+        self.put(store, tenant, {"__name__": "m"}, start_ms, values)
+        found = self.read(store, tenant, equal("__name__", "m"))
+        assert bits(found.values.tolist()) == bits(values)
+        assert bits(found.values.tolist())[3] == STALE_NAN_BITS
+
+    def test_an_ordinary_nan_is_kept_or_left_out_but_never_a_stale_marker(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, float("nan"), 2])
+        found = self.read(store, tenant, equal("__name__", "m")).values.tolist()
+        assert bits(found) == bits([1, float("nan"), 2] if self.keeps_plain_nan else [1, 2])
+
+    def test_doubles_come_back(self, store: SeriesStore, tenant: str, start_ms: int) -> None:
+        values = [0.1, 1 / 3, 1e-300, 1e300, -123456789.123456, 0.0, 2.0**53]
+        for place, value in enumerate(values):
+            self.put(store, tenant, {"__name__": "m", "n": str(place)}, start_ms, [value])
+        found = self.read(store, tenant, equal("__name__", "m")).values.tolist()
+        if self.keeps_every_bit:
+            assert bits(found) == bits(values)
+        else:
+            assert found == pytest.approx(values, rel=1e-12)
+
+    def test_unusual_label_values_come_back(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        labels = {"__name__": "m", "text": 'a "quoted" \\ back\nline, 日本語 ☃'}
+        self.put(store, tenant, labels, start_ms, [1])
+        assert self.read(store, tenant, equal("text", labels["text"])).labels == (labels,)
+
+    def test_a_sample_sent_again_is_fine(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2, 3])
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2, 3])
+        assert self.read(store, tenant, equal("__name__", "m")).values.tolist() == [1, 2, 3]
+
+    def test_another_value_for_a_stored_time_is_rejected(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        if not self.rejects_conflicts:
+            pytest.skip("this backend takes what it is given")
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2, 3])
+        conflicting = [
+            Sample({"__name__": "m"}, start_ms + place * STEP_MS, 9.0) for place in range(3)
+        ]
+        report = store.append(tenant, conflicting)
+        assert report.stored == 0
+        assert {item.reason for item in report.rejected} == {"duplicate sample for timestamp"}
+        assert self.read(store, tenant, equal("__name__", "m")).values.tolist() == [1, 2, 3]
+
+    def test_late_samples_find_their_place(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "m"}, start_ms + 2 * STEP_MS, [3, 4])
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2])
+        assert self.read(store, tenant, equal("__name__", "m")).values.tolist() == [1, 2, 3, 4]
+
+    @pytest.mark.parametrize(
+        ("labels", "reason"),
+        [
+            ({"job": "a"}, "metric name is missing"),
+            ({"__name__": ""}, "metric name is missing"),
+            ({"__name__": "m", "": "x"}, "label name is empty"),
+            ({"__name__": "m", "bad": "\ud800"}, "not valid UTF-8"),
+            ({"__name__": "m", "n" * 129: "x"}, "longer than 128 bytes"),
+            ({"__name__": "m", "big": "x" * 2049}, "longer than 2048 bytes"),
+            ({"__name__": "m"} | {f"l{n}": "x" for n in range(64)}, "exceeds the limit of 64"),
+        ],
+    )
+    def test_bad_labels_are_rejected_and_the_rest_is_stored(
+        self,
+        store: SeriesStore,
+        tenant: str,
+        start_ms: int,
+        labels: Mapping[str, str],
+        reason: str,
+    ) -> None:
+        good = Sample({"__name__": "m", "ok": "yes"}, start_ms, 1)
+        report = store.append(tenant, [Sample(labels, start_ms, 1), good])
+        self.settle()
+        assert report.stored == 1
+        assert reason in report.rejected[0].reason
+        assert report.rejected[0].sample.labels == labels
+        assert len(self.read(store, tenant, equal("__name__", "m"))) == 1
+
+    def test_the_largest_allowed_labels_are_stored(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        labels = {"__name__": "m"} | {f"l{n}" + "n" * 100: "v" * 2048 for n in range(63)}
+        self.put(store, tenant, labels, start_ms, [1])
+        assert self.read(store, tenant, equal("__name__", "m")).labels == (labels,)
+
+    def test_an_empty_label_value_is_no_label(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "m", "job": ""}, start_ms, [1])
+        assert self.read(store, tenant, equal("job", "")).labels == ({"__name__": "m"},)
+
+    def test_an_empty_append_and_an_empty_answer_are_no_errors(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        assert store.append(tenant, []).stored == 0
+        found = self.read(store, tenant, equal("__name__", "nothing"))
+        assert len(found) == 0
+        assert found.offsets.tolist() == [0]
+        assert store.label_names(tenant, [], start_ms, start_ms) == ()
+
+    def test_a_healthy_store_says_so(self, store: SeriesStore) -> None:
+        store.check()
+        store.maintain(int(time.time() * 1000))

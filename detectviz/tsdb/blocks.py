@@ -1,0 +1,153 @@
+"""Reading blocks: which ones, decoded once, cut to series and time."""
+
+import logging
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from detectviz.tsdb.codec import Block, CorruptError, decode_block
+from detectviz.tsdb.interface import Int64Array
+from detectviz.tsdb.segments import Segment
+
+logger = logging.getLogger(__name__)
+
+_PARTS_PER_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """A stretch of time, both ends inclusive, in Unix milliseconds."""
+
+    start_ms: int
+    end_ms: int
+
+    def covers(self, min_ms: int, max_ms: int) -> bool:
+        """Say whether all of another stretch lies inside."""
+        return self.start_ms <= min_ms and max_ms <= self.end_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where series lie: parallel arrays of part and row."""
+
+    part: Int64Array
+    row: Int64Array
+
+
+class BlockReader:
+    """Blocks of all tenants with a cache of decoded ones, bounded in bytes. Safe for threads."""
+
+    def __init__(self, *, cache_bytes: int) -> None:
+        self._cache_bytes = cache_bytes
+        self._cached_bytes = 0
+        self._cache: OrderedDict[tuple[str, int], Block] = OrderedDict()
+        self._damaged: set[tuple[str, int]] = set()
+        self._lock = threading.Lock()
+
+    def segments(
+        self, connection: sqlite3.Connection, tenant: str, places: Places, within: Range
+    ) -> Iterator[Segment]:
+        """Yield the samples of the series at ``places``, older blocks first."""
+        by_part = _group_by_part(places.part)
+        for block_id, part, _, _ in _listed(connection, tenant, list(by_part), within):
+            block = self._block(connection, tenant, block_id)
+            if block is not None:
+                yield _cut(block, by_part[part], places.row, within)
+
+    def mark_alive(
+        self,
+        connection: sqlite3.Connection,
+        tenant: str,
+        places: Places,
+        within: Range,
+        alive: npt.NDArray[np.bool_],
+    ) -> None:
+        """Set ``alive`` where a series has a sample in the range; blocks are decoded if need be."""
+        by_part = _group_by_part(places.part)
+        for block_id, part, _, _ in _listed(connection, tenant, list(by_part), within):
+            owners = by_part[part]
+            if alive[owners].all():
+                continue
+            block = self._block(connection, tenant, block_id)
+            if block is not None:
+                segment = _cut(block, owners, places.row, within)
+                alive[segment.owners[segment.counts > 0]] = True
+
+    def _block(self, connection: sqlite3.Connection, tenant: str, block_id: int) -> Block | None:
+        key = (tenant, block_id)
+        with self._lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        block = self._load(connection, key)
+        if block is not None:
+            self._remember(key, block)
+        return block
+
+    def _load(self, connection: sqlite3.Connection, key: tuple[str, int]) -> Block | None:
+        tenant, block_id = key
+        (data,) = connection.execute(
+            "SELECT data FROM block WHERE id = ? AND tenant = ?", (block_id, tenant)
+        ).fetchone()
+        try:
+            return decode_block(data)
+        except CorruptError:
+            if key not in self._damaged:
+                self._damaged.add(key)
+                logger.exception("series block %d is damaged and skipped", block_id)
+            return None
+
+    def _remember(self, key: tuple[str, int], block: Block) -> None:
+        with self._lock:
+            if key in self._cache or block.nbytes > self._cache_bytes:
+                return
+            self._cache[key] = block
+            self._cached_bytes += block.nbytes
+            while self._cached_bytes > self._cache_bytes:
+                _, dropped = self._cache.popitem(last=False)
+                self._cached_bytes -= dropped.nbytes
+
+
+def _group_by_part(part: Int64Array) -> dict[int, Int64Array]:
+    order = np.argsort(part, kind="stable")
+    parts, starts = np.unique(part[order], return_index=True)
+    groups = np.split(order, starts[1:])
+    return dict(zip(parts.tolist(), groups, strict=False))
+
+
+def _listed(
+    connection: sqlite3.Connection, tenant: str, parts: list[int], within: Range
+) -> list[tuple[int, int, int, int]]:
+    found: list[tuple[int, int, int, int]] = []
+    for first in range(0, len(parts), _PARTS_PER_QUERY):
+        chosen = parts[first : first + _PARTS_PER_QUERY]
+        marks = ",".join("?" * len(chosen))
+        found += connection.execute(
+            "SELECT id, part, min_ms, max_ms FROM block WHERE tenant = ?"  # noqa: S608 - marks only
+            f" AND part IN ({marks}) AND max_ms >= ? AND min_ms <= ?",
+            (tenant, *chosen, within.start_ms, within.end_ms),
+        ).fetchall()
+    return sorted(found, key=lambda block: (block[2], block[0]))
+
+
+def _cut(block: Block, owners: Int64Array, row: Int64Array, within: Range) -> Segment:
+    wanted = row[owners]
+    at = np.minimum(block.rows.searchsorted(wanted), len(block.rows) - 1)
+    present = block.rows[at] == wanted
+    owners, at = owners[present], at[present]
+    times, values, counts = block.timestamps_ms, block.values, block.counts
+    if not np.array_equal(at, np.arange(len(block.rows))):
+        times, values, counts = times[at], values[at], counts[at]
+    inside = np.arange(times.shape[1]) < counts[:, None]
+    inside &= (times >= within.start_ms) & (times <= within.end_ms)
+    return Segment(
+        owners=owners,
+        counts=inside.sum(axis=1),
+        timestamps_ms=times[inside],
+        values=values[inside],
+    )

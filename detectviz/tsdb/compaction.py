@@ -1,0 +1,279 @@
+"""Turning log rows into blocks, small blocks into larger ones, and old ones into nothing.
+
+One process at a time does this. Encoding happens outside of any write transaction: log rows and
+blocks never change, and only the compactor deletes them, so the write lock is held only to swap.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from detectviz.tsdb.codec import (
+    MAX_COLUMNS,
+    Batch,
+    Block,
+    CorruptError,
+    block_from_flat,
+    decode_block,
+    decode_log,
+    encode_block,
+)
+from detectviz.tsdb.database import Database
+from detectviz.tsdb.interface import Float64Array, Int64Array
+
+logger = logging.getLogger(__name__)
+
+FAN_IN = 4  # so many blocks of a level become one of the next
+TOP_LEVEL = 3
+DAMAGED_LEVEL = -1
+_PASS_SAMPLES = 1_000_000
+_MERGES_PER_PASS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Samples:
+    """Samples ordered by part, row and time, without duplicates."""
+
+    part: Int64Array
+    row: Int64Array
+    timestamps_ms: Int64Array
+    values: Float64Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NewBlock:
+    part: int
+    level: int
+    min_ms: int
+    max_ms: int
+    data: bytes
+
+
+class Compactor:
+    """The work of ``EmbeddedStore.maintain``; the caller holds the compaction lock."""
+
+    def __init__(self, database: Database, *, flush_after_ms: int) -> None:
+        self._database = database
+        self._flush_after_ms = flush_after_ms
+
+    def run(self, now_ms: int) -> None:
+        """Write blocks from a log that is due, then merge blocks while a level is full."""
+        if self._log_is_due(now_ms):
+            while self._flush_pass():
+                pass
+        while self._merge_pass():
+            pass
+
+    def _log_is_due(self, now_ms: int) -> bool:
+        with self._database.reading() as connection:
+            samples, oldest_ms = connection.execute(
+                "SELECT COALESCE(SUM(samples), 0), MIN(max_ms) FROM log"
+                " WHERE seq > (SELECT compacted_seq FROM state)"
+            ).fetchone()
+        if not samples:
+            return False
+        return bool(samples >= _PASS_SAMPLES or now_ms - oldest_ms >= self._flush_after_ms)
+
+    def _flush_pass(self) -> bool:
+        with self._database.reading() as connection:
+            compacted_seq, last_seq, batch = _log_batch(connection)
+            if last_seq == compacted_seq:
+                return False
+            places = dict(_series_places(connection))
+            tenants = _part_tenants(connection)
+        samples = _ordered(*_placed(batch, places), batch.timestamps_ms, batch.values)
+        blocks = list(_encoded(samples, level=0))
+        with self._database.writing() as connection:
+            _insert_blocks(connection, blocks, tenants)
+            connection.executemany(_UPSERT_TAIL, _tails(batch))
+            connection.execute("UPDATE state SET compacted_seq = ?", (last_seq,))
+            connection.execute(
+                "DELETE FROM log WHERE seq > ? AND seq <= ?", (compacted_seq, last_seq)
+            )
+        return True
+
+    def _merge_pass(self) -> bool:
+        with self._database.reading() as connection:
+            groups = connection.execute(
+                "SELECT part, level FROM block WHERE level BETWEEN 0 AND ?"
+                " GROUP BY part, level HAVING COUNT(*) >= ? LIMIT ?",
+                (TOP_LEVEL - 1, FAN_IN, _MERGES_PER_PASS),
+            ).fetchall()
+            tenants = _part_tenants(connection)
+            merges = [_merge(connection, part, level) for part, level in groups]
+        if merges:
+            with self._database.writing() as connection:
+                for merge in merges:
+                    _apply_merge(connection, merge, tenants)
+        return bool(merges)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Merge:
+    replaced: list[int]
+    damaged: list[int]
+    blocks: list[_NewBlock]
+
+
+_UPSERT_TAIL = (
+    "INSERT INTO tail (series, last_ms, last_bits) VALUES (?, ?, ?) ON CONFLICT (series) DO UPDATE"
+    " SET last_ms = excluded.last_ms, last_bits = excluded.last_bits"
+    " WHERE excluded.last_ms > last_ms"
+)
+
+
+def _log_batch(connection: sqlite3.Connection) -> tuple[int, int, Batch]:
+    (compacted_seq,) = connection.execute("SELECT compacted_seq FROM state").fetchone()
+    batches: list[Batch] = []
+    last_seq, total = compacted_seq, 0
+    for seq, data in connection.execute(
+        "SELECT seq, data FROM log WHERE seq > ? ORDER BY seq", (compacted_seq,)
+    ):
+        last_seq = seq
+        try:
+            batches.append(decode_log(data))
+        except CorruptError:
+            logger.exception("log row %d is damaged and dropped", seq)
+            continue
+        total += len(batches[-1])
+        if total >= _PASS_SAMPLES:
+            break
+    return compacted_seq, last_seq, _joined(batches)
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    empty = np.empty(0, np.int64)
+    return Batch(
+        series_ids=np.concatenate([empty, *(batch.series_ids for batch in batches)]),
+        timestamps_ms=np.concatenate([empty, *(batch.timestamps_ms for batch in batches)]),
+        values=np.concatenate([np.empty(0), *(batch.values for batch in batches)]),
+    )
+
+
+def _series_places(connection: sqlite3.Connection) -> Iterator[tuple[int, tuple[int, int]]]:
+    for series_id, part, row in connection.execute("SELECT id, part, row FROM series"):
+        yield series_id, (part, row)
+
+
+def _part_tenants(connection: sqlite3.Connection) -> dict[int, str]:
+    return dict(connection.execute("SELECT id, tenant FROM part").fetchall())
+
+
+def _placed(batch: Batch, places: dict[int, tuple[int, int]]) -> tuple[Int64Array, Int64Array]:
+    unique, back = np.unique(batch.series_ids, return_inverse=True)
+    found = np.array([places[series_id] for series_id in unique.tolist()], np.int64)
+    return found.reshape(-1, 2)[back, 0], found.reshape(-1, 2)[back, 1]
+
+
+def _ordered(
+    part: Int64Array, row: Int64Array, timestamps_ms: Int64Array, values: Float64Array
+) -> _Samples:
+    order = np.lexsort((timestamps_ms, row, part))
+    part, row, timestamps_ms = part[order], row[order], timestamps_ms[order]
+    fresh = np.ones(len(order), np.bool_)
+    fresh[1:] = (np.diff(part) != 0) | (np.diff(row) != 0) | (np.diff(timestamps_ms) != 0)
+    return _Samples(
+        part=part[fresh],
+        row=row[fresh],
+        timestamps_ms=timestamps_ms[fresh],
+        values=values[order][fresh],
+    )
+
+
+def _encoded(samples: _Samples, *, level: int) -> Iterator[_NewBlock]:
+    borders = np.flatnonzero(np.diff(samples.part)) + 1
+    starts = np.concatenate([[0], borders, [len(samples.part)]]).tolist()
+    for start, end in pairwise(starts):
+        if start < end:
+            yield from _part_blocks(samples, slice(start, end), level)
+
+
+def _part_blocks(samples: _Samples, piece: slice, level: int) -> Iterator[_NewBlock]:
+    row = samples.row[piece]
+    _, starts, place = np.unique(row, return_index=True, return_inverse=True)
+    # The how-many-th sample of its row decides which block a sample goes to.
+    chunk = (np.arange(len(row)) - starts[place]) // MAX_COLUMNS
+    for number in range(int(chunk.max()) + 1):
+        chosen = chunk == number
+        rows, counts = np.unique(row[chosen], return_counts=True)
+        block = block_from_flat(
+            rows, counts, samples.timestamps_ms[piece][chosen], samples.values[piece][chosen]
+        )
+        full = block.values.shape[1] == MAX_COLUMNS
+        yield _NewBlock(
+            part=int(samples.part[piece.start]),
+            level=TOP_LEVEL if full else level,
+            min_ms=int(block.timestamps_ms.min()),
+            max_ms=int(block.timestamps_ms.max()),
+            data=encode_block(block),
+        )
+
+
+def _insert_blocks(
+    connection: sqlite3.Connection, blocks: list[_NewBlock], tenants: dict[int, str]
+) -> None:
+    connection.executemany(
+        "INSERT INTO block (tenant, part, level, min_ms, max_ms, data) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (tenants[block.part], block.part, block.level, block.min_ms, block.max_ms, block.data)
+            for block in blocks
+        ],
+    )
+
+
+def _tails(batch: Batch) -> list[tuple[int, int, int]]:
+    order = np.lexsort((batch.timestamps_ms, batch.series_ids))
+    ids = batch.series_ids[order]
+    last = order[np.flatnonzero(np.diff(ids, append=-1))]
+    return list(
+        zip(
+            batch.series_ids[last].tolist(),
+            batch.timestamps_ms[last].tolist(),
+            batch.values[last].view(np.int64).tolist(),
+            strict=True,
+        )
+    )
+
+
+def _merge(connection: sqlite3.Connection, part: int, level: int) -> _Merge:
+    replaced: list[int] = []
+    damaged: list[int] = []
+    blocks: list[Block] = []
+    for block_id, data in connection.execute(
+        "SELECT id, data FROM block WHERE part = ? AND level = ? ORDER BY min_ms, id",
+        (part, level),
+    ):
+        try:
+            blocks.append(decode_block(data))
+            replaced.append(block_id)
+        except CorruptError:
+            logger.exception("series block %d is damaged and left alone", block_id)
+            damaged.append(block_id)
+    merged = _encoded(_flattened(part, blocks), level=level + 1) if blocks else iter(())
+    return _Merge(replaced=replaced, damaged=damaged, blocks=list(merged))
+
+
+def _flattened(part: int, blocks: list[Block]) -> _Samples:
+    filled = [np.arange(b.values.shape[1]) < b.counts[:, None] for b in blocks]
+    row = np.concatenate([np.repeat(block.rows, block.counts) for block in blocks])
+    return _ordered(
+        np.full(len(row), part),
+        row,
+        np.concatenate([b.timestamps_ms[mask] for b, mask in zip(blocks, filled, strict=True)]),
+        np.concatenate([b.values[mask] for b, mask in zip(blocks, filled, strict=True)]),
+    )
+
+
+def _apply_merge(connection: sqlite3.Connection, merge: _Merge, tenants: dict[int, str]) -> None:
+    connection.executemany(
+        "DELETE FROM block WHERE id = ?", [(block_id,) for block_id in merge.replaced]
+    )
+    connection.executemany(
+        "UPDATE block SET level = ? WHERE id = ?",
+        [(DAMAGED_LEVEL, block_id) for block_id in merge.damaged],
+    )
+    _insert_blocks(connection, merge.blocks, tenants)

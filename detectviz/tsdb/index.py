@@ -1,0 +1,115 @@
+"""Which series of a tenant match: postings per label name and value."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectviz.tsdb.interface import Int64Array, Matcher
+from detectviz.tsdb.labels import LabelKey, label_key
+from detectviz.tsdb.matching import CompiledMatcher, compile_matcher
+
+_MAX_ALIASES_PER_SERIES = 4
+_MAX_SELECTIONS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Series ids with their labels, ordered by labels. The label sets are shared: read only."""
+
+    ids: Int64Array
+    labels: tuple[Mapping[str, str], ...]
+
+    def take(self, places: Int64Array) -> "Selection":
+        """Return the series at these places, in this order."""
+        chosen = tuple(self.labels[place] for place in places.tolist())
+        return Selection(ids=self.ids[places], labels=chosen)
+
+
+class TenantIndex:
+    """Series of one tenant. Not safe for several threads: its owner locks."""
+
+    def __init__(self) -> None:
+        self._ids: dict[LabelKey, int] = {}
+        self._keys: dict[int, LabelKey] = {}
+        self._labels: dict[int, Mapping[str, str]] = {}
+        self._postings: dict[str, dict[str, list[int]]] = {}
+        self._aliases: dict[LabelKey, int] = {}
+        self._selections: dict[tuple[Matcher, ...], Selection] = {}
+
+    def add(self, series_id: int, key: LabelKey) -> None:
+        """Take in a series; ids come in ascending order."""
+        self._ids[key] = series_id
+        self._keys[series_id] = key
+        self._labels[series_id] = dict(key)
+        for name, value in key:
+            self._postings.setdefault(name, {}).setdefault(value, []).append(series_id)
+        self._selections.clear()
+
+    def find(self, labels: Mapping[str, str]) -> int | None:
+        """Return the id of the series with these labels, in whatever order they are given."""
+        alias = tuple(labels.items())
+        series_id = self._aliases.get(alias)
+        if series_id is None:
+            series_id = self._ids.get(label_key(labels))
+            if series_id is not None:
+                self._remember(alias, series_id)
+        return series_id
+
+    def select(self, matchers: Sequence[Matcher]) -> Selection:
+        """Return the series that satisfy every matcher; all series when there is none."""
+        wanted = tuple(matchers)
+        selection = self._selections.get(wanted)
+        if selection is None:
+            selection = self._ordered(self._matching(wanted))
+            if len(self._selections) >= _MAX_SELECTIONS:
+                self._selections.clear()
+            self._selections[wanted] = selection
+        return selection
+
+    def _remember(self, alias: LabelKey, series_id: int) -> None:
+        if len(self._aliases) > _MAX_ALIASES_PER_SERIES * len(self._ids):
+            self._aliases.clear()
+        self._aliases[alias] = series_id
+
+    def _matching(self, matchers: tuple[Matcher, ...]) -> Int64Array:
+        found: Int64Array | None = None
+        excluded: list[Int64Array] = []
+        for matcher in matchers:
+            compiled = compile_matcher(matcher)
+            values = self._postings.get(matcher.name, {})
+            if compiled.matches(""):
+                excluded.append(_union(values, _refused(compiled, values)))
+                continue
+            ids = _union(values, _accepted(compiled, values))
+            found = ids if found is None else np.intersect1d(found, ids, assume_unique=True)
+        if found is None:
+            found = np.fromiter(self._keys, np.int64, len(self._keys))
+        for ids in excluded:
+            found = np.setdiff1d(found, ids, assume_unique=True)
+        return found
+
+    def _ordered(self, ids: Int64Array) -> Selection:
+        ordered = sorted(ids.tolist(), key=self._keys.__getitem__)
+        return Selection(
+            ids=np.array(ordered, np.int64),
+            labels=tuple(self._labels[series_id] for series_id in ordered),
+        )
+
+
+def _accepted(compiled: CompiledMatcher, values: Mapping[str, list[int]]) -> Iterable[str]:
+    if compiled.literals is not None and not compiled.negative:
+        return compiled.literals & values.keys()
+    return [value for value in values if compiled.matches(value)]
+
+
+def _refused(compiled: CompiledMatcher, values: Mapping[str, list[int]]) -> Iterable[str]:
+    if compiled.literals is not None and compiled.negative:
+        return compiled.literals & values.keys()
+    return [value for value in values if not compiled.matches(value)]
+
+
+def _union(values: Mapping[str, list[int]], chosen: Iterable[str]) -> Int64Array:
+    # A series has one value per name, so the lists never share an id.
+    lists = [np.array(values[value], np.int64) for value in chosen]
+    return np.sort(np.concatenate(lists)) if lists else np.empty(0, np.int64)

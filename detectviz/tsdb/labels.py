@@ -1,0 +1,49 @@
+"""Label sets: their canonical form and what a store refuses."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from detectviz.tsdb.interface import METRIC_NAME
+
+LabelKey: TypeAlias = tuple[tuple[str, str], ...]
+
+TENANT_LABEL = "detectviz_tenant"  # how shared backends keep tenants apart; nobody may send it
+MAX_LABELS = 64
+MAX_NAME_BYTES = 128
+MAX_VALUE_BYTES = 2048
+MAX_TIMESTAMP_MS = 1 << 52
+
+
+def label_key(labels: Mapping[str, str]) -> LabelKey:
+    """Return the pairs sorted by name; an empty value is the same as no label."""
+    return tuple(sorted(pair for pair in labels.items() if pair[1]))
+
+
+def label_refusal(key: LabelKey) -> str | None:
+    """Say why no series may have these labels, or None when it may."""
+    if not any(name == METRIC_NAME for name, _ in key):
+        return "metric name is missing"
+    if len(key) > MAX_LABELS:
+        return f"label count {len(key)} exceeds the limit of {MAX_LABELS}"
+    return next((reason for name, value in key if (reason := _pair_refusal(name, value))), None)
+
+
+def timestamp_refusal(timestamp_ms: int) -> str | None:
+    """Say why no sample may have this time, or None when it may."""
+    return None if abs(timestamp_ms) < MAX_TIMESTAMP_MS else "out of bounds"
+
+
+def _pair_refusal(name: str, value: str) -> str | None:
+    if not name:
+        return "label name is empty"
+    if name == TENANT_LABEL:
+        return f"label {TENANT_LABEL} is reserved"
+    try:
+        name_bytes, value_bytes = len(name.encode()), len(value.encode())
+    except UnicodeEncodeError:
+        return f"label {name!r} is not valid UTF-8"
+    if name_bytes > MAX_NAME_BYTES:
+        return f"label name {name[:32]!r}… is longer than {MAX_NAME_BYTES} bytes"
+    if value_bytes > MAX_VALUE_BYTES:
+        return f"value of label {name!r} is longer than {MAX_VALUE_BYTES} bytes"
+    return None

@@ -1,0 +1,147 @@
+"""What one process remembers of the database: index, places of series, newest samples, head.
+
+Everything here is derived from committed rows and is brought up to date, from within a
+transaction, before it is used. Its owner locks.
+"""
+
+import logging
+import sqlite3
+
+import numpy as np
+import orjson
+
+from detectviz.tsdb.codec import Batch, CorruptError, decode_log
+from detectviz.tsdb.head import Head
+from detectviz.tsdb.index import TenantIndex
+from detectviz.tsdb.interface import Int64Array
+from detectviz.tsdb.labels import LabelKey
+
+logger = logging.getLogger(__name__)
+
+NEVER_MS = np.iinfo(np.int64).min
+
+
+class Mirror:
+    """Columns by series id (``part``, ``row``, ``tail_ms``, ``tail_bits``), indexes and heads.
+
+    ``tail_ms`` and ``tail_bits`` describe the newest sample of a series; ``NEVER_MS`` means none.
+    """
+
+    def __init__(self) -> None:
+        self.seen_seq = 0
+        self._epoch = -1
+        self._compacted_seq = -1
+        self._forget_series()
+
+    def sync(self, connection: sqlite3.Connection) -> None:
+        """Take in what was committed since the last call. Calls must see ever newer snapshots."""
+        epoch, compacted_seq = connection.execute(
+            "SELECT epoch, compacted_seq FROM state"
+        ).fetchone()
+        if epoch != self._epoch:
+            self._forget_series()
+            self._epoch = epoch
+        self._load_series(connection)
+        if compacted_seq != self._compacted_seq:
+            self._load_tails(connection)
+            self._compacted_seq = self.seen_seq = compacted_seq
+        self._load_log(connection)
+
+    def index(self, tenant: str) -> TenantIndex:
+        """Return a tenant's index, an empty one for an unknown tenant."""
+        return self._indexes.get(tenant) or TenantIndex()
+
+    def runs(self, tenant: str) -> tuple[Batch, ...]:
+        """Return a tenant's samples that are not in blocks yet."""
+        head = self._heads.get(tenant)
+        return head.runs() if head else ()
+
+    def logged_ids(self) -> Int64Array:
+        """Return the ids of all series that have samples outside of blocks."""
+        runs = [run for head in self._heads.values() for run in head.runs()]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *(r.series_ids for r in runs)]))
+
+    def _forget_series(self) -> None:
+        self._indexes: dict[str, TenantIndex] = {}
+        self._heads: dict[str, Head] = {}
+        self._last_id = 0
+        self._compacted_seq = -1
+        self.part = np.zeros(0, np.int64)
+        self.row = np.zeros(0, np.int64)
+        self.tail_ms = np.zeros(0, np.int64)
+        self.tail_bits = np.zeros(0, np.uint64)
+
+    def _load_series(self, connection: sqlite3.Connection) -> None:
+        found = connection.execute(
+            "SELECT id, tenant, labels, part, row FROM series WHERE id > ? ORDER BY id",
+            (self._last_id,),
+        ).fetchall()
+        if not found:
+            return
+        self._last_id = found[-1][0]
+        self._grow(self._last_id + 1)
+        for series_id, tenant, labels, part, row in found:
+            self._indexes.setdefault(tenant, TenantIndex()).add(series_id, parse_labels(labels))
+            self.part[series_id] = part
+            self.row[series_id] = row
+
+    def _load_tails(self, connection: sqlite3.Connection) -> None:
+        self._heads = {}
+        tails = connection.execute("SELECT series, last_ms, last_bits FROM tail").fetchall()
+        self.tail_ms[:] = NEVER_MS
+        if tails:
+            columns = np.array(tails, np.int64)
+            known = columns[columns[:, 0] < len(self.tail_ms)]
+            self.tail_ms[known[:, 0]] = known[:, 1]
+            self.tail_bits[known[:, 0]] = known[:, 2].view(np.uint64)
+
+    def _load_log(self, connection: sqlite3.Connection) -> None:
+        for seq, tenant, data in connection.execute(
+            "SELECT seq, tenant, data FROM log WHERE seq > ? ORDER BY seq", (self.seen_seq,)
+        ):
+            self.seen_seq = seq
+            try:
+                batch = decode_log(data)
+            except CorruptError:
+                logger.exception("log row %d is damaged and skipped", seq)
+                continue
+            self._heads.setdefault(tenant, Head()).add(batch)
+            self._note_tails(batch)
+
+    def _note_tails(self, batch: Batch) -> None:
+        order = np.argsort(batch.timestamps_ms, kind="stable")
+        ids, times = batch.series_ids[order], batch.timestamps_ms[order]
+        newer = times > self.tail_ms[ids]
+        # Of repeated ids the last assignment stays, which is the newest.
+        self.tail_ms[ids[newer]] = times[newer]
+        self.tail_bits[ids[newer]] = batch.values[order][newer].view(np.uint64)
+
+    def _grow(self, size: int) -> None:
+        if size <= len(self.part):
+            return
+        size = max(size, 2 * len(self.part))
+        self.part = _extended(self.part, size)
+        self.row = _extended(self.row, size)
+        tail_ms = np.full(size, NEVER_MS, np.int64)
+        tail_ms[: len(self.tail_ms)] = self.tail_ms
+        self.tail_ms = tail_ms
+        tail_bits = np.zeros(size, np.uint64)
+        tail_bits[: len(self.tail_bits)] = self.tail_bits
+        self.tail_bits = tail_bits
+
+
+def dump_labels(key: LabelKey) -> str:
+    """Write labels as the database keeps them."""
+    return orjson.dumps([text for pair in key for text in pair]).decode()
+
+
+def parse_labels(text: str) -> LabelKey:
+    """Reverse ``dump_labels``."""
+    flat = orjson.loads(text)
+    return tuple(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _extended(column: Int64Array, size: int) -> Int64Array:
+    longer = np.zeros(size, np.int64)
+    longer[: len(column)] = column
+    return longer

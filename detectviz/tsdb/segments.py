@@ -1,0 +1,88 @@
+"""Pieces of series put together into one columnar answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectviz.tsdb.index import Selection
+from detectviz.tsdb.interface import Float64Array, Int64Array, SeriesSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Samples of some series, one series after the other.
+
+    ``owners[i]`` is the place of a series in the answer, which owns the next ``counts[i]``
+    samples; an owner appears once.
+    """
+
+    owners: Int64Array
+    counts: Int64Array
+    timestamps_ms: Int64Array
+    values: Float64Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Samples of ``len(offsets) - 1`` series; times ascend and are unique within a series."""
+
+    offsets: Int64Array
+    timestamps_ms: Int64Array
+    values: Float64Array
+
+
+def assemble(size: int, segments: Sequence[Segment]) -> Columns:
+    """Join segments, earlier ones first; of two samples with one timestamp the first stays."""
+    counts = np.zeros(size, np.int64)
+    for segment in segments:
+        counts[segment.owners] += segment.counts
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    total = int(offsets[-1])
+    timestamps, values = np.empty(total, np.int64), np.empty(total, np.float64)
+    cursor = offsets[:-1].copy()
+    for segment in segments:
+        places = spread(cursor[segment.owners], segment.counts)
+        timestamps[places], values[places] = segment.timestamps_ms, segment.values
+        cursor[segment.owners] += segment.counts
+    joined = Columns(offsets=offsets, timestamps_ms=timestamps, values=values)
+    return joined if _ascends(joined) else _sorted(joined)
+
+
+def series_set(selection: Selection, columns: Columns) -> SeriesSet:
+    """Name the columns, leaving out series without a sample."""
+    filled = np.flatnonzero(np.diff(columns.offsets))
+    return SeriesSet(
+        labels=selection.take(filled).labels,
+        offsets=np.concatenate([columns.offsets[:1], columns.offsets[filled + 1]]),
+        timestamps_ms=columns.timestamps_ms,
+        values=columns.values,
+    )
+
+
+def spread(starts: Int64Array, counts: Int64Array) -> Int64Array:
+    """Return ``start, start + 1, …`` with ``count`` items for every start."""
+    before = np.cumsum(counts) - counts
+    return np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
+
+
+def _ascends(columns: Columns) -> bool:
+    rises = np.diff(columns.timestamps_ms) > 0
+    borders = columns.offsets[1:-1] - 1
+    rises[borders[(borders >= 0) & (borders < len(rises))]] = True
+    return bool(rises.all())
+
+
+def _sorted(columns: Columns) -> Columns:
+    size = len(columns.offsets) - 1
+    owners = np.repeat(np.arange(size), np.diff(columns.offsets))
+    order = np.lexsort((columns.timestamps_ms, owners))  # stable: the first of equals stays first
+    timestamps, owners = columns.timestamps_ms[order], owners[order]
+    fresh = np.ones(len(order), np.bool_)
+    fresh[1:] = (np.diff(timestamps) != 0) | (np.diff(owners) != 0)
+    counts = np.bincount(owners[fresh], minlength=size)
+    return Columns(
+        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+        timestamps_ms=timestamps[fresh],
+        values=columns.values[order][fresh],
+    )

@@ -1,0 +1,64 @@
+"""The e-mail notifier."""
+
+import hashlib
+from urllib.parse import urlsplit
+
+from detectviz.contracts.config import get_bool, get_text, get_texts
+from detectviz.contracts.message import one_line, text_of, title_of
+from detectviz.contracts.notifier import MailMessage, Notification, NotifierContext, Receipt
+from plugins.notifiers.email.rendering import render_html
+
+_LONGEST_SUBJECT = 200
+
+
+class EmailNotifier:
+    """Sends one mail; all mails of one alert group make a thread."""
+
+    def notify(self, notification: Notification, context: NotifierContext) -> Receipt:
+        """Hand one mail to the deployment's mail server; its DeliveryError passes through."""
+        config = context.config
+        prefix = get_text(config, "subject_prefix")
+        text = text_of(notification)
+        message = MailMessage(
+            to=get_texts(config, "to"),
+            cc=get_texts(config, "cc"),
+            reply_to=get_texts(config, "reply_to"),
+            subject=one_line(f"{prefix} {title_of(notification)}", max_characters=_LONGEST_SUBJECT),
+            text=text,
+            html=render_html(notification) if get_bool(config, "html", default=True) else "",
+            headers=_headers(notification),
+        )
+        message_id = context.mail.send(message)
+        digest = hashlib.sha256(f"{message.subject}\n{text}\n{message.html}".encode())
+        return Receipt(external_id=message_id, request_digest=digest.hexdigest())
+
+
+def _headers(notification: Notification) -> dict[str, str]:
+    """Return headers that thread mails of one group and drop duplicates of one delivery.
+
+    The thread's first message never exists: each mail refers to a made-up one (RFC 5322, 3.6.4),
+    so that the first mail of a group needs no memory of having been the first.
+    """
+    domain = _domain(notification.external_url)
+    group = _digest(notification.org, notification.receiver, notification.group_key)
+    thread = f"<group.{group}@{domain}>"
+    return {
+        "Message-ID": f"<delivery.{_digest(notification.delivery_id, group)}@{domain}>",
+        "In-Reply-To": thread,
+        "References": thread,
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "All",
+    }
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _domain(external_url: str) -> str:
+    try:
+        host = urlsplit(external_url).hostname or ""
+    except ValueError:
+        host = ""
+    is_name = host.isascii() and host.replace("-", "").replace(".", "").isalnum()
+    return host if is_name else "detectviz.invalid"

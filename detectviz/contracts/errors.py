@@ -1,5 +1,7 @@
 """Typed failures. Each says whether trying again could help."""
 
+from detectviz.contracts.network import TlsReport
+
 
 class PluginError(Exception):
     """A plugin could not do its work. ``permanent`` is true when a retry cannot help."""
@@ -28,6 +30,14 @@ class NetworkError(PluginError):
 
 class DeadlineExceededError(NetworkError):
     """The time allowed ran out in ``phase``."""
+
+
+class CertificateError(NetworkError):
+    """The peer's certificate was refused; ``report`` holds the chain it presented, if known."""
+
+    def __init__(self, message: str, *, report: TlsReport | None = None) -> None:
+        super().__init__(message, phase="tls")
+        self.report = report
 
 
 class EgressDeniedError(NetworkError):

@@ -1,0 +1,1 @@
+"""The only way out: guarded, capped and timed network access. No Django."""

@@ -2,7 +2,13 @@
 
 import pytest
 
-from detectviz.testing.services import missing_programs, services_are_required
+# Suites live outside of tests/; without this their failing asserts would show no values.
+pytest.register_assert_rewrite("detectviz.testing")
+
+from detectviz.testing.services import (  # noqa: E402 - registered before it is imported
+    missing_programs,
+    services_are_required,
+)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

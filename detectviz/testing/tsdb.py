@@ -248,6 +248,7 @@ class SeriesStoreConformance:
             ({"__name__": "m", "n" * 129: "x"}, "longer than 128 bytes"),
             ({"__name__": "m", "big": "x" * 2049}, "longer than 2048 bytes"),
             ({"__name__": "m"} | {f"l{n}": "x" for n in range(64)}, "exceeds the limit of 64"),
+            ({"__name__": "m"} | {f"l{n}": "x" * 2048 for n in range(16)}, "more than 32768"),
         ],
     )
     def test_bad_labels_are_rejected_and_the_rest_is_stored(
@@ -269,7 +270,9 @@ class SeriesStoreConformance:
     def test_the_largest_allowed_labels_are_stored(
         self, store: SeriesStore, tenant: str, start_ms: int
     ) -> None:
-        labels = {"__name__": "m"} | {f"l{n}" + "n" * 100: "v" * 2048 for n in range(63)}
+        labels = (
+            {"__name__": "m"} | {f"l{n}": "v" * 500 for n in range(62)} | {"n" * 128: "v" * 1024}
+        )
         self.put(store, tenant, labels, start_ms, [1])
         assert self.read(store, tenant, equal("__name__", "m")).labels == (labels,)
 

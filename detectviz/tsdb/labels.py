@@ -11,6 +11,7 @@ TENANT_LABEL = "detectviz_tenant"  # how shared backends keep tenants apart; nob
 MAX_LABELS = 64
 MAX_NAME_BYTES = 128
 MAX_VALUE_BYTES = 2048
+MAX_SERIES_BYTES = 32 << 10  # VictoriaMetrics drops series somewhere above 60,000
 MAX_TIMESTAMP_MS = 1 << 52
 
 
@@ -25,12 +26,20 @@ def label_refusal(key: LabelKey) -> str | None:
         return "metric name is missing"
     if len(key) > MAX_LABELS:
         return f"label count {len(key)} exceeds the limit of {MAX_LABELS}"
-    return next((reason for name, value in key if (reason := _pair_refusal(name, value))), None)
+    reason = next((found for name, value in key if (found := _pair_refusal(name, value))), None)
+    return reason or _size_refusal(key)
 
 
 def timestamp_refusal(timestamp_ms: int) -> str | None:
     """Say why no sample may have this time, or None when it may."""
     return None if abs(timestamp_ms) < MAX_TIMESTAMP_MS else "out of bounds"
+
+
+def _size_refusal(key: LabelKey) -> str | None:
+    size = sum(len(text.encode()) for pair in key for text in pair)
+    if size > MAX_SERIES_BYTES:
+        return f"labels take {size} bytes, more than {MAX_SERIES_BYTES}"
+    return None
 
 
 def _pair_refusal(name: str, value: str) -> str | None:

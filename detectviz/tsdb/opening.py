@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from detectviz.tsdb.embedded import EmbeddedStore
 from detectviz.tsdb.interface import SeriesStore, StoreError
+from detectviz.tsdb.victoriametrics import SCHEMES, VictoriaMetricsStore
 
 EMBEDDED_FILE = "series.sqlite"
 
@@ -21,8 +22,10 @@ def open_store(url: str, *, data_dir: Path) -> SeriesStore:
     if not url:
         return EmbeddedStore(data_dir / EMBEDDED_FILE)
     scheme = urlsplit(url).scheme
+    if scheme in SCHEMES:
+        return VictoriaMetricsStore(url)
     raise StoreError(
-        f"no series store for {scheme!r} URLs: leave DETECTVIZ_TSDB_URL empty for the embedded"
-        " store",
+        f"no series store for {scheme!r} URLs: use victoriametrics+http://host:port, or leave"
+        " DETECTVIZ_TSDB_URL empty for the embedded store",
         retryable=False,
     )

@@ -34,7 +34,7 @@ class ResourceModel(OrgOwned):
     labels = models.JSONField(default=dict, blank=True)
     folder = models.ForeignKey(
         settings.DETECTVIZ_FOLDER_MODEL,
-        on_delete=models.PROTECT,
+        on_delete=models.RESTRICT,  # in use means no deletion, except together with the org
         related_name="+",
         null=True,
         blank=True,

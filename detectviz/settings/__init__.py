@@ -24,6 +24,7 @@ EGRESS_ALLOW_PRIVATE = env.boolean("DETECTVIZ_EGRESS_ALLOW_PRIVATE", default=IS_
 LOG_FORMAT = env.choice("DETECTVIZ_LOG_FORMAT", "console", ("console", "json"))
 PLUGIN_DIRS = tuple(Path(word) for word in env.words("DETECTVIZ_PLUGIN_DIRS"))
 CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
+TRUSTED_PROXIES = env.networks("DETECTVIZ_TRUSTED_PROXIES")
 LOCATION = env.text("DETECTVIZ_LOCATION", "default")
 
 SECRET_KEY = env.generated_secret("DETECTVIZ_SECRET_KEY", DATA_DIR / "secrets" / "secret-key")
@@ -48,12 +49,16 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "guardian",
     "rest_framework",
+    "detectviz.crypto",
+    "detectviz.permissions",
     "detectviz.resources",
     "apps.orgs",
     "apps.accounts",
+    "apps.audit",
     "apps.alerting",
 ]
 MIDDLEWARE = [
+    "detectviz.observability.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -100,6 +105,8 @@ USE_I18N = False
 AUTH_USER_MODEL = "accounts.User"
 DETECTVIZ_ORG_MODEL = "orgs.Org"
 DETECTVIZ_FOLDER_MODEL = "orgs.Folder"
+DETECTVIZ_MEMBERSHIP_MODEL = "accounts.Membership"
+DETECTVIZ_TEAM_MODEL = "accounts.Team"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
@@ -122,6 +129,7 @@ AXES_COOLOFF_TIME = 0.5  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_CLIENT_IP_CALLABLE = "detectviz.observability.middleware.axes_address"
 GUARDIAN_MONKEY_PATCH_USER = False
 ANONYMOUS_USER_NAME = None
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # permissions are asked of detectviz.permissions only

@@ -1,0 +1,1 @@
+"""What the platform tells about itself: who is acting, logs, metrics, health."""

@@ -1,0 +1,61 @@
+"""Give every request an id, and say in the context who is calling from where."""
+
+import re
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from detectviz.observability.context import (
+    ANONYMOUS,
+    Actor,
+    RequestContext,
+    client_address,
+    context,
+    current_context,
+)
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # noqa: TID251 - our own constant pattern
+
+
+class RequestContextMiddleware:
+    """Outermost: sets the request id and address, and answers with X-Request-ID."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Serve the request inside its context."""
+        new = RequestContext(
+            address=request_address(request), actor_source=lambda: session_actor(request)
+        )
+        offered = request.headers.get("X-Request-ID", "")
+        if _REQUEST_ID.fullmatch(offered):
+            new.request_id = offered
+        with context(new):
+            response = self.get_response(request)
+        response["X-Request-ID"] = new.request_id
+        return response
+
+
+def request_address(request: HttpRequest) -> str | None:
+    """Return the caller's address as far as it can be believed."""
+    return client_address(
+        request.META.get("REMOTE_ADDR", ""),
+        request.headers.get("X-Forwarded-For", ""),
+        settings.TRUSTED_PROXIES,
+    )
+
+
+def session_actor(request: HttpRequest) -> Actor:
+    """Return the actor of a request made in a session."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return ANONYMOUS
+    return Actor(user_id=user.pk, name=user.get_username(), via="session")
+
+
+def axes_address(request: HttpRequest) -> str:
+    """Return the address django-axes counts failures under."""
+    return current_context().address or request_address(request) or "unknown"

@@ -1,0 +1,16 @@
+"""Django application of the permissions."""
+
+from django.apps import AppConfig
+
+
+class PermissionsConfig(AppConfig):
+    """Cleans up grants when what they were granted on disappears."""
+
+    name = "detectviz.permissions"
+    label = "permissions"
+
+    def ready(self) -> None:
+        """Connect the clean-up."""
+        from detectviz.permissions.scopes import connect_cleanup  # noqa: PLC0415 - needs all models
+
+        connect_cleanup()

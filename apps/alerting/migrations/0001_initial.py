@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('last_eval_at', models.DateTimeField(blank=True, null=True)),
                 ('last_duration_s', models.FloatField(blank=True, null=True)),
                 ('missed_iterations', models.PositiveBigIntegerField(default=0)),
-                ('folder', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.folder')),
+                ('folder', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='orgs.folder')),
                 ('org', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.org')),
             ],
             options={

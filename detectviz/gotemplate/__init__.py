@@ -1,0 +1,1 @@
+"""A capped, sandboxed subset of Go's text/template. No Django."""

@@ -1,0 +1,1 @@
+"""PromQL: parser and vectorised evaluation over any series store. No Django."""

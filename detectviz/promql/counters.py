@@ -1,0 +1,101 @@
+"""Range functions of counters and gauges over time: rate and its family."""
+
+from functools import partial
+
+import numpy as np
+
+from detectviz.promql.windows import Computed, Kernel, Windows
+from detectviz.tsdb.interface import Float64Array, Int64Array
+
+_EXTRAPOLATED = 1.1
+_MS_PER_S = 1000.0
+
+
+def reset_corrections(values: Float64Array, offsets: Int64Array) -> Float64Array | None:
+    """Return what counter resets took away before each sample; None if there was none.
+
+    Corrections start anew with each series, so that they never drown its own differences.
+    """
+    falls = values[1:] < values[:-1]
+    borders = offsets[1:-1]
+    falls[borders[(borders > 0) & (borders < len(values))] - 1] = False
+    places = np.flatnonzero(falls)
+    if not len(places):
+        return None
+    lost = np.zeros(len(values))
+    lost[places + 1] = values[places]
+    series = np.unique(offsets.searchsorted(places, "right") - 1)
+    for row in series.tolist():
+        begin, end = int(offsets[row]), int(offsets[row + 1])
+        np.cumsum(lost[begin:end], out=lost[begin:end])
+    return lost
+
+
+def extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> Computed:
+    """Compute ``rate``, ``increase`` or ``delta`` (Prometheus' ``extrapolatedRate``, 3.x)."""
+    first, last, counts = windows.first, windows.last, windows.counts
+    present = counts >= 2  # noqa: PLR2004 - a difference needs two samples
+    first_value = windows.values[first]
+    result = windows.values[last] - first_value
+    if is_counter:
+        lost = reset_corrections(windows.values, windows.offsets)
+        if lost is not None:
+            result += lost[last] - lost[first]
+    first_time, last_time = windows.timestamps_ms[first], windows.timestamps_ms[last]
+    sampled = (last_time - first_time) / _MS_PER_S
+    average = sampled / (counts - 1)
+    to_start = (first_time - windows.starts_ms) / _MS_PER_S
+    to_end = (windows.ends_ms - last_time) / _MS_PER_S
+    threshold = average * _EXTRAPOLATED
+    to_start = np.where(to_start >= threshold, average / 2, to_start)
+    if is_counter:
+        to_zero = sampled * (first_value / result)
+        falls_to_zero = (result > 0) & (first_value >= 0) & (to_zero < to_start)
+        to_start = np.where(falls_to_zero, to_zero, to_start)
+    to_end = np.where(to_end >= threshold, average / 2, to_end)
+    factor = (sampled + to_start + to_end) / sampled
+    if is_rate:
+        factor /= (windows.ends_ms - windows.starts_ms) / _MS_PER_S
+    return result * factor, present
+
+
+def instant_difference(windows: Windows, *, is_rate: bool) -> Computed:
+    """Compute ``irate`` or ``idelta`` from the last two samples."""
+    present = windows.counts >= 2  # noqa: PLR2004 - a difference needs two samples
+    last = windows.last
+    previous = np.maximum(last - 1, 0)
+    newer, older = windows.values[last], windows.values[previous]
+    if not is_rate:
+        return newer - older, present
+    elapsed = (windows.timestamps_ms[last] - windows.timestamps_ms[previous]) / _MS_PER_S
+    return np.where(newer < older, newer, newer - older) / elapsed, present
+
+
+def _count_events(windows: Windows, happened: np.ndarray) -> Computed:
+    """Count where ``happened[i]`` (between samples i and i + 1) inside each window."""
+    before = np.zeros(len(windows.values), dtype=np.int64)
+    np.cumsum(happened, out=before[1:])
+    present = windows.counts > 0
+    return (before[windows.last] - before[windows.first]).astype(np.float64), present
+
+
+def changes(windows: Windows) -> Computed:
+    """Count changes of value; NaN equals NaN."""
+    older, newer = windows.values[:-1], windows.values[1:]
+    return _count_events(windows, (older != newer) & ~(np.isnan(older) & np.isnan(newer)))
+
+
+def resets(windows: Windows) -> Computed:
+    """Count falls of a counter."""
+    return _count_events(windows, windows.values[1:] < windows.values[:-1])
+
+
+COUNTER_KERNELS: dict[str, Kernel] = {
+    "rate": partial(extrapolated, is_counter=True, is_rate=True),
+    "increase": partial(extrapolated, is_counter=True, is_rate=False),
+    "delta": partial(extrapolated, is_counter=False, is_rate=False),
+    "irate": partial(instant_difference, is_rate=True),
+    "idelta": partial(instant_difference, is_rate=False),
+    "changes": changes,
+    "resets": resets,
+}

@@ -1,0 +1,182 @@
+"""The engine: text in, answer out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectviz.promql import nodes
+from detectviz.promql.annotations import AnnotationCollector
+from detectviz.promql.errors import EvaluationError, ParseError
+from detectviz.promql.evaluator import Evaluator
+from detectviz.promql.labels import label_key
+from detectviz.promql.limits import Budget, CancellationToken
+from detectviz.promql.nodes import ValueType
+from detectviz.promql.parser import parse
+from detectviz.promql.results import Answer, Matrix, Result, Scalar, String, Vector
+from detectviz.promql.selectors import Reader
+from detectviz.promql.type_check import result_type
+from detectviz.promql.vectors import (
+    RangeVector,
+    StepScalar,
+    StepString,
+    StepVector,
+    Value,
+    single_series,
+)
+from detectviz.tsdb.interface import Int64Array, SeriesStore
+
+_MOST_STEPS = 11_000
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Evaluates PromQL over a store, with the semantics of Prometheus 3.x.
+
+    Stateless between queries and safe to share between threads if the store is. Every query
+    names its tenant, which reaches the store with each selector.
+    """
+
+    store: SeriesStore
+    lookback_ms: int = 300_000
+    max_samples: int = 50_000_000
+    timeout_s: float = 120.0
+    subquery_step_ms: int = 60_000
+
+    def instant(
+        self,
+        tenant: str,
+        query: str | nodes.Expression,
+        at_ms: int,
+        *,
+        token: CancellationToken | None = None,
+    ) -> Result:
+        """Evaluate ``query`` at one time (Unix milliseconds).
+
+        Give Scalar, String, Vector, or Matrix for a bare range selector. Raise ParseError (with
+        position), UnsupportedError, or EvaluationError and its kinds for limits.
+        """
+        times = np.array([at_ms], dtype=np.int64)
+        return self._run(tenant, query, times, is_range=False, token=token)
+
+    def range(
+        self,
+        tenant: str,
+        query: str | nodes.Expression,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        *,
+        token: CancellationToken | None = None,
+    ) -> Result:
+        """Evaluate ``query`` at every step from start to end (inclusive); give a Matrix.
+
+        Raise EvaluationError for a step or end that makes no sense or more than 11,000 steps,
+        and what ``instant`` raises.
+        """
+        if step_ms <= 0:
+            raise EvaluationError("step must be greater than 0")
+        if end_ms < start_ms:
+            raise EvaluationError("end timestamp must not be before start time")
+        if (end_ms - start_ms) // step_ms >= _MOST_STEPS:
+            raise EvaluationError(
+                f"exceeded maximum resolution of {_MOST_STEPS:,} points per timeseries; "
+                "try a larger step"
+            )
+        times = np.arange(start_ms, end_ms + 1, step_ms, dtype=np.int64)
+        return self._run(tenant, query, times, is_range=True, token=token)
+
+    def _run(
+        self,
+        tenant: str,
+        query: str | nodes.Expression,
+        times: Int64Array,
+        *,
+        is_range: bool,
+        token: CancellationToken | None,
+    ) -> Result:
+        text = query if isinstance(query, str) else ""
+        expression = parse(query) if isinstance(query, str) else query
+        if is_range:
+            _check_range_type(expression, text)
+        budget = Budget(max_samples=self.max_samples, timeout_s=self.timeout_s, token=token)
+        annotations = AnnotationCollector(text)
+        reader = Reader(
+            store=self.store,
+            tenant=tenant,
+            start_ms=int(times[0]),
+            end_ms=int(times[-1]),
+            lookback_ms=self.lookback_ms,
+            budget=budget,
+        )
+        evaluator = Evaluator(
+            reader=reader,
+            annotations=annotations,
+            subquery_step_ms=self.subquery_step_ms,
+            is_range_query=is_range,
+        )
+        with np.errstate(all="ignore"):
+            value = evaluator.evaluate(expression, times)
+            answer = _matrix(value, times) if is_range else _instant(value, times)
+        budget.check()
+        return Result(value=answer, annotations=annotations.collected())
+
+
+def _check_range_type(expression: nodes.Expression, text: str) -> None:
+    found = result_type(expression)
+    if found not in {ValueType.SCALAR, ValueType.VECTOR}:
+        message = (
+            f'invalid expression type "{found.value}" for range query, '
+            "must be Scalar or instant Vector"
+        )
+        raise ParseError(message, expression.span.start, expression.span.end, text)
+
+
+def _instant(value: Value, times: Int64Array) -> Answer:
+    at_ms = int(times[0])
+    match value:
+        case StepScalar():
+            return Scalar(timestamp_ms=at_ms, value=float(value.values[0]))
+        case StepString():
+            return String(timestamp_ms=at_ms, value=value.value)
+        case RangeVector():
+            return _raw(value)
+        case StepVector():
+            final = value.take(value.present[:, 0]).without_dropped_names().merged()
+            return Vector(timestamp_ms=at_ms, labels=final.labels, values=final.values[:, 0])
+
+
+def _matrix(value: Value, times: Int64Array) -> Matrix:
+    if isinstance(value, StepScalar):
+        value = single_series({}, value.values, np.ones(len(times), dtype=np.bool_))
+    assert isinstance(value, StepVector)
+    final = value.take(value.used).without_dropped_names().merged()
+    return _ordered(final, times)
+
+
+def _ordered(vector: StepVector, times: Int64Array) -> Matrix:
+    keys = [label_key(labels) for labels in vector.labels]
+    rows = sorted(range(len(keys)), key=keys.__getitem__)
+    ordered = vector if rows == list(range(len(rows))) else vector.take(rows)
+    return Matrix(
+        timestamps_ms=times,
+        labels=ordered.labels,
+        values=ordered.values,
+        present=ordered.present,
+    )
+
+
+def _raw(ranges: RangeVector) -> Matrix:
+    """Return raw samples on the union of their times."""
+    samples = ranges.samples
+    end = int(samples.ends_ms[0])
+    inside = (samples.timestamps_ms > end - samples.range_ms) & (samples.timestamps_ms <= end)
+    rows = np.repeat(np.arange(len(samples)), np.diff(samples.offsets))[inside]
+    times, columns = np.unique(samples.timestamps_ms[inside], return_inverse=True)
+    values = np.full((len(samples), len(times)), np.nan)
+    present = np.zeros(values.shape, dtype=np.bool_)
+    values[rows, columns] = samples.values[inside]
+    present[rows, columns] = True
+    vector = StepVector(
+        labels=ranges.labels, values=values, present=present, drop_name=ranges.drop_name
+    )
+    return _ordered(vector.take(vector.used).without_dropped_names(), times)

@@ -1,0 +1,172 @@
+"""Walks a syntax tree once, for all steps at the same time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectviz.promql import nodes
+from detectviz.promql.aggregations import group_quantiles, reduce_groups
+from detectviz.promql.annotations import AnnotationCollector
+from detectviz.promql.calls import FunctionCall
+from detectviz.promql.functions import IMPLEMENTATIONS
+from detectviz.promql.functions_ranges import warn_bad_quantile_values
+from detectviz.promql.grouping import Groups, group_series
+from detectviz.promql.matching import combine_sets, join_vectors
+from detectviz.promql.operators import between_scalars, with_scalar
+from detectviz.promql.ranking import (
+    check_parameter,
+    choose_extreme,
+    choose_share,
+    choose_some,
+    count_values,
+)
+from detectviz.promql.selectors import Reader
+from detectviz.promql.signatures import SET_OPERATORS
+from detectviz.promql.vectors import (
+    RangeVector,
+    StepScalar,
+    StepString,
+    StepVector,
+    Value,
+    empty_vector,
+)
+from detectviz.promql.windows import RangeSamples
+from detectviz.tsdb.interface import Int64Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluator:
+    """Evaluates nodes for one query; ``times_ms`` arguments are int64[steps]."""
+
+    reader: Reader
+    annotations: AnnotationCollector
+    subquery_step_ms: int
+    is_range_query: bool
+
+    def evaluate(self, node: nodes.Expression, times_ms: Int64Array) -> Value:
+        """Return the value of ``node`` at every time; EvaluationError if it has none."""
+        self.reader.budget.check()
+        match node:
+            case nodes.NumberLiteral():
+                return StepScalar(np.full(len(times_ms), node.value))
+            case nodes.StringLiteral():
+                return StepString(node.value)
+            case nodes.Parenthesis():
+                return self.evaluate(node.expression, times_ms)
+            case nodes.VectorSelector():
+                return self.reader.instant(node, times_ms)
+            case nodes.MatrixSelector():
+                return self.reader.ranges(node, times_ms)
+            case _:
+                return self._composed(node, times_ms)
+
+    def _composed(self, node: nodes.Expression, times_ms: Int64Array) -> Value:
+        match node:
+            case nodes.Subquery():
+                return self._subquery(node, times_ms)
+            case nodes.Unary():
+                return self._unary(node, times_ms)
+            case nodes.Binary():
+                return self._binary(node, times_ms)
+            case nodes.Aggregation():
+                return self._aggregation(node, times_ms)
+            case nodes.Call():
+                return self._call(node, times_ms)
+        raise TypeError(f"unknown node {node!r}")
+
+    def _subquery(self, node: nodes.Subquery, times_ms: Int64Array) -> RangeVector:
+        """Evaluate the inner expression on its own grid, aligned to multiples of its step."""
+        ends = self.reader.references(times_ms, node.at, node.offset_ms)
+        step = node.step_ms or self.subquery_step_ms
+        first = (int(ends.min()) - node.range_ms) // step * step + step
+        inner_times = np.arange(first, int(ends.max()) + 1, step, dtype=np.int64)
+        if len(inner_times):
+            inner = self.evaluate(node.expression, inner_times)
+            assert isinstance(inner, StepVector)
+        else:
+            inner = empty_vector(0)
+        offsets = np.zeros(len(inner) + 1, dtype=np.int64)
+        np.cumsum(inner.present.sum(axis=1), out=offsets[1:])
+        samples = RangeSamples(
+            offsets=offsets,
+            timestamps_ms=np.broadcast_to(inner_times, inner.present.shape)[inner.present],
+            values=inner.values[inner.present],
+            ends_ms=ends,
+            times_ms=times_ms,
+            range_ms=node.range_ms,
+        )
+        self.reader.budget.charge(len(samples.values))
+        return RangeVector(labels=inner.labels, drop_name=inner.drop_name, samples=samples)
+
+    def _unary(self, node: nodes.Unary, times_ms: Int64Array) -> Value:
+        value = self.evaluate(node.operand, times_ms)
+        if node.operator == "+":
+            return value
+        if isinstance(value, StepScalar):
+            return StepScalar(-value.values)
+        assert isinstance(value, StepVector)
+        return value.derived(-value.values).merged()
+
+    def _binary(self, node: nodes.Binary, times_ms: Int64Array) -> Value:
+        left = self.evaluate(node.left, times_ms)
+        right = self.evaluate(node.right, times_ms)
+        if isinstance(left, StepScalar) and isinstance(right, StepScalar):
+            return between_scalars(node.operator, left, right)
+        if isinstance(left, StepVector) and isinstance(right, StepScalar):
+            options = {"is_bool": node.is_bool, "is_scalar_left": False}
+            return with_scalar(node.operator, left, right, **options)
+        if isinstance(left, StepScalar) and isinstance(right, StepVector):
+            options = {"is_bool": node.is_bool, "is_scalar_left": True}
+            return with_scalar(node.operator, right, left, **options)
+        assert isinstance(left, StepVector)
+        assert isinstance(right, StepVector)
+        combine = combine_sets if node.operator in SET_OPERATORS else join_vectors
+        return combine(node, left, right)
+
+    def _aggregation(self, node: nodes.Aggregation, times_ms: Int64Array) -> Value:
+        parameter = None
+        if node.parameter is not None:
+            parameter = self.evaluate(node.parameter, times_ms)
+            if isinstance(parameter, StepScalar):
+                check_parameter(node.operator, parameter.values)
+        vector = self.evaluate(node.expression, times_ms)
+        assert isinstance(vector, StepVector)
+        if not len(vector):
+            return empty_vector(len(times_ms))
+        groups = group_series(vector, node)
+        if isinstance(parameter, StepString):
+            return count_values(vector, groups, parameter.value)
+        if isinstance(parameter, StepScalar):
+            return self._with_parameter(node, vector, groups, parameter)
+        return reduce_groups(node.operator, vector, groups)
+
+    def _with_parameter(
+        self, node: nodes.Aggregation, vector: StepVector, groups: Groups, parameter: StepScalar
+    ) -> StepVector:
+        match node.operator:
+            case "quantile":
+                span = (node.parameter or node).span
+                warn_bad_quantile_values(self.annotations, parameter.values, span)
+                return group_quantiles(parameter.values, vector, groups)
+            case "limitk":
+                return choose_some(vector, groups, parameter.values)
+            case "limit_ratio":
+                return choose_share(vector, parameter.values, node, self.annotations)
+            case _:
+                is_top = node.operator == "topk"
+                return choose_extreme(vector, groups, parameter.values, is_top=is_top)
+
+    def _call(self, node: nodes.Call, times_ms: Int64Array) -> Value:
+        first = nodes.unwrap(node.arguments[0]) if node.arguments else None
+        if node.function == "timestamp" and isinstance(first, nodes.VectorSelector):
+            vector = self.reader.instant(first, times_ms, want_timestamps=True)
+            return vector.derived(vector.values)
+        call = FunctionCall(
+            node=node,
+            arguments=tuple(self.evaluate(argument, times_ms) for argument in node.arguments),
+            times_ms=times_ms,
+            annotations=self.annotations,
+            is_range_query=self.is_range_query,
+            check=self.reader.budget.check,
+        )
+        return IMPLEMENTATIONS[node.function](call)

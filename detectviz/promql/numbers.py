@@ -1,0 +1,59 @@
+"""Numbers and durations as PromQL spells them."""
+
+import math
+
+import numpy as np
+
+from detectviz.contracts.durations import DurationError, parse_duration_ms
+
+_NAMED = {"inf": math.inf, "+inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+
+def parse_number(text: str) -> float:
+    """Return the value of a literal: decimal, hexadecimal, octal, ``Inf``, ``NaN``.
+
+    Raise ValueError when it is none. Underscores may separate digits, as in Go.
+    """
+    lowered = text.lower()
+    if lowered in _NAMED:
+        return _NAMED[lowered]
+    if lowered.startswith("0x"):
+        return float(int(lowered, 16))
+    digits = lowered.replace("_", "") if _well_separated(lowered) else lowered
+    if len(digits) > 1 and digits[0] == "0" and digits.isdecimal():
+        return float(int(digits, 8))
+    return float(digits)
+
+
+def _well_separated(text: str) -> bool:
+    return "__" not in text and not text.endswith("_")
+
+
+def parse_duration_literal_ms(text: str) -> int:
+    """Return the milliseconds of ``5m`` or of a plain number of seconds; ValueError if neither."""
+    try:
+        return parse_duration_ms(text)
+    except DurationError:
+        seconds = parse_number(text)
+    if not math.isfinite(seconds):
+        raise ValueError("duration out of range")
+    return round(seconds * 1000)
+
+
+def format_number(value: float) -> str:
+    """Return the shortest decimal text that reads back as ``value``, as Go's ``%g`` has it."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    magnitude = abs(value)
+    if value == 0 or 1e-4 <= magnitude < 1e21:  # noqa: PLR2004 - strconv's borders for 'g', -1
+        return format_fixed(value)
+    return np.format_float_scientific(value, trim="-", exp_digits=2)
+
+
+def format_fixed(value: float) -> str:
+    """Return the shortest text without an exponent (Go's ``FormatFloat(f, 'f', -1, 64)``)."""
+    if not math.isfinite(value):
+        return format_number(value)
+    return np.format_float_positional(value, trim="-")

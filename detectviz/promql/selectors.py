@@ -1,0 +1,88 @@
+"""From matchers to samples: reads the store for one tenant."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectviz.promql import nodes
+from detectviz.promql.limits import Budget
+from detectviz.promql.nodes import Anchor
+from detectviz.promql.vectors import RangeVector, StepVector
+from detectviz.promql.windows import RangeSamples, is_stale, upper_bounds, without_stale
+from detectviz.tsdb.interface import Int64Array, Matcher, SeriesSet, SeriesStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Reads samples of one tenant for one query.
+
+    ``start_ms`` and ``end_ms`` are what ``@ start()`` and ``@ end()`` mean.
+    """
+
+    store: SeriesStore
+    tenant: str
+    start_ms: int
+    end_ms: int
+    lookback_ms: int
+    budget: Budget
+
+    def references(
+        self, times_ms: Int64Array, at: int | Anchor | None, offset_ms: int
+    ) -> Int64Array:
+        """Return the times looked at for the given times of evaluation."""
+        if at is None:
+            return times_ms - offset_ms
+        if isinstance(at, Anchor):
+            at = self.start_ms if at is Anchor.START else self.end_ms
+        return np.full(len(times_ms), at - offset_ms, dtype=np.int64)
+
+    def instant(
+        self, node: nodes.VectorSelector, times_ms: Int64Array, *, want_timestamps: bool = False
+    ) -> StepVector:
+        """Return the latest sample of each series not older than the lookback (exclusive).
+
+        With ``want_timestamps`` the values are the samples' times in seconds.
+        """
+        looked_at = self.references(times_ms, node.at, node.offset_ms)
+        found = self._select(node.matchers, looked_at, self.lookback_ms)
+        self.budget.charge(len(found) * len(times_ms))
+        index = upper_bounds(found.timestamps_ms, found.offsets, looked_at) - 1
+        held = index >= found.offsets[:-1, None]
+        if not len(found.values):
+            values, present = np.full(index.shape, np.nan), held & False
+        else:
+            index = np.maximum(index, 0)
+            values = found.values[index]
+            times = found.timestamps_ms[index]
+            present = held & (times > looked_at - self.lookback_ms) & ~is_stale(values)
+            values = times / 1000.0 if want_timestamps else values
+        dropped = np.zeros(len(found), dtype=np.bool_)
+        vector = StepVector(labels=found.labels, values=values, present=present, drop_name=dropped)
+        return vector if vector.used.all() else vector.take(vector.used)
+
+    def ranges(self, node: nodes.MatrixSelector, times_ms: Int64Array) -> RangeVector:
+        """Return the samples of all windows, without staleness markers."""
+        selector = node.selector
+        looked_at = self.references(times_ms, selector.at, selector.offset_ms)
+        found = self._select(selector.matchers, looked_at, node.range_ms)
+        self.budget.charge(len(found) * len(times_ms))
+        offsets, times, values = without_stale(found.offsets, found.timestamps_ms, found.values)
+        samples = RangeSamples(
+            offsets=offsets,
+            timestamps_ms=times,
+            values=values,
+            ends_ms=looked_at,
+            times_ms=times_ms,
+            range_ms=node.range_ms,
+        )
+        dropped = np.zeros(len(found), dtype=np.bool_)
+        return RangeVector(labels=found.labels, drop_name=dropped, samples=samples)
+
+    def _select(
+        self, matchers: tuple[Matcher, ...], looked_at: Int64Array, window_ms: int
+    ) -> SeriesSet:
+        self.budget.check()
+        start = int(looked_at.min()) - window_ms + 1
+        found = self.store.select(self.tenant, matchers, start, int(looked_at.max()))
+        self.budget.charge(len(found.values))
+        return found

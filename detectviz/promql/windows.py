@@ -1,0 +1,165 @@
+"""Windows over raw samples: where each begins and ends, for all series and steps at once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from detectviz.tsdb.interface import STALE_NAN_BITS, Float64Array, Int64Array
+
+# Temporaries of so many cells stay in a core's second-level cache.
+_TILE_CELLS = 65_536
+_REPAIRS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """The windows of some series at all steps.
+
+    Window (i, k) holds ``values[low[i, k]:high[i, k]]`` and the same slice of ``timestamps_ms``;
+    it reaches from ``starts_ms[k]`` (excluded) to ``ends_ms[k]`` (included). Series i owns
+    ``offsets[i]:offsets[i + 1]``.
+    """
+
+    offsets: Int64Array
+    timestamps_ms: Int64Array
+    values: Float64Array
+    low: Int64Array
+    high: Int64Array
+    starts_ms: Int64Array
+    ends_ms: Int64Array
+    times_ms: Int64Array
+
+    @property
+    def counts(self) -> Int64Array:
+        """Samples per window: int64[series, steps]."""
+        return self.high - self.low
+
+    @property
+    def first(self) -> Int64Array:
+        """Index of each window's first sample, safe to look up even if the window is empty."""
+        return np.minimum(self.low, len(self.values) - 1)
+
+    @property
+    def last(self) -> Int64Array:
+        """Index of each window's last sample, safe to look up even if the window is empty."""
+        return np.maximum(self.high - 1, 0)
+
+
+Computed: TypeAlias = tuple[Float64Array, npt.NDArray[np.bool_]]
+Kernel: TypeAlias = Callable[[Windows], Computed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeSamples:
+    """Raw samples without stale markers, and the windows wanted from them.
+
+    ``ends_ms`` is the end of the window per step (offset and ``@`` applied), ``times_ms`` the
+    time of evaluation per step.
+    """
+
+    offsets: Int64Array
+    timestamps_ms: Int64Array
+    values: Float64Array
+    ends_ms: Int64Array
+    times_ms: Int64Array
+    range_ms: int
+
+    def __len__(self) -> int:
+        """Count the series."""
+        return len(self.offsets) - 1
+
+    def tiles(self) -> Iterator[tuple[slice, Windows]]:
+        """Yield slices of series with their windows, small enough to stay in cache."""
+        rows = max(1, _TILE_CELLS // max(1, len(self.ends_ms)))
+        for start in range(0, len(self), rows):
+            stop = min(start + rows, len(self))
+            yield slice(start, stop), self._windows(start, stop)
+
+    def _windows(self, start: int, stop: int) -> Windows:
+        begin, end = int(self.offsets[start]), int(self.offsets[stop])
+        offsets = self.offsets[start : stop + 1] - begin
+        times = self.timestamps_ms[begin:end]
+        starts = self.ends_ms - self.range_ms
+        return Windows(
+            offsets=offsets,
+            timestamps_ms=times,
+            values=self.values[begin:end],
+            low=upper_bounds(times, offsets, starts),
+            high=upper_bounds(times, offsets, self.ends_ms),
+            starts_ms=starts,
+            ends_ms=self.ends_ms,
+            times_ms=self.times_ms,
+        )
+
+    def compute(self, kernel: Kernel, check: Callable[[], None] | None = None) -> Computed:
+        """Apply ``kernel`` tile by tile: float64 and bool [series, steps]."""
+        shape = (len(self), len(self.ends_ms))
+        values, present = np.full(shape, np.nan), np.zeros(shape, dtype=np.bool_)
+        for rows, windows in self.tiles():
+            if check is not None:
+                check()
+            if len(windows.values):
+                values[rows], present[rows] = kernel(windows)
+        return values, present
+
+
+def upper_bounds(
+    timestamps_ms: Int64Array, offsets: Int64Array, bounds_ms: Int64Array
+) -> Int64Array:
+    """Return, per series and bound, the index of the first sample later than the bound.
+
+    Nearly regular series are predicted from their mean interval and repaired; the rest is
+    searched. ``timestamps_ms[offsets[i]:offsets[i + 1]]`` ascends; int64[series, bounds].
+    """
+    begins, ends = offsets[:-1, None], offsets[1:, None]
+    if not len(timestamps_ms):
+        return np.broadcast_to(begins, (len(offsets) - 1, len(bounds_ms))).copy()
+    index = _predicted(timestamps_ms, offsets, bounds_ms)
+    final = len(timestamps_ms) - 1
+    for _ in range(_REPAIRS):
+        too_low = (index < ends) & (timestamps_ms[np.minimum(index, final)] <= bounds_ms)
+        too_high = (index > begins) & (timestamps_ms[index - 1] > bounds_ms)
+        if not too_low.any() and not too_high.any():
+            return index
+        index += too_low
+        index -= too_high
+    for row in np.flatnonzero((too_low | too_high).any(axis=1)).tolist():
+        begin, end = int(offsets[row]), int(offsets[row + 1])
+        index[row] = begin + timestamps_ms[begin:end].searchsorted(bounds_ms, "right")
+    return index
+
+
+def _predicted(timestamps_ms: Int64Array, offsets: Int64Array, bounds_ms: Int64Array) -> Int64Array:
+    counts = np.diff(offsets)
+    first = timestamps_ms[np.minimum(offsets[:-1], len(timestamps_ms) - 1)]
+    last = timestamps_ms[np.maximum(offsets[1:] - 1, 0)]
+    interval = np.maximum((last - first) / np.maximum(counts - 1, 1), 1.0)
+    guess = (bounds_ms[None, :] - first[:, None]) / interval[:, None]
+    np.floor(guess, out=guess)
+    guess += 1
+    np.clip(guess, 0, counts[:, None], out=guess)
+    index: Int64Array = guess.astype(np.int64)
+    index += offsets[:-1, None]
+    return index
+
+
+def is_stale(values: Float64Array) -> npt.NDArray[np.bool_]:
+    """Tell which values are staleness markers."""
+    stale: npt.NDArray[np.bool_] = values.view(np.int64) == STALE_NAN_BITS
+    return stale
+
+
+def without_stale(
+    offsets: Int64Array, timestamps_ms: Int64Array, values: Float64Array
+) -> tuple[Int64Array, Int64Array, Float64Array]:
+    """Return the samples that are no staleness markers, with their offsets."""
+    stale = is_stale(values)
+    if not stale.any():
+        return offsets, timestamps_ms, values
+    kept = ~stale
+    before = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(kept, out=before[1:])
+    return before[offsets], timestamps_ms[kept], values[kept]

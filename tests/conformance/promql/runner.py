@@ -1,0 +1,375 @@
+"""Evaluates the cases of a script and compares them as Prometheus' own runner does."""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from detectviz.promql import nodes
+from detectviz.promql.engine import Engine
+from detectviz.promql.errors import PromqlError
+from detectviz.promql.formatting import format_expression
+from detectviz.promql.labels import format_labels, label_key
+from detectviz.promql.parser import parse
+from detectviz.promql.patterns import matches
+from detectviz.promql.results import Answer, Matrix, Result, Scalar, String, Vector
+from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN_BITS
+from tests.conformance.promql.script import (
+    Case,
+    Clear,
+    Expectation,
+    HistogramPoint,
+    Load,
+    read_script,
+)
+from tests.conformance.promql.store import MemoryStore
+
+HERE = Path(__file__).parent
+DATA = HERE / "data"
+EXPECTED_FAILURES = HERE / "expected_failures.txt"
+TENANT = "conformance"
+_TOLERANCE = 1e-6
+_MINUTE_MS = 60_000
+_MOVING = """days_in_month day_of_month day_of_week day_of_year hour minute month year
+    predict_linear time timestamp start end range step"""
+_MOVES_WITH_TIME = frozenset(_MOVING.split())
+_DEPENDS_ON_RANGE = r"(?i)\b(?:start|end|range|step)\s*\(\s*\)"
+
+
+class MismatchError(Exception):
+    """A case's answer differs from what its script expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one case; ``problem`` is None when it was met."""
+
+    file: str
+    case: Case
+    problem: str | None
+    has_histograms: bool
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.case.line}"
+
+
+def run_file(name: str) -> Iterator[Outcome]:
+    """Yield the outcome of every case of one script."""
+    store = MemoryStore()
+    histograms: list[dict[str, str]] = []
+    for command in read_script(DATA / name):
+        match command:
+            case Clear():
+                store = MemoryStore()
+                histograms = []
+            case Load():
+                histograms += load(store, command)
+            case Case():
+                problem = problem_of(store, command)
+                touched = problem is not None and touches(command.query, histograms)
+                yield Outcome(name, command, problem, touched)
+
+
+def touches(query: str, series: list[dict[str, str]]) -> bool:
+    """Tell whether a query (refused ones as well) selects any of these series."""
+    try:
+        nodes_below = list(walk(parse(query)))
+    except PromqlError:
+        return any(labels.get(METRIC_NAME, "") in query for labels in series)
+    return any(
+        all(matches(matcher, labels.get(matcher.name, "")) for matcher in node.matchers)
+        for node in nodes_below
+        if isinstance(node, nodes.VectorSelector)
+        for labels in series
+    )
+
+
+def load(store: MemoryStore, command: Load) -> list[dict[str, str]]:
+    """Add floats to the store; return the labels of native histograms, which it can't hold."""
+    found: list[dict[str, str]] = []
+    for line in command.series:
+        for index, point in enumerate(line.points):
+            if isinstance(point, HistogramPoint):
+                found.append(line.labels)
+            elif point is not None:
+                store.add(TENANT, line.labels, index * command.interval_ms, point)
+        if command.converts_buckets:
+            found.append(_converted(line.labels))
+    return found
+
+
+def _converted(labels: dict[str, str]) -> dict[str, str]:
+    """Return the labels a classic bucket's native histogram has."""
+    name = labels.get(METRIC_NAME, "")
+    base = {METRIC_NAME: re.sub(r"_(?:bucket|count|sum)$", "", name)}
+    return {key: value for key, value in labels.items() if key != "le"} | base
+
+
+def problem_of(store: MemoryStore, case: Case) -> str | None:
+    """Evaluate one case in all its forms; return what is wrong, None if nothing is."""
+    engine = Engine(store)
+    try:
+        for form in forms(case):
+            check(engine, form)
+    except (MismatchError, PromqlError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def forms(case: Case) -> Iterator[Case]:
+    """Yield the case as written, as a range query around its time, and both with ``@``."""
+    yield case
+    if case.step_ms is not None or case.grid_ms is not None:
+        return
+    variants = [case, *_with_at(case)]
+    yield from variants[1:]
+    if case.ordered or case.string is not None or re.search(_DEPENDS_ON_RANGE, case.query):
+        return
+    for variant in variants:
+        start, end = variant.start_ms - _MINUTE_MS, variant.start_ms + _MINUTE_MS
+        yield replace(variant, start_ms=start, end_ms=end, step_ms=_MINUTE_MS, is_recast=True)
+
+
+def _with_at(case: Case) -> list[Case]:
+    if case.fails:
+        return []
+    expression = parse(case.query)
+    if any(
+        isinstance(one, nodes.Call) and one.function in _MOVES_WITH_TIME for one in walk(expression)
+    ):
+        return []
+    query = format_expression(pinned(expression, case.start_ms))
+    at = case.start_ms
+    times = [-10 * at, 0, at // 5, at, 10 * at] if at else [-1000, 0, 1000]
+    silent = replace(
+        case, query=query, warnings=[], infos=[], no_warning=False, no_info=False
+    )  # positions move with the text
+    return [replace(silent, start_ms=time, end_ms=time) for time in times]
+
+
+def walk(node: nodes.Expression) -> Iterator[nodes.Expression]:
+    """Yield a node and everything below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def children(node: nodes.Expression) -> tuple[nodes.Expression, ...]:
+    match node:
+        case nodes.Parenthesis() | nodes.Subquery():
+            return (node.expression,)
+        case nodes.MatrixSelector():
+            return (node.selector,)
+        case nodes.Unary():
+            return (node.operand,)
+        case nodes.Binary():
+            return (node.left, node.right)
+        case nodes.Aggregation():
+            return (
+                (node.expression,) if node.parameter is None else (node.parameter, node.expression)
+            )
+        case nodes.Call():
+            return node.arguments
+        case _:
+            return ()
+
+
+def pinned(node: nodes.Expression, at_ms: int) -> nodes.Expression:
+    """Put ``@`` on every selector and outermost subquery that has none."""
+
+    def pin(one: nodes.Expression) -> nodes.Expression:
+        return pinned(one, at_ms)
+
+    match node:
+        case nodes.VectorSelector() | nodes.Subquery():
+            return replace(node, at=at_ms) if node.at is None else node
+        case nodes.MatrixSelector():
+            selector = node.selector
+            at = at_ms if selector.at is None else selector.at
+            return replace(node, selector=replace(selector, at=at))
+        case nodes.Parenthesis():
+            return replace(node, expression=pin(node.expression))
+        case nodes.Unary():
+            return replace(node, operand=pin(node.operand))
+        case nodes.Binary():
+            return replace(node, left=pin(node.left), right=pin(node.right))
+        case nodes.Aggregation():
+            parameter = None if node.parameter is None else pin(node.parameter)
+            return replace(node, expression=pin(node.expression), parameter=parameter)
+        case nodes.Call():
+            return replace(node, arguments=tuple(pin(one) for one in node.arguments))
+        case _:
+            return node
+
+
+def check(engine: Engine, case: Case) -> None:
+    """Evaluate one form of a case; MismatchError if it is not as expected."""
+    try:
+        if case.step_ms is None:
+            result = engine.instant(TENANT, case.query, case.start_ms)
+        else:
+            result = engine.range(TENANT, case.query, case.start_ms, case.end_ms, case.step_ms)
+    except PromqlError as error:
+        if not case.fails:
+            raise
+        _check_failure(case, error)
+        return
+    if case.fails:
+        raise MismatchError("expected to fail and did not")
+    if not case.is_recast:
+        _check_annotations(case, result)
+    _check_answer(case, result.value)
+
+
+def _check_failure(case: Case, error: PromqlError) -> None:
+    if type(error).__name__ == "UnsupportedError":
+        raise error
+    if not any(_says(expected, str(error)) for expected in case.fails):
+        raise MismatchError(f"failed with {error}")
+
+
+def _says(expected: Expectation, text: str) -> bool:
+    if expected.text is not None:
+        return expected.text == text
+    return expected.pattern is None or re.search(expected.pattern, text) is not None
+
+
+def _check_annotations(case: Case, result: Result) -> None:
+    for wanted, found in ((case.warnings, result.warnings), (case.infos, result.infos)):
+        for expected in wanted:
+            if not any(_says(expected, text) for text in found):
+                raise MismatchError(f"no annotation {expected} in {found}")
+        for text in found:
+            if wanted and not any(_says(expected, text) for expected in wanted):
+                raise MismatchError(f"unexpected {text}")
+    if (case.no_warning and result.warnings) or (case.no_info and result.infos):
+        raise MismatchError(f"unexpected {result.annotations}")
+
+
+def _check_answer(case: Case, answer: Answer) -> None:
+    if case.string is not None:
+        if not isinstance(answer, String) or answer.value != case.string:
+            raise MismatchError(f"got {answer}")
+    elif isinstance(answer, Scalar):
+        _expect(case.scalar is not None and same(case.scalar, answer.value), answer)
+    elif isinstance(answer, Vector):
+        _check_vector(case, answer)
+    elif isinstance(answer, Matrix):
+        _check_matrix(case, answer)
+    else:
+        raise MismatchError(f"got {answer}")
+
+
+def _expect(truth: object, got: object) -> None:
+    if not truth:
+        raise MismatchError(f"got {got}")
+
+
+def _check_vector(case: Case, answer: Vector) -> None:
+    got = [
+        (label_key(labels), value)
+        for labels, value in zip(answer.labels, answer.values.tolist(), strict=True)
+    ]
+    wanted = [(label_key(line.labels), line.points[0]) for line in case.series]
+    if not case.ordered:
+        got.sort(key=lambda pair: pair[0])
+        wanted.sort(key=lambda pair: pair[0])
+    shown = [f"{format_labels(dict(key))} {value}" for key, value in got]
+    if case.scalar is not None or [key for key, _ in got] != [key for key, _ in wanted]:
+        raise MismatchError(f"got {shown}")
+    for (_, value), (_, point) in zip(got, wanted, strict=True):
+        _expect(same(point, value), shown)
+
+
+def _times(case: Case, answer: Matrix) -> list[int]:
+    if case.grid_ms is None:
+        return [int(time) for time in answer.timestamps_ms]
+    start, end, step = case.grid_ms
+    return list(range(start, end + 1, step))
+
+
+def _check_matrix(case: Case, answer: Matrix) -> None:
+    keys = [label_key(labels) for labels in answer.labels]
+    _expect(keys == sorted(keys), keys)
+    times = _times(case, answer)
+    columns = {time: index for index, time in enumerate(answer.timestamps_ms.tolist())}
+    got: dict[object, list[float | None]] = {}
+    for row, labels in enumerate(keys):
+        got[labels] = [_point(answer, row, columns.get(time)) for time in times]
+    wanted = _wanted(case)
+    if case.is_recast:
+        got = {key: [None, points[1], None] for key, points in got.items()}
+        wanted = {key: [None, *points[:1], None] for key, points in wanted.items()}
+    got = {key: points for key, points in got.items() if any(p is not None for p in points)}
+    wanted = {key: points for key, points in wanted.items() if any(p is not None for p in points)}
+    if got.keys() != wanted.keys():
+        raise MismatchError(f"got {got}, wanted {wanted}")
+    for key, expected in wanted.items():
+        padded = expected + [None] * (len(times) - len(expected))
+        for one, other in zip(padded, got[key], strict=True):
+            _expect(same(one, other), got)
+
+
+def _point(answer: Matrix, row: int, column: int | None) -> float | None:
+    if column is None or not answer.present[row, column]:
+        return None
+    return float(answer.values[row, column])
+
+
+def _wanted(case: Case) -> dict[object, list[object]]:
+    if case.scalar is not None:
+        return {(): [case.scalar]}
+    return {label_key(line.labels): list(line.points) for line in case.series}
+
+
+def same(expected: object, got: float | None) -> bool:
+    """Compare as promqltest does: relative 1e-6, NaN equals NaN, a stale marker only itself."""
+    if expected is None or got is None or isinstance(expected, HistogramPoint):
+        return expected is None and got is None
+    assert isinstance(expected, float)
+    if _is_stale(expected) or _is_stale(got):
+        return _is_stale(expected) and _is_stale(got)
+    if expected == got or (math.isnan(expected) and math.isnan(got)):
+        return True
+    if expected == 0 or got == 0 or not math.isfinite(expected + got):
+        return abs(expected - got) < _TOLERANCE * 2.2250738585072014e-308
+    return abs(expected - got) / (abs(expected) + abs(got)) < _TOLERANCE
+
+
+def _is_stale(value: float) -> bool:
+    return int(np.float64(value).view(np.int64)) == STALE_NAN_BITS
+
+
+def main() -> None:
+    """Rewrite the list of expected failures, without cases that are met now."""
+    before = expected_failures()
+    outcomes = [one for path in sorted(DATA.glob("*.test")) for one in run_file(path.name)]
+    missed = {one.place: one for one in outcomes if one.problem is not None}
+    lines = [f"{place} {before.get(place) or reason_class(one)}" for place, one in missed.items()]
+    EXPECTED_FAILURES.write_text("".join(line + "\n" for line in lines))
+
+
+def expected_failures() -> dict[str, str]:
+    """Return the listed cases: place and reason class."""
+    if not EXPECTED_FAILURES.exists():
+        return {}
+    lines = EXPECTED_FAILURES.read_text().splitlines()
+    return {place: reason for place, _, reason in (line.partition(" ") for line in lines)}
+
+
+def reason_class(outcome: Outcome) -> str:
+    """Name why a case is not met, from what was refused."""
+    problem = outcome.problem or ""
+    if "UnsupportedError" not in problem:
+        return "native histogram" if outcome.has_histograms else "open"
+    if "function 'histogram_" in problem or "histogram operator" in problem:
+        return "native histogram"
+    return "experimental function" if " function " in problem else "experimental syntax"
+
+
+if __name__ == "__main__":
+    main()

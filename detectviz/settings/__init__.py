@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "detectviz.crypto",
     "detectviz.permissions",
     "detectviz.resources",
+    "detectviz.web",
     "apps.orgs",
     "apps.accounts",
     "apps.audit",

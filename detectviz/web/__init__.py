@@ -1,0 +1,1 @@
+"""What every operator page shares: menu, org scope, forms from schemas, components."""

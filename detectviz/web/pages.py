@@ -1,0 +1,49 @@
+"""Answers of pages: the full page, or for HTMX the fragment that the full page includes."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
+from django_htmx.middleware import HtmxDetails
+
+
+class PageRequest(HttpRequest):
+    """A request that has passed django-htmx's middleware."""
+
+    htmx: HtmxDetails
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Return whether HTMX asks for a part, not for a page it will put in place of this one."""
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    return htmx is not None and bool(htmx) and not (htmx.boosted or htmx.history_restore_request)
+
+
+def render_page(
+    request: HttpRequest, template: str, page: Any, *, fragment: str = "", status: int = 200
+) -> HttpResponse:
+    """Render ``template`` around ``page``, or only ``fragment`` where HTMX asked for a part.
+
+    The template must include the fragment, so that both can never differ.
+    """
+    chosen = fragment if fragment and wants_fragment(request) else template
+    response = render(request, chosen, {"page": page}, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def go_to(request: HttpRequest, target: str, *, said: str = "") -> HttpResponse:
+    """Redirect to a URL after a write, telling ``said`` as a toast on the next page."""
+    if said:
+        messages.success(request, said)
+    if wants_fragment(request):
+        return HttpResponseClientRedirect(target)
+    return redirect(target)
+
+
+def toast(response: HttpResponse, text: str, *, level: str = "success") -> HttpResponse:
+    """Make the page say ``text`` when HTMX receives ``response``."""
+    return trigger_client_event(response, "toast", {"text": text, "level": level})

@@ -1,0 +1,84 @@
+"""What stands around every page: the org, the menu, the orgs to switch to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from detectviz.web.menu import MenuEntry, menu_entries
+from detectviz.web.scope import OrgScope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One link of the sidebar."""
+
+    title: str
+    icon: str
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuSection:
+    """A heading of the sidebar with its links."""
+
+    title: str
+    links: tuple[Link, ...]
+
+
+class Shell:
+    """Computed when ``base.html`` asks: fragments pay nothing."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def scope(self) -> OrgScope | None:
+        """The scope that ``org_page`` resolved, None on pages of no org."""
+        return getattr(self._request, "org_scope", None)
+
+    @cached_property
+    def sections(self) -> tuple[MenuSection, ...]:
+        """The menu entries whose permission the user holds, by section."""
+        return tuple(
+            MenuSection(title=title, links=tuple(links))
+            for title, entries in groupby(menu_entries(), key=lambda each: each.section)
+            if (links := list(self._links(entries)))
+        )
+
+    @cached_property
+    def orgs(self) -> tuple[Any, ...]:
+        """The orgs the user may switch to."""
+        model: Any = apps.get_model(settings.DETECTVIZ_ORG_MODEL)
+        orgs = model.objects.filter(is_active=True)
+        if not getattr(self._request.user, "is_superuser", False):
+            memberships: Any = apps.get_model(settings.DETECTVIZ_MEMBERSHIP_MODEL)
+            mine = memberships.objects.across_orgs(reason="the orgs of one user are many orgs")
+            mine = mine.filter(user_id=self._request.user.pk, is_active=True)
+            orgs = orgs.filter(pk__in=mine.values("org_id"))
+        return tuple(orgs.order_by("name")[:200])
+
+    def _links(self, entries: Iterator[MenuEntry]) -> Iterator[Link]:
+        scope = self.scope
+        match = self._request.resolver_match
+        route = match.view_name if match else ""
+        for entry in entries:
+            if scope is not None and scope.can(entry.permission):
+                yield Link(
+                    title=entry.title,
+                    icon=entry.icon,
+                    url=reverse(entry.route, args=[scope.org.name]),
+                    is_current=entry.is_current(route),
+                )
+
+
+def shell(request: HttpRequest) -> dict[str, Shell]:
+    """Give every template its ``shell``."""
+    return {"shell": Shell(request)}

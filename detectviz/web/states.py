@@ -1,0 +1,42 @@
+"""How states look: a word, a colour class and an icon, so that colour is never alone."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The face of a state; ``tone`` is a CSS class, empty for neutral."""
+
+    label: str
+    tone: str
+    icon: str
+
+
+LOOKS = {
+    # monitors
+    "up": Look("Up", "is-up", "circle-check"),
+    "degraded": Look("Degraded", "is-degraded", "alert-triangle"),
+    "down": Look("Down", "is-down", "circle-x"),
+    "unknown": Look("Unknown", "", "help-circle"),
+    "paused": Look("Paused", "", "player-pause"),
+    "maintenance": Look("Maintenance", "is-accent", "tool"),
+    # alerts
+    "inactive": Look("Inactive", "", "circle-dashed"),
+    "pending": Look("Pending", "is-degraded", "hourglass"),
+    "firing": Look("Firing", "is-down", "bell-ringing"),
+    "recovering": Look("Recovering", "is-accent", "refresh"),
+    "resolved": Look("Resolved", "is-up", "circle-check"),
+    # rules, deliveries, parts of the system
+    "ok": Look("OK", "is-up", "circle-check"),
+    "warning": Look("Warning", "is-degraded", "alert-triangle"),
+    "error": Look("Error", "is-down", "circle-x"),
+    "queued": Look("Queued", "", "clock"),
+    "retrying": Look("Retrying", "is-degraded", "refresh"),
+    "sent": Look("Sent", "is-up", "check"),
+    "failed": Look("Failed", "is-down", "circle-x"),
+}
+
+
+def look_of(state: str) -> Look:
+    """Return the look of a state; an unknown one shows its own name, neutrally."""
+    return LOOKS.get(state) or Look(state.replace("_", " ").capitalize(), "", "circle-dashed")

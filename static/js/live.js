@@ -1,0 +1,71 @@
+// Live pages: an element with data-live="monitor" or "monitor:home" fetches itself again (its own
+// hx-get, on the event "refresh") when the server says so, and every 10 s while it can't.
+(() => {
+  const url = document.body.dataset.liveUrl;
+  const banner = document.getElementById("offline");
+  const topics = ["monitor", "alert", "rule", "delivery", "system"];
+  const gather_ms = 400; // events come in bursts: one refresh per element and burst
+  const poll_ms = 10000;
+  const waiting = new Map();
+  let connected = false;
+  let failures = 0;
+
+  const refresh = (element) => {
+    if (waiting.has(element) || document.hidden) return;
+    const busy = element.contains(document.activeElement) && element.matches("[data-live-polite]");
+    if (busy) return;
+    waiting.set(element, setTimeout(() => {
+      waiting.delete(element);
+      if (element.isConnected) window.htmx.trigger(element, "refresh");
+    }, gather_ms));
+  };
+
+  const tell = (topic, name) => {
+    for (const element of document.querySelectorAll("[data-live]")) {
+      const wanted = element.dataset.live.split(" ");
+      if (wanted.includes(topic) || wanted.includes(`${topic}:${name}`)) refresh(element);
+    }
+  };
+
+  const refreshAll = () => {
+    for (const element of document.querySelectorAll("[data-live]")) {
+      if (!element.parentElement.closest("[data-live]")) refresh(element);
+    }
+  };
+
+  const setConnected = (value) => {
+    connected = value;
+    if (value) failures = 0;
+    if (banner) banner.hidden = value || failures < 2;
+  };
+
+  const listen = () => {
+    const source = new EventSource(url);
+    source.onopen = () => {
+      if (failures) refreshAll();
+      setConnected(true);
+    };
+    source.onerror = () => {
+      failures += 1;
+      setConnected(false);
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, poll_ms);
+    };
+    for (const topic of topics) {
+      source.addEventListener(topic, (event) => {
+        let name = "";
+        try {
+          name = JSON.parse(event.data).name || "";
+        } catch {
+          // an event without a name concerns everything of its topic
+        }
+        tell(topic, name);
+      });
+    }
+    window.addEventListener("pagehide", () => source.close(), { once: true });
+  };
+
+  if (!url) return;
+  listen();
+  setInterval(() => connected || refreshAll(), poll_ms);
+  document.addEventListener("visibilitychange", () => document.hidden || refreshAll());
+})();

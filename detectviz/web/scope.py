@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate
 
 from django.apps import apps
 from django.conf import settings
@@ -18,8 +18,7 @@ from detectviz.permissions.requests import request_access
 from detectviz.resources.errors import DomainError, ForbiddenError, NotFoundError
 from detectviz.web.pages import PageRequest, toast, wants_fragment
 
-P = ParamSpec("P")
-OrgView = Callable[Concatenate[PageRequest, "OrgScope", P], HttpResponse]
+OrgView = Callable[Concatenate[PageRequest, "OrgScope", ...], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class OrgScope:
         return self.access.allows(permission, obj)
 
 
-def org_page(permission: str = "") -> Callable[[OrgView[P]], Callable[..., HttpResponse]]:
+def org_page(permission: str = "") -> Callable[[OrgView], Callable[..., HttpResponse]]:
     """Make a view of ``/o/{org}/…``: signed in, a member, and holding ``permission`` somewhere.
 
     The view gets ``(request, scope, …)``. A foreign or unknown org is a 404, a missing permission
@@ -50,7 +49,7 @@ def org_page(permission: str = "") -> Callable[[OrgView[P]], Callable[..., HttpR
     still ask ``scope.access.require(permission, obj)`` about the object they act on.
     """
 
-    def decorate(view: OrgView[P]) -> Callable[..., HttpResponse]:
+    def decorate(view: OrgView) -> Callable[..., HttpResponse]:
         @wraps(view)
         def page(request: PageRequest, org: str, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:

@@ -15,3 +15,4 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 EXTERNAL_URL = "http://testserver"
+WHITENOISE_AUTOREFRESH = True  # nothing is collected for tests

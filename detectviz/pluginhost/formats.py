@@ -3,13 +3,18 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import re2
 
 from detectviz.contracts.durations import DurationError, parse_duration_ms
+from detectviz.contracts.schedules import (
+    ScheduleError,
+    next_calendar,
+    next_cron,
+    parse_timezone,
+)
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _LONGEST_HOST = 253
@@ -76,9 +81,25 @@ def _explain_regex(text: str) -> str | None:
 
 def _explain_timezone(text: str) -> str | None:
     try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        parse_timezone(text)
+    except ScheduleError:
         return "Write a time zone of the tz database, such as UTC or Europe/Berlin."
+    return None
+
+
+def _explain_cron(text: str) -> str | None:
+    try:
+        next_cron(text, datetime.now(UTC))
+    except ScheduleError as error:
+        return f"Write five cron fields such as 0 3 * * * ({error})"
+    return None
+
+
+def _explain_calendar(text: str) -> str | None:
+    try:
+        next_calendar(text, datetime.now(UTC))
+    except ScheduleError as error:
+        return f"Write a calendar expression such as Mon..Fri 08:30 ({error})"
     return None
 
 
@@ -100,6 +121,8 @@ def _explain_date_time(text: str) -> str | None:
 
 
 FORMATS: dict[str, Callable[[str], str | None]] = {
+    "calendar": _explain_calendar,
+    "cron": _explain_cron,
     "date-time": _explain_date_time,
     "duration": _explain_duration,
     "email": _explain_email,

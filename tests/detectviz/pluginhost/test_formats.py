@@ -20,6 +20,8 @@ from detectviz.pluginhost.formats import FORMATS
         ("duration", "1h30m"),
         ("regex", r"^\d+$"),
         ("timezone", "Europe/Berlin"),
+        ("cron", "*/5 * * * *"),
+        ("calendar", "Mon..Fri 08:30"),
         ("email", "ops+alerts@example.org"),
         ("date-time", "2026-01-31T08:00:00Z"),
     ],
@@ -48,6 +50,9 @@ def test_good_values_pass(name: str, text: str) -> None:
         ("regex", r"(a)\1"),
         ("regex", "x" * 5000),
         ("timezone", "Mars/Olympus"),
+        ("cron", "every day"),
+        ("cron", "0 0 31 2 *"),
+        ("calendar", "25:00"),
         ("timezone", "../../etc/passwd"),
         ("email", "ops"),
         ("email", "a@b.example\nBcc: c@d.example"),
@@ -59,4 +64,4 @@ def test_good_values_pass(name: str, text: str) -> None:
 def test_wrong_values_get_a_hint(name: str, text: str) -> None:
     hint = FORMATS[name](text)
     assert hint is not None
-    assert hint.endswith(".")
+    assert hint.startswith(("Write", "Remove", "Shorten"))

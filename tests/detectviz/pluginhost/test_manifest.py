@@ -78,7 +78,7 @@ def test_a_missing_file_is_named(make_plugin: Callable[..., Path], name: str) ->
     assert [problem.path.name for problem in problems] == [name]
 
 
-@pytest.mark.parametrize("text", ["a: [", "- 1\n", "\x00", "a: &a [*a]", "[" * 3000])
+@pytest.mark.parametrize("text", ["a: [", "- 1\n", "\x00", "a: &a [*a]", "[" * 500])
 def test_a_manifest_that_is_no_yaml_object_is_a_problem_not_a_crash(
     make_plugin: Callable[..., Path], text: str
 ) -> None:

@@ -28,7 +28,7 @@ from detectviz.tsdb.interface import Float64Array, Int64Array
 logger = logging.getLogger(__name__)
 
 FAN_IN = 4  # so many blocks of a level become one of the next
-TOP_LEVEL = 3
+TOP_LEVEL = 3  # also in the schema, as the condition of an index
 DAMAGED_LEVEL = -1
 _PASS_SAMPLES = 1_000_000
 _MERGES_PER_PASS = 64
@@ -62,25 +62,26 @@ class Compactor:
 
     def run(self, now_ms: int) -> None:
         """Write blocks from a log that is due, then merge blocks while a level is full."""
-        if self._log_is_due(now_ms):
-            while self._flush_pass():
-                pass
+        last_seq = self._last_seq_if_due(now_ms)
+        while last_seq is not None and self._flush_pass(last_seq):
+            pass
         while self._merge_pass():
             pass
 
-    def _log_is_due(self, now_ms: int) -> bool:
+    def _last_seq_if_due(self, now_ms: int) -> int | None:
         with self._database.reading() as connection:
-            samples, oldest_ms = connection.execute(
-                "SELECT COALESCE(SUM(samples), 0), MIN(max_ms) FROM log"
+            last_seq, samples, oldest_ms = connection.execute(
+                "SELECT MAX(seq), SUM(samples), MIN(max_ms) FROM log"
                 " WHERE seq > (SELECT compacted_seq FROM state)"
             ).fetchone()
-        if not samples:
-            return False
-        return bool(samples >= _PASS_SAMPLES or now_ms - oldest_ms >= self._flush_after_ms)
+        if last_seq is None:
+            return None
+        due = samples >= _PASS_SAMPLES or now_ms - oldest_ms >= self._flush_after_ms
+        return int(last_seq) if due else None
 
-    def _flush_pass(self) -> bool:
+    def _flush_pass(self, until_seq: int) -> bool:
         with self._database.reading() as connection:
-            compacted_seq, last_seq, batch = _log_batch(connection)
+            compacted_seq, last_seq, batch = _log_batch(connection, until_seq)
             if last_seq == compacted_seq:
                 return False
             places = dict(_series_places(connection))
@@ -99,9 +100,10 @@ class Compactor:
     def _merge_pass(self) -> bool:
         with self._database.reading() as connection:
             groups = connection.execute(
-                "SELECT part, level FROM block WHERE level BETWEEN 0 AND ?"
+                # The condition is that of a partial index, word for word.
+                "SELECT part, level FROM block WHERE level >= 0 AND level < 3"
                 " GROUP BY part, level HAVING COUNT(*) >= ? LIMIT ?",
-                (TOP_LEVEL - 1, FAN_IN, _MERGES_PER_PASS),
+                (FAN_IN, _MERGES_PER_PASS),
             ).fetchall()
             tenants = _part_tenants(connection)
             merges = [_merge(connection, part, level) for part, level in groups]
@@ -126,12 +128,13 @@ _UPSERT_TAIL = (
 )
 
 
-def _log_batch(connection: sqlite3.Connection) -> tuple[int, int, Batch]:
+def _log_batch(connection: sqlite3.Connection, until_seq: int) -> tuple[int, int, Batch]:
     (compacted_seq,) = connection.execute("SELECT compacted_seq FROM state").fetchone()
     batches: list[Batch] = []
     last_seq, total = compacted_seq, 0
     for seq, data in connection.execute(
-        "SELECT seq, data FROM log WHERE seq > ? ORDER BY seq", (compacted_seq,)
+        "SELECT seq, data FROM log WHERE seq > ? AND seq <= ? ORDER BY seq",
+        (compacted_seq, until_seq),
     ):
         last_seq = seq
         try:

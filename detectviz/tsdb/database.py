@@ -55,6 +55,7 @@ CREATE TABLE block (
     data BLOB NOT NULL
 );
 CREATE INDEX block_by_part ON block (tenant, part, max_ms, min_ms);
+CREATE INDEX block_to_merge ON block (part, level) WHERE level >= 0 AND level < 3;
 CREATE INDEX block_by_age ON block (max_ms);
 """
 _MMAP_BYTES = 1 << 28
@@ -87,7 +88,8 @@ class Database:
             try:
                 yield connection
             finally:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -99,14 +99,14 @@ class Mirror:
         for seq, tenant, data in connection.execute(
             "SELECT seq, tenant, data FROM log WHERE seq > ? ORDER BY seq", (self.seen_seq,)
         ):
-            self.seen_seq = seq
             try:
                 batch = decode_log(data)
             except CorruptError:
                 logger.exception("log row %d is damaged and skipped", seq)
-                continue
-            self._heads.setdefault(tenant, Head()).add(batch)
-            self._note_tails(batch)
+            else:
+                self._note_tails(batch)
+                self._heads.setdefault(tenant, Head()).add(batch)
+            self.seen_seq = seq
 
     def _note_tails(self, batch: Batch) -> None:
         order = np.argsort(batch.timestamps_ms, kind="stable")

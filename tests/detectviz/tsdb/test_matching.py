@@ -1,0 +1,43 @@
+import time
+
+import pytest
+
+from detectviz.tsdb.interface import Matcher, MatchOp, StoreError
+from detectviz.tsdb.matching import compile_matcher
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("abc", ["abc"], ["ab", "abcd", "xabc"]),
+        ("a|b|", ["a", "b", ""], ["ab", "c"]),
+        ("ab.*", ["ab", "abc", "ab\nc"], ["a", "xab"]),
+        ("ab.+", ["abc", "ab\n"], ["ab"]),
+        (".*", ["", "x", "\n"], []),
+        (".+", ["x"], [""]),
+        ("a.c", ["abc", "a\nc"], ["ac"]),
+        ("a|b.", ["a", "bx"], ["b", "ax"]),
+        ("[[:alpha:]]+", ["abc"], ["ab1"]),
+        ("((?i)PRO).*", ["prod", "PROd"], ["pr"]),
+        ("日.", ["日本"], ["日"]),
+    ],
+)
+def test_expressions_are_anchored_re2(pattern: str, yes: list[str], no: list[str]) -> None:
+    found = compile_matcher(Matcher("x", MatchOp.REGEX, pattern))
+    other = compile_matcher(Matcher("x", MatchOp.NOT_REGEX, pattern))
+    assert all(found.matches(value) and not other.matches(value) for value in yes)
+    assert all(other.matches(value) and not found.matches(value) for value in no)
+
+
+@pytest.mark.parametrize("pattern", ["(", "a**", "(?=x)", "\\1", "\ud800."])
+def test_what_re2_does_not_know_is_refused_by_name(pattern: str) -> None:
+    with pytest.raises(StoreError, match="invalid regular expression") as caught:
+        compile_matcher(Matcher("x", MatchOp.REGEX, pattern))
+    assert not caught.value.retryable
+
+
+def test_no_expression_runs_away() -> None:
+    evil = compile_matcher(Matcher("x", MatchOp.REGEX, "(a+)+$"))
+    started = time.monotonic()
+    assert not evil.matches("a" * 2000 + "b")
+    assert time.monotonic() - started < 1

@@ -1,0 +1,1 @@
+"""The collection engine: runs checks continuously in one event loop. No Django."""

@@ -1,7 +1,25 @@
 """The URL map of the whole product."""
 
+from csp.decorators import csp_update
+from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from detectviz.observability import views as observability
+from detectviz.resources.api.urls import resource_urlpatterns
+
+# Swagger UI writes style attributes; nothing else of ours does.
+_docs = csp_update({"style-src": ["'unsafe-inline'"]})(
+    SpectacularSwaggerSplitView.as_view(url_name="schema")
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", observability.healthz),
+    path("readyz", observability.readyz),
+    path("metrics", observability.metrics),
+    path("admin/", admin.site.urls),
+    path("apis/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("apis/docs", _docs, name="docs"),
+    path("apis/", include((resource_urlpatterns(), "apis"))),
     path("", include("apps.accounts.web.urls")),
 ]

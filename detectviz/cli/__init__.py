@@ -1,12 +1,52 @@
-"""The command line: `detectviz …`."""
+"""The command line: `detectviz …`, which is `python manage.py …`."""
 
 import os
 import sys
+from collections.abc import Sequence
+
+GLOBAL_OPTIONS = {
+    "--data-dir": "DETECTVIZ_DATA_DIR",
+    "--url": "DETECTVIZ_URL",
+    "--api-key": "DETECTVIZ_API_KEY",
+}
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; exit status 0 done, 1 refused or not found, 2 wrong usage."""
+    arguments = take_global_options(sys.argv[1:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "detectviz.settings")  # noqa: TID251 - Django reads it there
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 - after settings
+    # One thread per process is enough for our vectors, and forks share no thread pools.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - read by numpy when imported
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - after the environment
+    from django.core.management import execute_from_command_line  # noqa: PLC0415 - after the environment
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line([sys.argv[0], *arguments])
+    except ImproperlyConfigured as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the command line speaks here
+        sys.exit(1)
+    except Exception as error:
+        message = getattr(error, "message", None)  # DomainError and PluginError carry a sentence
+        if message is None:
+            raise
+        print(message, file=sys.stderr)  # noqa: T201 - the command line speaks here
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def take_global_options(arguments: Sequence[str]) -> list[str]:
+    """Move global options into the environment, wherever they stand, and return the rest."""
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        option, _, value = word.partition("=")
+        if option in GLOBAL_OPTIONS:
+            value = value or next(words, "")
+            if not value:
+                print(f"{option} needs a value.", file=sys.stderr)  # noqa: T201 - the command line speaks here
+                sys.exit(2)
+            os.environ[GLOBAL_OPTIONS[option]] = value  # noqa: TID251 - settings read it next
+        else:
+            rest.append(word)
+    return rest

@@ -179,7 +179,7 @@ class EncryptedJSONField(TextField):
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         """Demand the attributes the associated data is made of."""
-        names = {field.name for field in self.model._meta.get_fields()}  # noqa: SLF001 - Django's public Meta API
+        names = {field.name for field in self.model._meta.get_fields()}
         missing = {"uid", "org"} - names
         errors = [
             checks.Error(
@@ -193,7 +193,7 @@ class EncryptedJSONField(TextField):
 
     def origin_of(self, instance: models.Model) -> Origin:
         """Return the place of this field in ``instance``."""
-        label = instance._meta.label_lower  # noqa: SLF001 - Django's public Meta API
+        label = instance._meta.label_lower
         return (
             getattr(instance, "org_id"),  # noqa: B009 - fields demanded by check()
             label,

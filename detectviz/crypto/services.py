@@ -100,7 +100,7 @@ def _encrypted_fields() -> list[tuple[type[models.Model], str]]:
     return [
         (model, field.name)
         for model in apps.get_models()
-        for field in model._meta.get_fields()  # noqa: SLF001 - Django's public Meta API
+        for field in model._meta.get_fields()
         if isinstance(field, EncryptedJSONField)
     ]
 

@@ -215,11 +215,11 @@ def _access(
 
 
 def _org_lookup(model: type[models.Model]) -> str:
-    return "pk" if model._meta.label == settings.DETECTVIZ_ORG_MODEL else "org_id"  # noqa: SLF001 - Django's public Meta API
+    return "pk" if model._meta.label == settings.DETECTVIZ_ORG_MODEL else "org_id"
 
 
 def _folder_lookup(model: type[models.Model]) -> str | None:
-    if model._meta.label == settings.DETECTVIZ_FOLDER_MODEL:  # noqa: SLF001 - Django's public Meta API
+    if model._meta.label == settings.DETECTVIZ_FOLDER_MODEL:
         return "pk"
     return "folder_id" if hasattr(model, "folder_id") else None
 

@@ -1,5 +1,6 @@
 """The row behind a resource's envelope."""
 
+import re
 import secrets
 from typing import ClassVar
 
@@ -10,11 +11,16 @@ from django.db import models
 from detectviz.tenancy.models import OrgOwned
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-name_validator = RegexValidator(
-    NAME_PATTERN,
+NAME_MESSAGE = (
     "Use lowercase letters, digits and dashes, at most 63, starting and ending with a letter or "
-    "digit (DNS-1123).",
+    "digit (DNS-1123)."
 )
+name_validator = RegexValidator(NAME_PATTERN, NAME_MESSAGE)
+
+
+def is_name(text: object) -> bool:
+    """Say whether ``text`` may name a resource."""
+    return isinstance(text, str) and re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def new_uid() -> str:

@@ -42,6 +42,7 @@ class Subresource:
     handler: Callable[[HttpRequest, Any, Any], JsonObject | HttpResponseBase]
     request: type[serializers.Serializer[Any]] | None = None
     summary: str = ""
+    is_collection: bool = False  # below …/{resource}, not below one object
 
 
 class ResourceKind(ABC, Generic[M]):
@@ -73,8 +74,13 @@ class ResourceKind(ABC, Generic[M]):
 
     def queryset(self, org: models.Model) -> "models.QuerySet[M]":
         """Return the org's rows with what to_spec and to_status read, prefetched."""
-        rows: models.QuerySet[M] = self.model.objects.for_org(org).select_related("folder")
-        return rows
+        rows: models.QuerySet[M] = self.model.objects.for_org(org).select_related("org")
+        return rows.select_related("folder") if self.has_folder else rows
+
+    @property
+    def has_folder(self) -> bool:
+        """Say whether rows of this kind can lie in a folder."""
+        return any(field.name == "folder" for field in self.model._meta.get_fields())
 
     def serializer_context(self, org: models.Model, instance: M | None) -> dict[str, Any]:
         """Return what the spec serializer may need beyond its data (org, instance)."""
@@ -94,6 +100,10 @@ class ResourceKind(ABC, Generic[M]):
 
         Called inside a transaction. The framework sets labels, folder, versions, audit and events.
         """
+
+    def extra_answer(self, instance: M) -> dict[str, Any]:
+        """Return what only the answer to a write may show (a new key's secret)."""
+        return {}
 
     def remove(self, instance: M, *, actor: models.Model | None) -> None:
         """Delete the row; raise ResourceInUseError when something still refers to it."""

@@ -51,12 +51,14 @@ INSTALLED_APPS = [
     "rest_framework",
     "detectviz.crypto",
     "detectviz.permissions",
-    "detectviz.resources",
+    "detectviz.runtime",
     "detectviz.web",
     "apps.orgs",
     "apps.accounts",
     "apps.audit",
     "apps.alerting",
+    "apps.operations",
+    "detectviz.resources",  # last: it gathers what the apps register
 ]
 MIDDLEWARE = [
     "detectviz.observability.middleware.RequestContextMiddleware",
@@ -102,6 +104,10 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+
+# --- ports of the framework, filled by apps ----------------------------------------------------
+DETECTVIZ_SERIES_STORE = "apps.series.services.series_store"
+DETECTVIZ_COLLECTION_MODULE = "apps.monitors.services.collection.CollectionModule"
 
 # --- people -----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -172,6 +178,7 @@ STORAGES = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "EXCEPTION_HANDLER": "detectviz.resources.api.problems.handle_exception",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

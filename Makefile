@@ -1,0 +1,53 @@
+# The same commands for people and for CI.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --only-binary :all: -c constraints.txt
+PYTEST_ARGS ?=
+
+.PHONY: up demo test lint bench check clean format
+
+up: $(VENV)/.runtime  ## start everything in this folder's var/
+	@$(BIN)/python manage.py up
+
+demo: $(VENV)/.runtime  ## the same, with demonstration data
+	@$(BIN)/python manage.py up --demo
+
+test: $(VENV)/.development  ## the whole suite; a missing server program skips its tests and is named
+	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+lint: $(VENV)/.development
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/djlint templates apps plugins --check --lint --quiet
+	$(BIN)/codespell
+	DETECTVIZ_DATA_DIR=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+	DETECTVIZ_DATA_DIR=$$(mktemp -d) DETECTVIZ_EXTERNAL_URL=https://detectviz.example DETECTVIZ_ALLOWED_HOSTS=detectviz.example \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py plugins check --all
+	$(BIN)/python -m tests.architecture.sizes
+
+bench: $(VENV)/.development  ## ratios against peers measured in the same run
+	$(BIN)/python -m tests.bench
+
+check: test lint  ## what CI runs
+
+format: $(VENV)/.development
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { echo "Making a virtual environment in $(VENV) …"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing pinned packages …"
+	@$(BIN)/pip --disable-pip-version-check install --quiet --upgrade pip
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.runtime
+	@$(PIP) --group dev --group test
+	@touch $@

@@ -1,0 +1,105 @@
+"""First start, every start: data directory, database, static files, then the processes."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from apps.accounts.services.bootstrap import platform_bootstrap
+from apps.orgs.selectors import org_get_first
+from detectviz import __version__
+from detectviz.resources.manifests import manifests_apply
+from detectviz.resources.yaml import load_documents
+from detectviz.runtime.applications import processes_of, run_role
+from detectviz.runtime.supervisor import Supervisor
+from detectviz.settings import env
+
+Say = Callable[[str], object]
+
+
+def startup_prepare(*, application: str, with_demo: bool, say: Say) -> None:
+    """Bring data directory and database to this version; idempotent and quick when done."""
+    if application in {"all", "web"}:
+        database_prepare(say=say)
+        credentials = admin_prepare()
+        static_prepare()
+        if credentials:
+            say(credentials)
+        if with_demo:
+            demo_prepare(say=say)
+
+
+def database_prepare(*, say: Say) -> None:
+    """Run the migrations that are missing."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        say("Preparing the database …")
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def admin_prepare() -> str:
+    """Make the first org and administrator; return what to tell the operator, once."""
+    password = platform_bootstrap(
+        username=env.text("DETECTVIZ_ADMIN_USERNAME", "admin"),
+        email=env.text("DETECTVIZ_ADMIN_EMAIL", "admin@localhost.localdomain"),
+        password=env.text("DETECTVIZ_ADMIN_PASSWORD") or None,
+    )
+    if password is None:
+        return ""
+    path = Path(settings.DATA_DIR) / "initial-admin.txt"
+    username = env.text("DETECTVIZ_ADMIN_USERNAME", "admin")
+    text = f"username: {username}\npassword: {password}\n"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return f"\nFirst administrator (also in {path}):\n{text}"
+
+
+def static_prepare() -> None:
+    """Collect and hash static files when they changed."""
+    stamp = _static_stamp()
+    stamp_path = Path(settings.STATIC_ROOT) / ".stamp"
+    if stamp_path.exists() and stamp_path.read_text(encoding="ascii") == stamp:
+        return
+    shutil.rmtree(settings.STATIC_ROOT, ignore_errors=True)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp_path.write_text(stamp, encoding="ascii")
+
+
+def demo_prepare(*, say: Say) -> None:
+    """Apply the demonstration manifests to the default org."""
+    org = org_get_first()
+    for path in sorted((Path(settings.BASE_DIR) / "fixtures" / "demo").glob("*.yaml")):
+        documents = load_documents(path.read_text(encoding="utf-8"))
+        manifests_apply(org=org, actor=None, access=None, documents=documents)
+    say("Demonstration data is in place.")
+
+
+def startup_run(*, application: str, say: Say) -> int:
+    """Run the processes until Ctrl-C or SIGTERM; return the exit status."""
+    roles = processes_of(application, is_embedded=settings.IS_EMBEDDED)
+    pid_path = Path(settings.DATA_DIR) / f"detectviz-{application}.pid"
+    pid_path.write_text(f"{os.getpid()}\n", encoding="ascii")
+    if "web" in roles:
+        say(f"Detectviz {__version__} at {settings.EXTERNAL_URL}/  (Ctrl-C stops)")
+    try:
+        return Supervisor(roles, run_role).run()
+    finally:
+        pid_path.unlink(missing_ok=True)
+
+
+def _static_stamp() -> str:
+    """Return a digest of version, names, sizes and times of all static sources."""
+    digest = hashlib.sha256(__version__.encode())
+    for folder in settings.STATICFILES_DIRS:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file():
+                status = path.stat()
+                digest.update(f"{path}:{status.st_size}:{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

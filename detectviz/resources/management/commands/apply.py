@@ -1,0 +1,36 @@
+"""`detectviz apply -f FILE|DIR|-`."""
+
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from detectviz.cli.base import OrgCommand, read_manifests
+from detectviz.cli.client import client
+
+
+class Command(OrgCommand):
+    """Create and update what the manifests say, all or nothing."""
+
+    help = "Apply manifests (and plain Prometheus rule files): create, update, optionally prune."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        super().add_arguments(parser)
+        parser.add_argument("-f", "--file", required=True, help="file, folder or - for stdin")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would happen")
+        parser.add_argument("--prune", action="store_true", help="delete what the files leave out")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Apply and say what happened to each object."""
+        changes = client().apply(
+            options["org"],
+            read_manifests(options["file"]),
+            is_dry_run=options["dry_run"],
+            prune=options["prune"],
+        )
+        for change in changes:
+            self.stdout.write(f"{change.kind}/{change.name} {change.action}")
+        counts = Counter(change.action for change in changes)
+        summary = ", ".join(f"{count} {action}" for action, count in sorted(counts.items()))
+        suffix = " (dry run)" if options["dry_run"] else ""
+        self.stdout.write(f"{summary or 'nothing to apply'}{suffix}")

@@ -1,0 +1,34 @@
+"""`detectviz diff -f FILE|DIR|-`."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from detectviz.cli.base import OrgCommand, read_manifests
+from detectviz.cli.client import client
+from detectviz.resources.manifests import change_diff
+
+
+class Command(OrgCommand):
+    """Show what apply would change."""
+
+    help = "Show what apply would change; exit status 1 when there is a difference."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        super().add_arguments(parser)
+        parser.add_argument("-f", "--file", required=True, help="file, folder or - for stdin")
+        parser.add_argument("--prune", action="store_true", help="as for apply")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print unified diffs."""
+        changes = client().apply(
+            options["org"], read_manifests(options["file"]), is_dry_run=True, prune=options["prune"]
+        )
+        different = [change for change in changes if change.action != "unchanged"]
+        for change in different:
+            self.stdout.write(
+                change_diff(change) or f"{change.kind}/{change.name}: a secret changes"
+            )
+        if different:
+            sys.exit(1)

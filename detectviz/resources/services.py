@@ -1,0 +1,229 @@
+"""The one way to write or delete a resource, whoever asks: API, page, YAML or command line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.apps import apps
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.db.models import ProtectedError, RestrictedError
+
+from detectviz.events.bus import publish
+from detectviz.events.types import ResourceChanged
+from detectviz.resources.envelope import envelope_of, label_errors
+from detectviz.resources.errors import (
+    ConflictError,
+    InvalidFieldsError,
+    NotFoundError,
+    ResourceInUseError,
+)
+from detectviz.resources.models import NAME_MESSAGE, ResourceModel, is_name
+from detectviz.resources.registry import ResourceKind, Write
+from detectviz.resources.validation import validate_spec
+
+Mode = Literal["create", "update", "upsert"]
+Outcome = Literal["created", "updated", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteResult:
+    """The row as it now is, and what became of it."""
+
+    instance: Any
+    outcome: Outcome
+
+
+@transaction.atomic
+def resource_write(
+    kind: ResourceKind[Any],
+    *,
+    org: models.Model,
+    actor: models.Model | None,
+    name: str,
+    spec: object,
+    labels: Mapping[str, str] | None = None,
+    folder: str | None = None,
+    resource_version: int | None = None,
+    mode: Mode = "upsert",
+) -> WriteResult:
+    """Create or update one resource.
+
+    ``labels`` of None keep what is there; ``folder`` is a name, "" for none, None to keep.
+    Raises InvalidFieldsError, NotFoundError, ConflictError (stale ``resource_version``).
+    """
+    instance = _locked(kind, org, name)
+    _check_mode(kind, instance, name=name, mode=mode, resource_version=resource_version)
+    errors = label_errors(labels)
+    if errors:
+        raise InvalidFieldsError(errors)
+    before = envelope_of(kind, instance) if instance else None
+    change = Write(
+        org=org,
+        actor=actor,
+        name=name,
+        labels=labels if labels is not None else (instance.labels if instance else {}),
+        folder=_folder(kind, org, folder, instance),
+        spec=validate_spec(kind, org=org, instance=instance, spec=spec),
+        instance=instance,
+    )
+    try:
+        with transaction.atomic():
+            written = kind.write(change)
+    except IntegrityError as error:
+        raise ConflictError(
+            f"{kind.kind} {name!r} was created by somebody else meanwhile."
+        ) from error
+    return _finish(kind, change, written, before, holds_secrets=_sets_secret(spec))
+
+
+def _finish(
+    kind: ResourceKind[Any],
+    change: Write[Any],
+    written: ResourceModel,
+    before: dict[str, Any] | None,
+    *,
+    holds_secrets: bool,
+) -> WriteResult:
+    """Set the envelope's own fields, count versions and tell the others."""
+    written.labels = dict(change.labels)
+    if kind.has_folder:
+        written.folder_id = change.folder.pk if change.folder else None
+    after = envelope_of(kind, written)
+    spec_changed = before is None or before["spec"] != after["spec"] or holds_secrets
+    metadata_changed = before is not None and any(
+        before["metadata"].get(key) != after["metadata"].get(key) for key in ("labels", "folder")
+    )
+    if not spec_changed and not metadata_changed:
+        return WriteResult(instance=written, outcome="unchanged")
+    if before is not None:
+        written.resource_version += 1
+        written.generation += int(spec_changed)
+    written.save()
+    after = envelope_of(kind, written)
+    _publish(kind, org=change.org, actor=change.actor, before=before, after=after)
+    return WriteResult(instance=written, outcome="updated" if before else "created")
+
+
+@transaction.atomic
+def resource_delete(
+    kind: ResourceKind[Any],
+    *,
+    org: models.Model,
+    actor: models.Model | None,
+    name: str,
+    resource_version: int | None = None,
+) -> None:
+    """Delete one resource; raise NotFoundError, ConflictError or ResourceInUseError."""
+    instance = _locked(kind, org, name)
+    if instance is None:
+        raise NotFoundError
+    _check_version(kind, instance, resource_version)
+    before = envelope_of(kind, instance)
+    try:
+        kind.remove(instance, actor=actor)
+    except (ProtectedError, RestrictedError) as error:
+        raise ResourceInUseError(f"{kind.kind} {name!r} is still used by others.") from error
+    _publish(kind, org=org, actor=actor, before=before, after=None)
+
+
+def _locked(kind: ResourceKind[Any], org: models.Model, name: str) -> Any:
+    # FOR UPDATE OF self: nullable joins of the kind's queryset cannot be locked on PostgreSQL.
+    return kind.queryset(org).select_for_update(of=("self",)).filter(name=name).first()
+
+
+def _check_mode(
+    kind: ResourceKind[Any],
+    instance: ResourceModel | None,
+    *,
+    name: str,
+    mode: Mode,
+    resource_version: int | None,
+) -> None:
+    if not is_name(name):
+        raise InvalidFieldsError({"metadata.name": [NAME_MESSAGE]})
+    if kind.singleton_name and name != kind.singleton_name:
+        raise InvalidFieldsError(
+            {"metadata.name": [f"There is one per org, named {kind.singleton_name}."]}
+        )
+    if instance is None:
+        if mode == "update" or resource_version is not None:
+            raise NotFoundError
+        return
+    if mode == "create":
+        raise ConflictError(f"{kind.kind} {name!r} exists already; PUT updates it.")
+    _check_version(kind, instance, resource_version)
+
+
+def _check_version(
+    kind: ResourceKind[Any], instance: ResourceModel, resource_version: int | None
+) -> None:
+    if resource_version is not None and resource_version != instance.resource_version:
+        raise ConflictError(
+            f"{kind.kind} {instance.name!r} is at resource_version {instance.resource_version}, "
+            f"you have {resource_version}: read it again and redo your change."
+        )
+
+
+def _folder(
+    kind: ResourceKind[Any], org: models.Model, folder: str | None, instance: ResourceModel | None
+) -> Any:
+    if folder is None:
+        return instance.folder if instance else None
+    if folder == "":
+        return None
+    if not kind.has_folder:
+        raise InvalidFieldsError({"metadata.folder": [f"A {kind.kind} can't lie in a folder."]})
+    found = folder_get(org, folder)
+    if found is None:
+        raise InvalidFieldsError({"metadata.folder": [f"There is no folder {folder!r}."]})
+    return found
+
+
+def folder_get(org: models.Model, name: str | None) -> Any | None:
+    """Return the org's folder called ``name``, if there is one."""
+    if not name:
+        return None
+    model = apps.get_model(settings.DETECTVIZ_FOLDER_MODEL)
+    return model.objects.for_org(org).filter(name=name).first()
+
+
+def _sets_secret(value: object, *, inside_secrets: bool = False) -> bool:
+    """Tell whether a spec carries a secret's new value, which to_spec can't show as a change."""
+    if isinstance(value, Mapping):
+        if inside_secrets and value.get("set") is True:
+            return False
+        return any(
+            _sets_secret(item, inside_secrets=inside_secrets or "secret" in str(key))
+            for key, item in value.items()
+        )
+    if isinstance(value, list):
+        return any(_sets_secret(item, inside_secrets=inside_secrets) for item in value)
+    return inside_secrets
+
+
+def _publish(
+    kind: ResourceKind[Any],
+    *,
+    org: models.Model,
+    actor: models.Model | None,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> None:
+    action: Literal["create", "update", "delete"] = "update"
+    if before is None or after is None:
+        action = "create" if before is None else "delete"
+    subject = after or before or {}
+    publish(
+        ResourceChanged(
+            org_id=org.pk,
+            actor_id=actor.pk if actor else None,
+            action=action,
+            api_version=kind.api_version,
+            kind=kind.kind,
+            name=subject["metadata"]["name"],
+            uid=subject["metadata"]["uid"],
+            before=before,
+            after=after,
+        )
+    )

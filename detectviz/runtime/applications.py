@@ -1,0 +1,89 @@
+"""Which modules make up which process."""
+
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from detectviz.runtime.modules import Module, Runner
+from detectviz.runtime.processes import HeartbeatModule
+from detectviz.runtime.servers import BeatModule, DatabaseModule, SysModule, WebModule, WorkerModule
+
+logger = logging.getLogger(__name__)
+
+WORK_QUEUES = ("evaluate", "notify", "jobs")
+
+
+def _collection() -> Module:
+    module: Module = import_string(settings.DETECTVIZ_COLLECTION_MODULE)()
+    return module
+
+
+def _web() -> list[Module]:
+    return [WebModule()]
+
+
+def _collector() -> list[Module]:
+    modules = [_collection()]
+    if not settings.IS_EMBEDDED:
+        # Beat's tick reaches a collector as a Celery task; the pool is the consuming thread itself.
+        modules.append(WorkerModule(queues=("collect",), pool="solo", concurrency=1))
+    return modules
+
+
+def _worker() -> list[Module]:
+    return [WorkerModule(queues=WORK_QUEUES)]
+
+
+def _beat() -> list[Module]:
+    return [BeatModule()]
+
+
+def _control() -> list[Module]:
+    """The embedded size: worker and beat share a process, and so the in-memory broker."""
+    return [WorkerModule(queues=("collect", *WORK_QUEUES)), BeatModule(), SysModule()]
+
+
+ROLES: dict[str, Callable[[], list[Module]]] = {
+    "web": _web,
+    "collector": _collector,
+    "control": _control,
+    "worker": _worker,
+    "beat": _beat,
+    "sys": lambda: [SysModule()],
+}
+
+
+def processes_of(application: str, *, is_embedded: bool) -> tuple[str, ...]:
+    """Return the roles of the processes that ``detectviz up --app …`` runs."""
+    if is_embedded:
+        return ("web", "collector", "control")
+    return {
+        "all": ("web", "collector", "worker", "beat", "sys"),
+        "web": ("web",),
+        "worker": ("collector", "worker"),
+        "beat": ("beat",),
+        "sys": ("sys",),
+    }[application]
+
+
+def modules_of(role: str) -> Sequence[Module]:
+    """Return the modules of one process."""
+    return [DatabaseModule(), HeartbeatModule(role=role), *ROLES[role]()]
+
+
+def run_role(role: str) -> int:
+    """Run one process until it is told to stop; return its exit status."""
+    runner = Runner(modules_of(role))
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        runner.stop_requested.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    # Ctrl-C reaches the whole process group; the supervisor alone decides the order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logger.info("%s starts", role)
+    return runner.run()

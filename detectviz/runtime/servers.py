@@ -1,0 +1,203 @@
+"""The servers of a process as modules: web (ASGI), sys (health and metrics), Celery, beat."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.db import connections
+
+from detectviz.celery import QUEUES, app
+from detectviz.observability.health import health_report
+from detectviz.observability.metrics import metrics_text
+from detectviz.runtime import signals
+from detectviz.runtime.beat import beat_service
+from detectviz.runtime.modules import ModuleError
+
+START_TIMEOUT_S = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class DatabaseModule:
+    """The driver of the SQL database: reachable before anything else starts."""
+
+    name: str = "database"
+    depends_on: Sequence[str] = ()
+
+    def start(self) -> None:
+        """Wait until the database answers."""
+        ends_at = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                connections["default"].ensure_connection()
+            except Exception as error:
+                if time.monotonic() > ends_at:
+                    raise ModuleError(f"the database does not answer: {error}") from error
+                time.sleep(0.5)
+            else:
+                return
+
+    def stop(self, deadline_s: float) -> None:
+        """Close this thread's connection."""
+        connections.close_all()
+
+
+@dataclass(slots=True)
+class WebModule:
+    """The web server, and the signals that reach open pages."""
+
+    name: str = "web"
+    depends_on: Sequence[str] = ("database",)
+    _server: uvicorn.Server | None = None
+    _thread: threading.Thread | None = None
+    _receiver: signals.Receiver | None = None
+
+    def start(self) -> None:
+        """Serve until stopped; return once the port answers."""
+        asgi = import_module("detectviz.asgi")
+        self._receiver = signals.listen("web", asgi.hub.publish)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                asgi.application,
+                host=settings.HOST,
+                port=settings.PORT,
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=5,
+            )
+        )
+        self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
+        self._thread.start()
+        ends_at = time.monotonic() + START_TIMEOUT_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > ends_at:
+                raise ModuleError(f"no web server on {settings.HOST}:{settings.PORT}")
+            time.sleep(0.01)
+
+    def stop(self, deadline_s: float) -> None:
+        """Finish requests under way; open streams end."""
+        if self._receiver is not None:
+            self._receiver.stop()
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(deadline_s)
+
+
+class _SysHandler(BaseHTTPRequestHandler):
+    """``/healthz``, ``/readyz`` and ``/metrics`` for processes without a web server."""
+
+    def do_GET(self) -> None:
+        """Answer one of the three."""
+        if self.path == "/healthz":
+            self._answer(200, b"ok\n", "text/plain")
+        elif self.path == "/readyz":
+            report = health_report()
+            self._answer(200 if report.is_ready else 503, report.as_json(), "application/json")
+        elif self.path == "/metrics":
+            self._answer(200, metrics_text(), "text/plain; version=0.0.4; charset=utf-8")
+        else:
+            self._answer(404, b"not found\n", "text/plain")
+
+    def _answer(self, status: int, body: bytes, content_type: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the inherited name
+        """Say nothing: probes come every few seconds."""
+
+
+@dataclass(slots=True)
+class SysModule:
+    """Health and metrics on the sys port."""
+
+    name: str = "sys"
+    depends_on: Sequence[str] = ("database",)
+    _server: ThreadingHTTPServer | None = None
+
+    def start(self) -> None:
+        """Bind and serve from a thread."""
+        try:
+            self._server = ThreadingHTTPServer((settings.HOST, settings.SYS_PORT), _SysHandler)
+        except OSError as error:
+            raise ModuleError(
+                f"port {settings.SYS_PORT} is taken ({error.strerror}); set DETECTVIZ_SYS_PORT"
+            ) from error
+        threading.Thread(target=self._server.serve_forever, name="sys", daemon=True).start()
+
+    def stop(self, deadline_s: float) -> None:
+        """Close the port."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+@dataclass(slots=True)
+class WorkerModule:
+    """A Celery worker in a thread of this process."""
+
+    queues: Sequence[str] = QUEUES
+    pool: str = "threads"
+    concurrency: int = 4
+    name: str = "worker"
+    depends_on: Sequence[str] = ("database",)
+    _worker: Any = None
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start consuming; the broker may come later, Celery waits for it."""
+        app.conf.worker_proc_alive_timeout = START_TIMEOUT_S
+        self._worker = app.WorkController(
+            pool=self.pool,
+            concurrency=self.concurrency,
+            queues=",".join(self.queues),
+            hostname=f"{self.name}@{socket.gethostname()}",
+            without_heartbeat=True,
+            without_mingle=True,
+            without_gossip=True,
+            loglevel="WARNING",
+        )
+        self._thread = threading.Thread(target=self._worker.start, name=self.name, daemon=True)
+        self._thread.start()
+
+    def stop(self, deadline_s: float) -> None:
+        """Finish running tasks; what is queued is found again in SQL."""
+        if self._worker is not None and self._thread is not None:
+            self._worker.stop()
+            self._thread.join(deadline_s)
+
+
+@dataclass(slots=True)
+class BeatModule:
+    """Celery beat in a thread; only the lease holder ticks."""
+
+    name: str = "beat"
+    depends_on: Sequence[str] = ("database",)
+    _service: Any = field(default=None)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start ticking."""
+        self._service = beat_service()
+        self._thread = threading.Thread(target=self._service.start, name="beat", daemon=True)
+        self._thread.start()
+
+    def stop(self, deadline_s: float) -> None:
+        """Stop and give the lease back."""
+        if self._service is not None and self._thread is not None:
+            self._service.stop()
+            self._thread.join(deadline_s)

@@ -1,0 +1,137 @@
+"""One command, several processes: fork, watch, restart, stop."""
+
+import gc
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+from django.db import connections
+
+MIN_BACKOFF_S = 0.2
+MAX_BACKOFF_S = 5.0
+STABLE_AFTER_S = 10.0
+STOP_DEADLINE_S = 25.0
+POLL_S = 0.1
+ORPHAN_POLL_S = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Child:
+    """One supervised process. Times are seconds of the monotonic clock."""
+
+    role: str
+    pid: int = 0
+    started_at: float = 0.0
+    restart_at: float = 0.0
+    backoff_s: float = MIN_BACKOFF_S
+    has_worked: bool = False
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Forks one child per role from this loaded process, so that they share its memory.
+
+    A child that dies is started again after a growing pause; a child that ends by itself with
+    status 1 during its first seconds means the configuration is wrong, and everything stops.
+    """
+
+    roles: Sequence[str]
+    run_role: Callable[[str], int]
+    _children: list[_Child] = field(default_factory=list)
+    _stopping: bool = False
+    _status: int = 0
+
+    def run(self) -> int:
+        """Supervise until SIGTERM or SIGINT; return the exit status."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        connections.close_all()
+        gc.collect()
+        gc.freeze()
+        self._children = [_Child(role) for role in self.roles]
+        for child in self._children:
+            self._spawn(child)
+        while not self._stopping:
+            self._reap()
+            for child in self._children:
+                if not child.pid and time.monotonic() >= child.restart_at and not self._stopping:
+                    self._spawn(child)
+            time.sleep(POLL_S)
+        self._stop_children()
+        return self._status
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _spawn(self, child: _Child) -> None:
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                _end_with_parent(os.getppid())
+                status = self.run_role(child.role)
+            finally:
+                logging.shutdown()
+                os._exit(status)
+        child.pid = pid
+        child.started_at = time.monotonic()
+
+    def _reap(self) -> None:
+        for child in self._children:
+            if not child.pid:
+                continue
+            pid, wait_status = os.waitpid(child.pid, os.WNOHANG)
+            if pid:
+                self._on_exit(child, os.waitstatus_to_exitcode(wait_status))
+
+    def _on_exit(self, child: _Child, status: int) -> None:
+        lived_s = time.monotonic() - child.started_at
+        child.pid = 0
+        child.has_worked = child.has_worked or lived_s > STABLE_AFTER_S
+        if status == 1 and not child.has_worked:
+            logger.error("%s could not start; stopping (its message stands above)", child.role)
+            self._status = 1
+            self._stopping = True
+            return
+        child.backoff_s = (
+            MIN_BACKOFF_S if lived_s > STABLE_AFTER_S else min(child.backoff_s * 2, MAX_BACKOFF_S)
+        )
+        child.restart_at = time.monotonic() + child.backoff_s
+        logger.error(
+            "%s ended with status %d; restart in %.1f s", child.role, status, child.backoff_s
+        )
+
+    def _stop_children(self) -> None:
+        for child in self._children:
+            if child.pid:
+                os.kill(child.pid, signal.SIGTERM)
+        ends_at = time.monotonic() + STOP_DEADLINE_S
+        while any(child.pid for child in self._children) and time.monotonic() < ends_at:
+            for child in self._children:
+                if child.pid and os.waitpid(child.pid, os.WNOHANG)[0]:
+                    child.pid = 0
+            time.sleep(POLL_S / 2)
+        for child in self._children:
+            if child.pid:
+                logger.error("%s did not stop in time; killed", child.role)
+                os.kill(child.pid, signal.SIGKILL)
+                os.waitpid(child.pid, 0)
+                self._status = 1
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this child when its supervisor is gone, even by kill -9."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_POLL_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

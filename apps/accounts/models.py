@@ -42,13 +42,22 @@ class User(AbstractUser):
         ]
 
 
-class Membership(ResourceModel):
+class FolderlessModel(ResourceModel):
+    """What hands out permissions lies in no folder: a folder's keeper must not reach it."""
+
+    folder = None  # removes the inherited field, as Django documents
+
+    class Meta(ResourceModel.Meta):
+        abstract = True
+
+
+class Membership(FolderlessModel):
     """A user's place in an org; seen as the resource ``User``. ``name`` follows the username."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     is_active = models.BooleanField(default=True)
 
-    class Meta(ResourceModel.Meta):
+    class Meta(FolderlessModel.Meta):
         constraints = [
             *ResourceModel.Meta.constraints,
             models.UniqueConstraint(
@@ -57,7 +66,7 @@ class Membership(ResourceModel):
         ]
 
 
-class Team(ResourceModel):
+class Team(FolderlessModel):
     """Users of an org. The Django group behind it holds the members and the grants."""
 
     group = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="team")
@@ -68,7 +77,7 @@ class Team(ResourceModel):
         return User.objects.filter(groups=self.group_id).order_by("username")
 
 
-class Role(ResourceModel):
+class Role(FolderlessModel):
     """A named set of permission patterns."""
 
     description = models.CharField(max_length=500, blank=True, default="")
@@ -76,14 +85,14 @@ class Role(ResourceModel):
     permissions = models.JSONField(default=list)
 
 
-class ServiceAccount(ResourceModel):
+class ServiceAccount(FolderlessModel):
     """A program's identity in one org."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="service_account")
     description = models.CharField(max_length=500, blank=True, default="")
 
 
-class RoleBinding(ResourceModel):
+class RoleBinding(FolderlessModel):
     """Gives a role to one subject: in the whole org, in a folder, or on one object.
 
     These rows are the truth; grants follow them.
@@ -111,7 +120,7 @@ class RoleBinding(ResourceModel):
     )
     scope_uid = models.CharField(max_length=32, blank=True, default="")
 
-    class Meta(ResourceModel.Meta):
+    class Meta(FolderlessModel.Meta):
         constraints = [
             *ResourceModel.Meta.constraints,
             models.CheckConstraint(
@@ -130,7 +139,7 @@ class RoleBinding(ResourceModel):
         indexes = [models.Index(fields=["scope_type", "scope_uid"])]
 
 
-class ApiKey(ResourceModel):
+class ApiKey(FolderlessModel):
     """A key with which a program acts as a user or service account, in one org only.
 
     Only a keyed digest of the secret is stored.
@@ -146,6 +155,8 @@ class ApiKey(ResourceModel):
     created_by = models.ForeignKey(
         User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+
+    token = ""  # the whole token, on the instance that was just created and nowhere else
 
     @property
     def prefix(self) -> str:

@@ -22,6 +22,23 @@ class ResourceChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityEventOccurred:
+    """Something audit must know that is no write of a resource: ``invitation.accept``, …
+
+    ``details`` hold names and ids, never a secret. ``org_id`` is None for the platform.
+    """
+
+    action: str
+    org_id: int | None
+    actor_id: int | None
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    details: Mapping[str, Any] | None = None
+    is_success: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrgCreated:
     """A new org exists; apps add what every org starts with."""
 

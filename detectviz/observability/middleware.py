@@ -56,6 +56,6 @@ def session_actor(request: HttpRequest) -> Actor:
     return Actor(user_id=user.pk, name=user.get_username(), via="session")
 
 
-def axes_address(request: HttpRequest) -> str:
+def axes_address(request: HttpRequest) -> str | None:
     """Return the address django-axes counts failures under."""
-    return current_context().address or request_address(request) or "unknown"
+    return current_context().address or request_address(request)

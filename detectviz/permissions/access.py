@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from django.apps import apps
@@ -218,10 +219,12 @@ def _org_lookup(model: type[models.Model]) -> str:
     return "pk" if model._meta.label == settings.DETECTVIZ_ORG_MODEL else "org_id"
 
 
+@cache
 def _folder_lookup(model: type[models.Model]) -> str | None:
     if model._meta.label == settings.DETECTVIZ_FOLDER_MODEL:
         return "pk"
-    return "folder_id" if hasattr(model, "folder_id") else None
+    has_folder = any(each.name == "folder" for each in model._meta.fields)  # noqa: SLF001 - Django's public Meta API
+    return "folder_id" if has_folder else None
 
 
 def _memberships() -> Any:

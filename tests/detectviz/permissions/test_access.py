@@ -7,6 +7,7 @@ from guardian.models import (  # noqa: TID251 - proves what the package writes t
 from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import Membership, Role, Team
+from apps.alerting.models import RuleGroup
 from apps.orgs.models import Folder, Org
 from detectviz.permissions.access import access_of, access_of_group
 from detectviz.permissions.grants import grants_replace
@@ -31,35 +32,35 @@ def test_a_grant_on_the_org_reaches_everything_inside_and_nothing_outside() -> N
 def test_a_grant_on_a_folder_reaches_what_lies_in_it() -> None:
     org = make_org()
     web, db = make_folder(org, "web"), make_folder(org, "db")
-    inside = Role.objects.create_for(org, name="inside", folder=web)
-    outside = Role.objects.create_for(org, name="outside", folder=db)
-    loose = Role.objects.create_for(org, name="loose")
+    inside = RuleGroup.objects.create_for(org, name="inside", folder=web)
+    outside = RuleGroup.objects.create_for(org, name="outside", folder=db)
+    loose = RuleGroup.objects.create_for(org, name="loose")
     user = make_member(org)
-    grant(user, web, ["roles:*"])
+    grant(user, web, ["rulegroups:*"])
     access = access_of(user, org)
-    assert [access.allows("roles:update", role) for role in (inside, outside, loose)] == [
+    assert [access.allows("rulegroups:update", group) for group in (inside, outside, loose)] == [
         True,
         False,
         False,
     ]
-    assert access.allows("roles:create", web)
-    assert not access.allows("roles:create")
-    assert access.allows_somewhere("roles:create")
-    assert list(access.filter(Role.objects.for_org(org), "roles:read")) == [inside]
-    assert list(access.filter(Folder.objects.for_org(org), "roles:read")) == [web]
+    assert access.allows("rulegroups:create", web)
+    assert not access.allows("rulegroups:create")
+    assert access.allows_somewhere("rulegroups:create")
+    assert list(access.filter(RuleGroup.objects.for_org(org), "rulegroups:read")) == [inside]
+    assert list(access.filter(Folder.objects.for_org(org), "rulegroups:read")) == [web]
 
 
 def test_a_grant_on_an_object_reaches_only_it() -> None:
     org = make_org()
-    one = Role.objects.create_for(org, name="one")
-    two = Role.objects.create_for(org, name="two")
+    one = RuleGroup.objects.create_for(org, name="one")
+    two = RuleGroup.objects.create_for(org, name="two")
     user = make_member(org)
-    grant(user, one, ["roles:read"])
+    grant(user, one, ["rulegroups:read"])
     access = access_of(user, org)
-    assert access.allows("roles:read", one)
-    assert not access.allows("roles:read", two)
-    assert not access.allows("roles:update", one)
-    assert list(access.filter(Role.objects.for_org(org), "roles:read")) == [one]
+    assert access.allows("rulegroups:read", one)
+    assert not access.allows("rulegroups:read", two)
+    assert not access.allows("rulegroups:update", one)
+    assert list(access.filter(RuleGroup.objects.for_org(org), "rulegroups:read")) == [one]
 
 
 def test_a_grant_on_one_kind_means_nothing_for_another_with_the_same_key() -> None:

@@ -1,0 +1,98 @@
+"""Ask for people, programs and what they were given."""
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+
+from apps.accounts.enums import UserKind
+from apps.accounts.models import (
+    ApiKey,
+    Invitation,
+    Membership,
+    Role,
+    RoleBinding,
+    ServiceAccount,
+    Team,
+    User,
+)
+from apps.orgs.models import Org
+
+
+def org_list_of(user: User | AnonymousUser) -> models.QuerySet[Org]:
+    """Return the active orgs a user may enter: all for a platform administrator."""
+    orgs = Org.objects.filter(is_active=True).order_by("name")
+    if user.pk is None or not user.is_active:
+        return orgs.none()
+    if user.is_superuser:
+        return orgs
+    mine = Membership.objects.across_orgs(reason="the orgs of one user are many orgs")
+    return orgs.filter(pk__in=mine.filter(user_id=user.pk, is_active=True).values("org_id"))
+
+
+def home_org(user: User) -> Org | None:
+    """Return the org to open for a user: the preferred one while they belong to it."""
+    orgs = org_list_of(user)
+    return orgs.filter(pk=user.preferred_org_id or 0).first() or orgs.first()
+
+
+def membership_list(org: models.Model) -> models.QuerySet[Membership]:
+    """Return the people of an org, by name."""
+    rows: models.QuerySet[Membership] = Membership.objects.for_org(org)
+    return rows.filter(user__kind=UserKind.PERSON).select_related("org", "user").order_by("name")
+
+
+def membership_get(org: models.Model, name: str) -> Membership | None:
+    """Return a person of an org."""
+    return membership_list(org).filter(name=name).first()
+
+
+def team_list(org: models.Model) -> models.QuerySet[Team]:
+    """Return an org's teams, by name."""
+    rows: models.QuerySet[Team] = Team.objects.for_org(org)
+    return rows.select_related("org", "group").order_by("name")
+
+
+def role_list(org: models.Model) -> models.QuerySet[Role]:
+    """Return an org's roles, built-in ones first."""
+    rows: models.QuerySet[Role] = Role.objects.for_org(org)
+    return rows.order_by("-is_builtin", "name")
+
+
+def role_get(org: models.Model, name: str) -> Role | None:
+    """Return an org's role of this name."""
+    return role_list(org).filter(name=name).first()
+
+
+def binding_list(org: models.Model) -> models.QuerySet[RoleBinding]:
+    """Return an org's role bindings with who and where."""
+    rows: models.QuerySet[RoleBinding] = RoleBinding.objects.for_org(org)
+    return rows.select_related(
+        "org", "role", "user", "team", "service_account", "scope_folder", "scope_type"
+    ).order_by("name")
+
+
+def serviceaccount_list(org: models.Model) -> models.QuerySet[ServiceAccount]:
+    """Return an org's service accounts."""
+    rows: models.QuerySet[ServiceAccount] = ServiceAccount.objects.for_org(org)
+    return rows.select_related("org", "user").order_by("name")
+
+
+def apikey_list(org: models.Model) -> models.QuerySet[ApiKey]:
+    """Return an org's API keys; nothing in a row gives the key away."""
+    rows: models.QuerySet[ApiKey] = ApiKey.objects.for_org(org)
+    return rows.select_related("org", "user", "user__service_account", "created_by").order_by(
+        "name"
+    )
+
+
+def invitation_list(org: models.Model) -> models.QuerySet[Invitation]:
+    """Return an org's open invitations."""
+    rows: models.QuerySet[Invitation] = Invitation.objects.for_org(org)
+    return rows.filter(accepted_at=None, revoked_at=None).select_related("role", "invited_by")
+
+
+def member_names(org: models.Model, users: Any) -> dict[int, str]:
+    """Return the membership names of some users, by their primary keys."""
+    rows = Membership.objects.for_org(org).filter(user__in=users)
+    return dict(rows.values_list("user_id", "name"))

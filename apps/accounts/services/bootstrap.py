@@ -1,0 +1,61 @@
+"""What a fresh installation starts with."""
+
+import secrets
+import string
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from apps.accounts.models import Role, User
+from apps.accounts.services.users import membership_add, user_create
+from apps.orgs.models import Org
+from apps.orgs.services import org_create
+from detectviz.crypto.services import platform_key_ensure
+
+DEFAULT_ORG = "default"
+_LENGTH = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bootstrap:
+    """The first org and administrator. ``generated_password`` is None when one was given."""
+
+    org: Org
+    user: User
+    generated_password: str | None = field(repr=False)
+
+
+@transaction.atomic
+def platform_bootstrap(
+    *,
+    username: str = "admin",
+    email: str = "admin@localhost.localdomain",
+    password: str | None = None,
+) -> Bootstrap | None:
+    """Create the org ``default`` and a platform administrator who is its admin.
+
+    Does nothing and returns None once there is a platform administrator. Raises InvalidFieldsError
+    for a password below the policy.
+    """
+    if User.objects.filter(is_superuser=True).exists():
+        return None
+    platform_key_ensure()
+    generated = None if password else generated_password()
+    org = Org.objects.filter(name=DEFAULT_ORG).first() or org_create(
+        name=DEFAULT_ORG, title="Default"
+    )
+    user = user_create(
+        username=username, email=email, password=password or generated, is_superuser=True
+    )
+    role = Role.objects.for_org(org).get(name="admin", is_builtin=True)
+    membership_add(org=org, user=user, role=role, actor=None)
+    return Bootstrap(org=org, user=user, generated_password=generated)
+
+
+def generated_password() -> str:
+    """Return a random password that is easy to type and meets the policy."""
+    alphabet = string.ascii_letters + string.digits
+    while True:
+        password = "".join(secrets.choice(alphabet) for _ in range(_LENGTH))
+        if any(c.isdigit() for c in password) and any(c.isupper() for c in password):
+            return password

@@ -1,0 +1,21 @@
+"""Ask for orgs and folders."""
+
+from django.db import models
+
+from apps.orgs.models import Folder, Org
+
+
+def org_get(name: str) -> Org | None:
+    """Return the active org of this name."""
+    return Org.objects.filter(name=name, is_active=True).first()
+
+
+def folder_list(org: models.Model) -> models.QuerySet[Folder]:
+    """Return an org's folders, by name."""
+    folders: models.QuerySet[Folder] = Folder.objects.for_org(org).order_by("name")
+    return folders
+
+
+def folder_get(org: models.Model, name: str) -> Folder | None:
+    """Return an org's folder of this name."""
+    return folder_list(org).filter(name=name).first()

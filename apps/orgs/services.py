@@ -1,0 +1,121 @@
+"""Make and change orgs and folders."""
+
+from typing import Any, Literal
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, models, transaction
+from django.db.models import RestrictedError
+
+from apps.orgs.models import Folder, Org
+from detectviz.events.bus import publish
+from detectviz.events.types import OrgCreated, ResourceChanged
+from detectviz.resources.errors import ConflictError, InvalidFieldsError, ResourceInUseError
+from detectviz.resources.models import name_validator
+
+API_VERSION = "core/v1"
+
+
+@transaction.atomic
+def org_create(*, name: str, title: str = "", actor: models.Model | None = None) -> Org:
+    """Create an org with everything an org starts with (apps add it on OrgCreated).
+
+    Raises InvalidFieldsError for a name that is no DNS-1123 label, ConflictError for a taken one.
+    """
+    try:
+        name_validator(name)
+    except ValidationError as error:
+        raise InvalidFieldsError({"metadata.name": list(error.messages)}) from None
+    try:
+        with transaction.atomic():
+            org = Org.objects.create(name=name, title=title)
+    except IntegrityError:
+        raise ConflictError(f"There is an organisation {name!r} already.") from None
+    publish(OrgCreated(org_id=org.pk))
+    _publish(org, actor, "create", before=None, after=org_envelope(org))
+    return org
+
+
+@transaction.atomic
+def org_update(
+    *, org: Org, title: str, is_active: bool | None = None, actor: models.Model | None = None
+) -> Org:
+    """Change an org's title, or switch it on or off (a matter of the platform)."""
+    org = Org.objects.select_for_update().get(pk=org.pk)
+    before = org_envelope(org)
+    org.title = title
+    if is_active is not None:
+        org.is_active = is_active
+    org.generation += 1
+    org.resource_version += 1
+    org.save()
+    _publish(org, actor, "update", before=before, after=org_envelope(org))
+    return org
+
+
+@transaction.atomic
+def org_delete(*, org: Org, actor: models.Model | None = None) -> None:
+    """Delete an org with all it owns, its data keys included."""
+    before = org_envelope(org)
+    pk = org.pk
+    try:
+        org.delete()
+    except RestrictedError as error:
+        raise ResourceInUseError(
+            f"The organisation {org.name!r} can't be deleted: {error}"
+        ) from error
+    org.pk = pk
+    _publish(org, actor, "delete", before=before, after=None)
+
+
+def folder_create(*, org: models.Model, name: str, title: str = "") -> Folder:
+    """Create a folder."""
+    folder: Folder = Folder.objects.create_for(org, name=name, title=title)
+    return folder
+
+
+def folder_update(*, folder: Folder, title: str) -> Folder:
+    """Change a folder's title."""
+    folder.title = title
+    folder.save(update_fields=["title", "updated_at"])
+    return folder
+
+
+def org_envelope(org: Org) -> dict[str, Any]:
+    """Return the envelope of an org: the one kind that belongs to no org."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Org",
+        "metadata": {
+            "name": org.name,
+            "uid": org.uid,
+            "resource_version": org.resource_version,
+            "generation": org.generation,
+            "created_at": org.created_at.isoformat(timespec="milliseconds"),
+            "updated_at": org.updated_at.isoformat(timespec="milliseconds"),
+        },
+        "spec": {"title": org.title, "is_active": org.is_active},
+        "status": {},
+    }
+
+
+def _publish(
+    org: Org,
+    actor: models.Model | None,
+    action: Literal["create", "update", "delete"],
+    *,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> None:
+    publish(
+        ResourceChanged(
+            org_id=None if action == "delete" else org.pk,
+            actor_id=actor.pk if actor else None,
+            action=action,
+            api_version=API_VERSION,
+            kind="Org",
+            name=org.name,
+            uid=org.uid,
+            before=before,
+            after=after,
+        )
+    )

@@ -1,6 +1,6 @@
 """Walks a syntax tree once, for all steps at the same time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,6 +79,7 @@ class Evaluator:
         ends = self.reader.references(times_ms, node.at, node.offset_ms)
         step = node.step_ms or self.subquery_step_ms
         first = (int(ends.min()) - node.range_ms) // step * step + step
+        self.reader.budget.charge(max(0, (int(ends.max()) - first) // step + 1))
         inner_times = np.arange(first, int(ends.max()) + 1, step, dtype=np.int64)
         if len(inner_times):
             inner = self.evaluate(node.expression, inner_times)
@@ -133,9 +134,10 @@ class Evaluator:
         assert isinstance(vector, StepVector)
         if not len(vector):
             return empty_vector(len(times_ms))
-        groups = group_series(vector, node)
         if isinstance(parameter, StepString):
+            groups = group_series(vector, _without_counted_label(node, parameter.value))
             return count_values(vector, groups, parameter.value)
+        groups = group_series(vector, node)
         if isinstance(parameter, StepScalar):
             return self._with_parameter(node, vector, groups, parameter)
         return reduce_groups(node.operator, vector, groups)
@@ -170,3 +172,10 @@ class Evaluator:
             check=self.reader.budget.check,
         )
         return IMPLEMENTATIONS[node.function](call)
+
+
+def _without_counted_label(node: nodes.Aggregation, name: str) -> nodes.Aggregation:
+    """Group for ``count_values`` regardless of the label it is about to set."""
+    if node.is_without:
+        return replace(node, grouping=(*node.grouping, name))
+    return replace(node, grouping=tuple(one for one in node.grouping if one != name))

@@ -1,11 +1,12 @@
 """The ``*_over_time`` family: one number from each window."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from detectviz.promql.summation import reduce_windows, window_means, window_sums
-from detectviz.promql.windows import Computed, Kernel, Windows
+from detectviz.promql.windows import Computed, Kernel, Windows, in_pieces
 from detectviz.tsdb.interface import Float64Array, Int64Array
 
 _MOST_PADDED_CELLS = 1_000_000
@@ -50,6 +51,10 @@ def flatten(windows: Windows, least: int = 1) -> FlatWindows | None:
     np.cumsum(lengths[:-1], out=starts[1:])
     index = np.arange(int(lengths.sum())) + np.repeat(windows.low[cells] - starts, lengths)
     return FlatWindows(index, starts, lengths, cells)
+
+
+def _piecewise(kernel: Kernel, windows: Windows) -> Computed:
+    return in_pieces(windows, lambda piece, _: kernel(piece))
 
 
 def _sum(windows: Windows) -> Computed:
@@ -140,10 +145,14 @@ def _padded(windows: Windows, row: int | slice) -> tuple[Float64Array, Int64Arra
     return values, counts
 
 
-def _by_rows(windows: Windows, q: Float64Array, *, is_deviation: bool) -> Computed:
-    rows = len(windows.low)
+def _ordered(windows: Windows, q: Float64Array, *, is_deviation: bool) -> Computed:
+    rows, steps = windows.low.shape
     longest = max(1, int(windows.counts.max(initial=0)))
-    height = max(1, _MOST_PADDED_CELLS // max(1, windows.low.shape[1] * longest))
+    if steps > 1 and steps * longest > _MOST_PADDED_CELLS:
+        halves = (slice(0, steps // 2), slice(steps // 2, steps))
+        parts = [_ordered(windows.columns(h), q[h], is_deviation=is_deviation) for h in halves]
+        return np.concatenate([part[0] for part in parts], axis=1), windows.counts > 0
+    height = max(1, _MOST_PADDED_CELLS // max(1, steps * longest))
     out = np.empty(windows.low.shape)
     for start in range(0, rows, height):
         chunk = slice(start, start + height)
@@ -160,23 +169,27 @@ def _by_rows(windows: Windows, q: Float64Array, *, is_deviation: bool) -> Comput
 
 def quantile_over_time(windows: Windows, q: Float64Array) -> Computed:
     """Compute the ``q`` quantile (float64[steps]) of each window."""
-    return _by_rows(windows, q, is_deviation=False)
+    return in_pieces(windows, lambda piece, steps: _ordered(piece, q[steps], is_deviation=False))
 
 
 def _median_deviation(windows: Windows) -> Computed:
-    return _by_rows(windows, np.full(windows.low.shape[1], 0.5), is_deviation=True)
+    half = np.full(windows.low.shape[1], 0.5)
+    return in_pieces(windows, lambda piece, steps: _ordered(piece, half[steps], is_deviation=True))
 
 
-OVER_TIME_KERNELS: dict[str, Kernel] = {
+_EVERY_SAMPLE: dict[str, Kernel] = {
     "avg_over_time": _average,
+    "max_over_time": _maximum,
+    "min_over_time": _minimum,
+    "stddev_over_time": _deviation,
+    "stdvar_over_time": _variance,
+    "sum_over_time": _sum,
+}
+OVER_TIME_KERNELS: dict[str, Kernel] = {
     "count_over_time": _count,
     "first_over_time": _first,
     "last_over_time": _last,
     "mad_over_time": _median_deviation,
-    "max_over_time": _maximum,
-    "min_over_time": _minimum,
     "present_over_time": _present,
-    "stddev_over_time": _deviation,
-    "stdvar_over_time": _variance,
-    "sum_over_time": _sum,
+    **{name: partial(_piecewise, kernel) for name, kernel in _EVERY_SAMPLE.items()},
 }

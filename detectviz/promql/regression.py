@@ -4,11 +4,12 @@ import numpy as np
 
 from detectviz.promql.errors import EvaluationError
 from detectviz.promql.over_time import FlatWindows, flatten
-from detectviz.promql.windows import Computed, Windows
+from detectviz.promql.windows import Computed, Windows, in_pieces
 from detectviz.tsdb.interface import Float64Array
 
 _MS_PER_S = 1000.0
 _LEAST_SAMPLES = 2
+_CHECK_EVERY = 64
 
 
 def _line(windows: Windows, flat: FlatWindows) -> tuple[Float64Array, Float64Array]:
@@ -31,6 +32,10 @@ def _line(windows: Windows, flat: FlatWindows) -> tuple[Float64Array, Float64Arr
 
 def deriv(windows: Windows) -> Computed:
     """Compute the slope per second by least squares."""
+    return in_pieces(windows, lambda piece, _: _slopes(piece))
+
+
+def _slopes(windows: Windows) -> Computed:
     flat = flatten(windows, _LEAST_SAMPLES)
     if flat is None:
         return np.full(windows.low.shape, np.nan), windows.counts >= _LEAST_SAMPLES
@@ -40,6 +45,10 @@ def deriv(windows: Windows) -> Computed:
 
 def predict_linear(windows: Windows, ahead_s: Float64Array) -> Computed:
     """Compute the value expected ``ahead_s`` (float64[steps]) after the time of evaluation."""
+    return in_pieces(windows, lambda piece, steps: _expected(piece, ahead_s[steps]))
+
+
+def _expected(windows: Windows, ahead_s: Float64Array) -> Computed:
     flat = flatten(windows, _LEAST_SAMPLES)
     if flat is None:
         return np.full(windows.low.shape, np.nan), windows.counts >= _LEAST_SAMPLES
@@ -58,6 +67,8 @@ def smooth(windows: Windows, smoothing: Float64Array, trend: Float64Array) -> Co
     second = windows.values[np.minimum(windows.low + 1, final)]
     slope = second - level
     for place in range(1, int(windows.counts.max(initial=0))):
+        if place % _CHECK_EVERY == 0:
+            windows.check()
         value = windows.values[np.minimum(windows.low + place, final)]
         inside = place < windows.counts
         if place > 1:

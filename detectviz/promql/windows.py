@@ -1,7 +1,7 @@
 """Windows over raw samples: where each begins and ends, for all series and steps at once."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -9,9 +9,15 @@ import numpy.typing as npt
 
 from detectviz.tsdb.interface import STALE_NAN_BITS, Float64Array, Int64Array
 
+# Kernels that look at every sample of every window do so for this many samples at a time.
+_MOST_CELLS = 2_000_000
 # Temporaries of so many cells stay in a core's second-level cache.
 _TILE_CELLS = 65_536
 _REPAIRS = 3
+
+
+def _never() -> None:
+    """Let the work go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +26,7 @@ class Windows:
 
     Window (i, k) holds ``values[low[i, k]:high[i, k]]`` and the same slice of ``timestamps_ms``;
     it reaches from ``starts_ms[k]`` (excluded) to ``ends_ms[k]`` (included). Series i owns
-    ``offsets[i]:offsets[i + 1]``.
+    ``offsets[i]:offsets[i + 1]``. Long work calls ``check``, which raises when it must stop.
     """
 
     offsets: Int64Array
@@ -31,6 +37,7 @@ class Windows:
     starts_ms: Int64Array
     ends_ms: Int64Array
     times_ms: Int64Array
+    check: Callable[[], None] = _never
 
     @property
     def counts(self) -> Int64Array:
@@ -42,6 +49,17 @@ class Windows:
         """Index of each window's first sample, safe to look up even if the window is empty."""
         return np.minimum(self.low, len(self.values) - 1)
 
+    def columns(self, steps: slice) -> "Windows":
+        """Return the windows of some steps only."""
+        return replace(
+            self,
+            low=self.low[:, steps],
+            high=self.high[:, steps],
+            starts_ms=self.starts_ms[steps],
+            ends_ms=self.ends_ms[steps],
+            times_ms=self.times_ms[steps],
+        )
+
     @property
     def last(self) -> Int64Array:
         """Index of each window's last sample, safe to look up even if the window is empty."""
@@ -50,6 +68,29 @@ class Windows:
 
 Computed: TypeAlias = tuple[Float64Array, npt.NDArray[np.bool_]]
 Kernel: TypeAlias = Callable[[Windows], Computed]
+
+
+def in_pieces(windows: Windows, kernel: Callable[[Windows, slice], Computed]) -> Computed:
+    """Apply a kernel that looks at every sample of every window, a few steps at a time.
+
+    The kernel gets the windows of some steps and the slice of steps they are; memory stays
+    bounded and the query can be stopped in between.
+    """
+    per_step = np.cumsum(windows.counts.sum(axis=0))
+    total = int(per_step[-1]) if len(per_step) else 0
+    if total <= _MOST_CELLS:
+        return kernel(windows, slice(0, len(per_step)))
+    pieces: list[Computed] = []
+    start = 0
+    while start < len(per_step):
+        before = int(per_step[start - 1]) if start else 0
+        stop = int(np.searchsorted(per_step, before + _MOST_CELLS, "right"))
+        steps = slice(start, max(stop, start + 1))
+        windows.check()
+        pieces.append(kernel(windows.columns(steps), steps))
+        start = steps.stop
+    values, present = zip(*pieces, strict=True)
+    return np.concatenate(values, axis=1), np.concatenate(present, axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +112,12 @@ class RangeSamples:
         """Count the series."""
         return len(self.offsets) - 1
 
-    def tiles(self) -> Iterator[tuple[slice, Windows]]:
+    def tiles(self, check: Callable[[], None]) -> Iterator[tuple[slice, Windows]]:
         """Yield slices of series with their windows, small enough to stay in cache."""
         rows = max(1, _TILE_CELLS // max(1, len(self.ends_ms)))
         for start in range(0, len(self), rows):
             stop = min(start + rows, len(self))
-            yield slice(start, stop), self._windows(start, stop)
+            yield slice(start, stop), replace(self._windows(start, stop), check=check)
 
     def _windows(self, start: int, stop: int) -> Windows:
         begin, end = int(self.offsets[start]), int(self.offsets[stop])
@@ -94,13 +135,12 @@ class RangeSamples:
             times_ms=self.times_ms,
         )
 
-    def compute(self, kernel: Kernel, check: Callable[[], None] | None = None) -> Computed:
+    def compute(self, kernel: Kernel, check: Callable[[], None] = _never) -> Computed:
         """Apply ``kernel`` tile by tile: float64 and bool [series, steps]."""
         shape = (len(self), len(self.ends_ms))
         values, present = np.full(shape, np.nan), np.zeros(shape, dtype=np.bool_)
-        for rows, windows in self.tiles():
-            if check is not None:
-                check()
+        for rows, windows in self.tiles(check):
+            check()
             if len(windows.values):
                 values[rows], present[rows] = kernel(windows)
         return values, present

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from detectviz.promql.labels import format_labels, label_key
 from detectviz.promql.parser import parse
 from detectviz.promql.patterns import matches
 from detectviz.promql.results import Answer, Matrix, Result, Scalar, String, Vector
-from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN_BITS
+from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN_BITS, Sample, SeriesStore
 from tests.conformance.promql.script import (
     Case,
     Clear,
@@ -57,14 +57,15 @@ class Outcome:
         return f"{self.file}:{self.case.line}"
 
 
-def run_file(name: str) -> Iterator[Outcome]:
-    """Yield the outcome of every case of one script."""
-    store = MemoryStore()
+def run_file(name: str, make_store: Callable[[], SeriesStore] = MemoryStore) -> Iterator[Outcome]:
+    """Yield the outcome of every case of one script, over stores of the given kind."""
+    store = make_store()
     histograms: list[dict[str, str]] = []
     for command in read_script(DATA / name):
         match command:
             case Clear():
-                store = MemoryStore()
+                store.close()
+                store = make_store()
                 histograms = []
             case Load():
                 histograms += load(store, command)
@@ -88,17 +89,19 @@ def touches(query: str, series: list[dict[str, str]]) -> bool:
     )
 
 
-def load(store: MemoryStore, command: Load) -> list[dict[str, str]]:
+def load(store: SeriesStore, command: Load) -> list[dict[str, str]]:
     """Add floats to the store; return the labels of native histograms, which it can't hold."""
     found: list[dict[str, str]] = []
+    samples: list[Sample] = []
     for line in command.series:
         for index, point in enumerate(line.points):
             if isinstance(point, HistogramPoint):
                 found.append(line.labels)
             elif point is not None:
-                store.add(TENANT, line.labels, index * command.interval_ms, point)
+                samples.append(Sample(line.labels, index * command.interval_ms, point))
         if command.converts_buckets:
             found.append(_converted(line.labels))
+    store.append(TENANT, samples)
     return found
 
 
@@ -109,7 +112,7 @@ def _converted(labels: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in labels.items() if key != "le"} | base
 
 
-def problem_of(store: MemoryStore, case: Case) -> str | None:
+def problem_of(store: SeriesStore, case: Case) -> str | None:
     """Evaluate one case in all its forms; return what is wrong, None if nothing is."""
     engine = Engine(store)
     try:

@@ -1,9 +1,14 @@
 """Every case of the scripts is met, or listed as not met yet with its reason."""
 
+from itertools import count
+from pathlib import Path
+
 import pytest
 
+from detectviz.tsdb.embedded import EmbeddedStore
 from tests.conformance.promql.runner import DATA, expected_failures, run_file
 
+YEAR_S = 365 * 86_400
 REASONS = {"native histogram", "experimental function", "experimental syntax"}
 SCRIPTS = sorted(path.name for path in DATA.glob("*.test"))
 
@@ -16,6 +21,18 @@ def test_a_script_is_met_but_for_its_listed_cases(script: str) -> None:
     surprises = [f"{place} {outcomes[place]}" for place in sorted(missed - listed)]
     assert not surprises, "\n".join(surprises)
     assert not listed - missed, "these pass now, or are gone: take them off the list"
+
+
+@pytest.mark.parametrize("script", ["staleness.test", "selectors.test", "range_queries.test"])
+def test_the_embedded_store_gives_the_same_answers(script: str, tmp_path: Path) -> None:
+    numbers = count()
+
+    def fresh() -> EmbeddedStore:
+        path = tmp_path / f"{next(numbers)}.sqlite"
+        return EmbeddedStore(path, retention_s=10 * YEAR_S, out_of_order_s=10 * YEAR_S)
+
+    in_memory = {one.place: one.problem is None for one in run_file(script)}
+    assert {one.place: one.problem is None for one in run_file(script, fresh)} == in_memory
 
 
 def test_every_listed_case_names_a_known_reason() -> None:

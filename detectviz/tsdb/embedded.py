@@ -22,7 +22,6 @@ import numpy as np
 from detectviz.tsdb.admission import StoredBits, Verdict, judge
 from detectviz.tsdb.blocks import BlockReader, Places, Range
 from detectviz.tsdb.codec import (
-    MAX_ROWS,
     Batch,
     CorruptError,
     decode_block,
@@ -34,7 +33,6 @@ from detectviz.tsdb.database import Database
 from detectviz.tsdb.head import run_segment
 from detectviz.tsdb.index import Selection
 from detectviz.tsdb.interface import (
-    METRIC_NAME,
     AppendReport,
     Int64Array,
     Matcher,
@@ -43,8 +41,8 @@ from detectviz.tsdb.interface import (
     SeriesSet,
     StoreError,
 )
-from detectviz.tsdb.labels import LabelKey, label_key, label_refusal, timestamp_refusal
-from detectviz.tsdb.mirror import NEVER_MS, Mirror, dump_labels
+from detectviz.tsdb.mirror import NEVER_MS, Mirror
+from detectviz.tsdb.registration import delete_series, resolve
 from detectviz.tsdb.segments import Columns, Segment, assemble, series_set
 
 logger = logging.getLogger(__name__)
@@ -106,13 +104,13 @@ class EmbeddedStore:
         with self._append_lock, self._database.writing() as connection:
             with self._mirror_lock:
                 self._mirror.sync(connection)
-                accepted, refused = self._resolve(connection, tenant, samples)
-                batch = accepted.batch(samples)
+                resolved = resolve(connection, tenant, self._mirror.index(tenant), samples)
+                batch = resolved.batch(samples)
                 verdict = self._judge(connection, tenant, batch)
                 seq = self._mirror.seen_seq + 1
             _insert_log(connection, seq, tenant, batch, verdict)
-        for place, reason in verdict.refused.items():
-            refused[accepted.places[place]] = reason
+        late = {resolved.places[place]: reason for place, reason in verdict.refused.items()}
+        refused = resolved.refused | late
         rejected = tuple(Rejection(samples[at], refused[at]) for at in sorted(refused))
         return AppendReport(stored=len(samples) - len(rejected), rejected=rejected)
 
@@ -210,27 +208,6 @@ class EmbeddedStore:
         segments += _head_segments(view, within)
         return assemble(len(view.selection.ids), segments)
 
-    def _resolve(
-        self, connection: sqlite3.Connection, tenant: str, samples: Sequence[Sample]
-    ) -> "tuple[_Accepted, dict[int, str]]":
-        find = self._mirror.index(tenant).find
-        newcomers = _Newcomers(connection, tenant)
-        accepted = _Accepted(places=[], ids=[])
-        refused: dict[int, str] = {}
-        for place, sample in enumerate(samples):
-            reason = timestamp_refusal(sample.timestamp_ms)
-            series_id = None if reason else find(sample.labels)
-            if series_id is None and not reason:
-                key = label_key(sample.labels)
-                reason = label_refusal(key)
-                series_id = None if reason else newcomers.add(key)
-            if reason:
-                refused[place] = reason
-            elif series_id is not None:
-                accepted.places.append(place)
-                accepted.ids.append(series_id)
-        return accepted, refused
-
     def _judge(self, connection: sqlite3.Connection, tenant: str, batch: Batch) -> Verdict:
         known = batch.series_ids < len(self._mirror.tail_ms)
         tail_ms = np.full(len(batch), NEVER_MS, np.int64)
@@ -280,59 +257,7 @@ class EmbeddedStore:
                 quiet = np.flatnonzero((tail_ms < cutoff_ms) & (tail_ms != NEVER_MS))
                 dead = np.setdiff1d(quiet, self._mirror.logged_ids()).tolist()
             connection.execute("DELETE FROM block WHERE max_ms < ?", (cutoff_ms,))
-            _delete_series(connection, dead)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Accepted:
-    """Places of the samples whose labels and time are allowed, and their series."""
-
-    places: list[int]
-    ids: list[int]
-
-    def batch(self, samples: Sequence[Sample]) -> Batch:
-        size = len(self.places)
-        chosen = samples if size == len(samples) else [samples[at] for at in self.places]
-        return Batch(
-            series_ids=np.array(self.ids, np.int64),
-            timestamps_ms=np.fromiter((s.timestamp_ms for s in chosen), np.int64, size),
-            values=np.fromiter((s.value for s in chosen), np.float64, size),
-        )
-
-
-class _Newcomers:
-    """Series first seen in this append: rows of the running transaction, unknown to the index."""
-
-    def __init__(self, connection: sqlite3.Connection, tenant: str) -> None:
-        self._connection = connection
-        self._tenant = tenant
-        self._ids: dict[LabelKey, int] = {}
-
-    def add(self, key: LabelKey) -> int:
-        series_id = self._ids.get(key)
-        if series_id is None:
-            part, row = self._place(dict(key)[METRIC_NAME])
-            cursor = self._connection.execute(
-                "INSERT INTO series (tenant, labels, part, row) VALUES (?, ?, ?, ?) RETURNING id",
-                (self._tenant, dump_labels(key), part, row),
-            )
-            (series_id,) = cursor.fetchone()
-            self._ids[key] = series_id
-        return int(series_id)
-
-    def _place(self, metric: str) -> tuple[int, int]:
-        found = self._connection.execute(
-            "SELECT id, size FROM part WHERE tenant = ? AND metric = ? ORDER BY id DESC LIMIT 1",
-            (self._tenant, metric),
-        ).fetchone()
-        if found is None or found[1] == MAX_ROWS:
-            cursor = self._connection.execute(
-                "INSERT INTO part (tenant, metric, size) VALUES (?, ?, 1) RETURNING id",
-                (self._tenant, metric),
-            )
-            return int(cursor.fetchone()[0]), 0
-        self._connection.execute("UPDATE part SET size = size + 1 WHERE id = ?", (found[0],))
-        return int(found[0]), int(found[1])
+            delete_series(connection, dead)
 
 
 def _head_segments(view: _View, within: Range) -> list[Segment]:
@@ -355,20 +280,6 @@ def _insert_log(
         "INSERT INTO log (seq, tenant, samples, max_ms, data) VALUES (?, ?, ?, ?, ?)",
         (seq, tenant, len(stored), int(stored.timestamps_ms.max()), encode_log(stored)),
     )
-
-
-def _delete_series(connection: sqlite3.Connection, dead: list[int]) -> None:
-    if not dead:
-        return
-    rows = [(series_id,) for series_id in dead]
-    connection.executemany("DELETE FROM series WHERE id = ?", rows)
-    connection.executemany("DELETE FROM tail WHERE series = ?", rows)
-    connection.execute(
-        "DELETE FROM part WHERE NOT EXISTS (SELECT 1 FROM series WHERE series.part = part.id)"
-        " AND NOT EXISTS (SELECT 1 FROM block"
-        " WHERE block.tenant = part.tenant AND block.part = part.id)"
-    )
-    connection.execute("UPDATE state SET epoch = epoch + 1")
 
 
 def _damaged_rows(connection: sqlite3.Connection) -> Iterator[str]:

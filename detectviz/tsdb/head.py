@@ -27,10 +27,10 @@ class Head:
     def runs(self) -> tuple[Batch, ...]:
         """Return everything, each run ordered by series, oldest run first."""
         if self._pending:
-            newest = _merged(self._pending)
+            newest = _sorted_run(self._pending)
             self._pending = []
             while self._runs and len(self._runs[-1]) < _GROWTH * len(newest):
-                newest = _merged([self._runs.pop(), newest])
+                newest = _merged(self._runs.pop(), newest)
             self._runs.append(newest)
         return tuple(self._runs)
 
@@ -51,7 +51,7 @@ def run_segment(run: Batch, ids: Int64Array, start_ms: int, end_ms: int) -> Segm
     )
 
 
-def _merged(batches: list[Batch]) -> Batch:
+def _sorted_run(batches: list[Batch]) -> Batch:
     ids = np.concatenate([batch.series_ids for batch in batches])
     order = np.argsort(ids, kind="stable")
     return Batch(
@@ -59,3 +59,16 @@ def _merged(batches: list[Batch]) -> Batch:
         timestamps_ms=np.concatenate([batch.timestamps_ms for batch in batches])[order],
         values=np.concatenate([batch.values for batch in batches])[order],
     )
+
+
+def _merged(older: Batch, newer: Batch) -> Batch:
+    size = len(older) + len(newer)
+    places = older.series_ids.searchsorted(newer.series_ids, "right") + np.arange(len(newer))
+    from_older = np.ones(size, np.bool_)
+    from_older[places] = False
+    ids, times = np.empty(size, np.int64), np.empty(size, np.int64)
+    values = np.empty(size, np.float64)
+    ids[from_older], ids[places] = older.series_ids, newer.series_ids
+    times[from_older], times[places] = older.timestamps_ms, newer.timestamps_ms
+    values[from_older], values[places] = older.values, newer.values
+    return Batch(series_ids=ids, timestamps_ms=times, values=values)

@@ -22,24 +22,25 @@ def label_key(labels: Mapping[str, str]) -> LabelKey:
 
 def label_refusal(key: LabelKey) -> str | None:
     """Say why no series may have these labels, or None when it may."""
-    if not any(name == METRIC_NAME for name, _ in key):
-        return "metric name is missing"
     if len(key) > MAX_LABELS:
         return f"label count {len(key)} exceeds the limit of {MAX_LABELS}"
-    reason = next((found for name, value in key if (found := _pair_refusal(name, value))), None)
-    return reason or _size_refusal(key)
+    has_metric, size = False, 0
+    for name, value in key:
+        reason = _pair_refusal(name, value)
+        if reason:
+            return reason
+        has_metric = has_metric or name == METRIC_NAME
+        size += _byte_length(name) + _byte_length(value)
+    if not has_metric:
+        return "metric name is missing"
+    if size > MAX_SERIES_BYTES:
+        return f"labels take {size} bytes, more than {MAX_SERIES_BYTES}"
+    return None
 
 
 def timestamp_refusal(timestamp_ms: int) -> str | None:
     """Say why no sample may have this time, or None when it may."""
     return None if abs(timestamp_ms) < MAX_TIMESTAMP_MS else "out of bounds"
-
-
-def _size_refusal(key: LabelKey) -> str | None:
-    size = sum(len(text.encode()) for pair in key for text in pair)
-    if size > MAX_SERIES_BYTES:
-        return f"labels take {size} bytes, more than {MAX_SERIES_BYTES}"
-    return None
 
 
 def _pair_refusal(name: str, value: str) -> str | None:
@@ -48,7 +49,7 @@ def _pair_refusal(name: str, value: str) -> str | None:
     if name == TENANT_LABEL:
         return f"label {TENANT_LABEL} is reserved"
     try:
-        name_bytes, value_bytes = len(name.encode()), len(value.encode())
+        name_bytes, value_bytes = _byte_length(name), _byte_length(value)
     except UnicodeEncodeError:
         return f"label {name!r} is not valid UTF-8"
     if name_bytes > MAX_NAME_BYTES:
@@ -56,3 +57,7 @@ def _pair_refusal(name: str, value: str) -> str | None:
     if value_bytes > MAX_VALUE_BYTES:
         return f"value of label {name!r} is longer than {MAX_VALUE_BYTES} bytes"
     return None
+
+
+def _byte_length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

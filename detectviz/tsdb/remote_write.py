@@ -48,6 +48,7 @@ def _field(number: int, content: bytes) -> bytes:
     return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(content)) + content
 
 
+@lru_cache(maxsize=4096)  # lengths and times repeat
 def _varint(value: int) -> bytes:
     encoded = bytearray()
     while value > _LOW:

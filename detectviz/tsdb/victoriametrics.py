@@ -166,7 +166,7 @@ class VictoriaMetricsStore:
     def _send(self, tenant: str, grouped: dict[LabelKey, list[tuple[int, float]]]) -> None:
         stamp = (TENANT_LABEL, tenant)
         stamped = (
-            ((*key, stamp), pairs[first : first + _SAMPLES_PER_REQUEST])
+            (tuple(sorted((*key, stamp))), pairs[first : first + _SAMPLES_PER_REQUEST])
             for key, pairs in grouped.items()
             for first in range(0, len(pairs), _SAMPLES_PER_REQUEST)
         )

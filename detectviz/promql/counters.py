@@ -41,22 +41,27 @@ def extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> Comput
         lost = reset_corrections(windows.values, windows.offsets)
         if lost is not None:
             result += lost[last] - lost[first]
+    # All durations are milliseconds: the factor has no unit.
     first_time, last_time = windows.timestamps_ms[first], windows.timestamps_ms[last]
-    sampled = (last_time - first_time) / _MS_PER_S
+    sampled = (last_time - first_time).astype(np.float64)
     average = sampled / (counts - 1)
-    to_start = (first_time - windows.starts_ms) / _MS_PER_S
-    to_end = (windows.ends_ms - last_time) / _MS_PER_S
     threshold = average * _EXTRAPOLATED
-    to_start = np.where(to_start >= threshold, average / 2, to_start)
+    half = average / 2
+    to_start = first_time - windows.starts_ms
+    to_start = np.where(to_start >= threshold, half, to_start)
     if is_counter:
         to_zero = sampled * (first_value / result)
         falls_to_zero = (result > 0) & (first_value >= 0) & (to_zero < to_start)
         to_start = np.where(falls_to_zero, to_zero, to_start)
-    to_end = np.where(to_end >= threshold, average / 2, to_end)
-    factor = (sampled + to_start + to_end) / sampled
+    to_end = windows.ends_ms - last_time
+    factor = np.where(to_end >= threshold, half, to_end)
+    factor += to_start
+    factor += sampled
+    factor /= sampled
     if is_rate:
         factor /= (windows.ends_ms - windows.starts_ms) / _MS_PER_S
-    return result * factor, present
+    result *= factor
+    return result, present
 
 
 def instant_difference(windows: Windows, *, is_rate: bool) -> Computed:

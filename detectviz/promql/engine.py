@@ -141,7 +141,7 @@ def _instant(value: Value, times: Int64Array) -> Answer:
         case RangeVector():
             return _raw(value)
         case StepVector():
-            final = value.take(value.present[:, 0]).without_dropped_names().merged()
+            final = value.take(value.present[:, 0]).with_final_labels()
             return Vector(timestamp_ms=at_ms, labels=final.labels, values=final.values[:, 0])
 
 
@@ -149,7 +149,7 @@ def _matrix(value: Value, times: Int64Array) -> Matrix:
     if isinstance(value, StepScalar):
         value = single_series({}, value.values, np.ones(len(times), dtype=np.bool_))
     assert isinstance(value, StepVector)
-    final = value.take(value.used).without_dropped_names().merged()
+    final = value.take(value.used).with_final_labels()
     return _ordered(final, times)
 
 
@@ -179,4 +179,4 @@ def _raw(ranges: RangeVector) -> Matrix:
     vector = StepVector(
         labels=ranges.labels, values=values, present=present, drop_name=ranges.drop_name
     )
-    return _ordered(vector.take(vector.used).without_dropped_names(), times)
+    return _ordered(vector.take(vector.used).with_final_labels(), times)

@@ -50,11 +50,12 @@ def choose_extreme(
         members = groups.members(group)
         values, present = vector.values[members], vector.present[members]
         order = np.lexsort((-values if is_top else values, ~present), axis=0)
-        ranks = np.argsort(order, axis=0, kind="stable")
-        kept[members] = present & (ranks < wanted)
+        chosen = np.zeros(present.shape, dtype=np.bool_)
+        np.put_along_axis(chosen, order, np.arange(len(members))[:, None] < wanted, axis=0)
+        kept[members] = present & chosen
         rows += members[order[:, 0]].tolist()
-    chosen = vector.filtered(kept)
-    return chosen.take(rows) if vector.steps == 1 else chosen
+    found = vector.filtered(kept)
+    return found.take(rows) if vector.steps == 1 else found
 
 
 def choose_some(vector: StepVector, groups: Groups, k: Float64Array) -> StepVector:

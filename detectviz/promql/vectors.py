@@ -91,10 +91,10 @@ class StepVector:
             return self
         return _joined(self, list(groups.values()))
 
-    def without_dropped_names(self) -> "StepVector":
-        """Return the series under their final labels."""
+    def with_final_labels(self) -> "StepVector":
+        """Drop the names that are to be dropped and join what is the same then."""
         if not self.drop_name.any():
-            return self
+            return self.merged()
         labels = tuple(
             without_name(labels) if dropped and METRIC_NAME in labels else labels
             for labels, dropped in zip(self.labels, self.drop_name.tolist(), strict=True)

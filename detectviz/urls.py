@@ -21,5 +21,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/schema", SpectacularAPIView.as_view(), name="schema"),
     path("apis/docs", _docs, name="docs"),
     path("apis/", include((resource_urlpatterns(), "apis"))),
+    path("orgs/", include("apps.monitors.api.urls")),
     path("", include("apps.accounts.web.urls")),
 ]

@@ -56,6 +56,9 @@ INSTALLED_APPS = [
     "apps.orgs",
     "apps.accounts",
     "apps.audit",
+    "apps.extensions",
+    "apps.series",
+    "apps.monitors",
     "apps.alerting",
     "apps.operations",
     "detectviz.resources",  # last: it gathers what the apps register

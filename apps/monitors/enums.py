@@ -1,0 +1,33 @@
+"""The closed sets of words this app stores."""
+
+from django.db import models
+
+from detectviz.contracts.types import CheckState
+
+
+class MonitorStateName(models.TextChoices):
+    """State of a monitor, spelled as the collectors' contract spells it."""
+
+    UP = CheckState.UP.value, "Up"
+    DEGRADED = CheckState.DEGRADED.value, "Degraded"
+    DOWN = CheckState.DOWN.value, "Down"
+    UNKNOWN = CheckState.UNKNOWN.value, "Unknown"
+
+
+class PingKind(models.TextChoices):
+    """What a push said: done, begun or failed."""
+
+    SUCCESS = "success", "Success"
+    START = "start", "Start"
+    FAIL = "fail", "Fail"
+
+
+STATE_CODES: dict[CheckState, int] = {
+    CheckState.DOWN: 0,
+    CheckState.UP: 1,
+    CheckState.DEGRADED: 2,
+    CheckState.UNKNOWN: 3,
+}
+"""Values of the metric ``probe_state``."""
+
+STATES_BY_CODE: dict[int, CheckState] = {code: state for state, code in STATE_CODES.items()}

@@ -1,0 +1,1 @@
+"""Questions about monitors; every one starts from an org or from keys already scoped by one."""

@@ -1,0 +1,1 @@
+"""Decisions about monitors: the state machine, the schedule, results, heartbeats."""

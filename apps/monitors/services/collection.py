@@ -1,0 +1,242 @@
+"""Hosting the collection engine in a process: claim what is due, run it, store what it found."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import close_old_connections, connections
+
+from apps.extensions.selectors import plugin_list
+from apps.monitors.services.network import CatalogueCollectors, engine_network
+from apps.monitors.services.plans import PlanCache
+from apps.monitors.services.results import CheckReport, StoredResults, results_store
+from apps.monitors.services.schedule import (
+    CLAIM_LIMIT,
+    claim_due,
+    leases_expire,
+    leases_release,
+    leases_renew,
+    slots_skip,
+)
+from apps.series.services import series_store
+from detectviz.clock import utc_now
+from detectviz.collection.checks import Outcome
+from detectviz.collection.connectivity import ConnectivityProbe
+from detectviz.collection.engine import Engine, EngineSettings
+from detectviz.collection.stats import EngineStats
+from detectviz.contracts.types import PluginKind
+from detectviz.runtime import signals
+from detectviz.runtime.leases import process_owner
+
+TICK_S = 1.0
+LARGEST_BACKLOG = 20_000
+RENEW_EVERY_S = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class CollectionHost:
+    """One engine, one feeding thread, one sink.
+
+    ``owner`` names this process among the living collectors. ``start`` returns when checks run;
+    ``wake`` (from any thread) has due monitors claimed now instead of at the next tick.
+    """
+
+    def __init__(self, *, owner: str, location: str) -> None:
+        self.owner = owner
+        self.location = location
+        network = engine_network()
+        self._engine = Engine(
+            registry=CatalogueCollectors(),
+            sink=self,
+            network=network,
+            settings=EngineSettings(),
+            connectivity=ConnectivityProbe(network, _references()),
+        )
+        self._plans = PlanCache()
+        self._outstanding: dict[int, float] = {}
+        self._lock = threading.Lock()
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._feeder = threading.Thread(target=self._feed_forever, name="collection-feed")
+        self._renew_at = 0.0
+        self.stored = self.fenced = self.skipped = 0
+
+    def start(self) -> None:
+        """Start engine and feeder."""
+        for plugin in plugin_list(PluginKind.COLLECTOR):
+            logger.debug("collector %s: %s", plugin.name, plugin.status)
+        self._engine.start()
+        self._feeder.daemon = True
+        self._feeder.start()
+
+    def wake(self) -> None:
+        """Claim and submit what is due, soon."""
+        self._woken.set()
+
+    def stop(self, deadline_s: float) -> None:
+        """Stop claiming, let checks in flight end, store their results, give the rest back."""
+        self._stopping.set()
+        self._woken.set()
+        self._feeder.join(timeout=deadline_s)
+        self._engine.drain(max(0.5, deadline_s * 0.7))
+        released = leases_release(owner=self.owner, now=utc_now())
+        logger.info("collection stopped; %d claims given back", released)
+
+    def stats(self) -> EngineStats:
+        """Return the engine's counters."""
+        return self._engine.stats()
+
+    # --- the engine's sink, in the flushing thread --------------------------------------------
+
+    def flush(self, outcomes: Sequence[Outcome]) -> None:
+        """Store a batch; an exception brings the same batch again."""
+        close_old_connections()
+        try:
+            stored = results_store(reports=self._reports(outcomes), store=series_store())
+        except Exception:
+            connections.close_all()  # a broken connection would fail every further try
+            raise
+        with self._lock:
+            for outcome in outcomes:
+                self._outstanding.pop(outcome.key, None)
+        self.stored += stored.stored
+        self.fenced += stored.fenced
+        _tell_pages(stored)
+
+    def _reports(self, outcomes: Sequence[Outcome]) -> list[CheckReport]:
+        reports = []
+        for outcome in outcomes:
+            plan = self._plans.plan(outcome.key)
+            if plan is not None:
+                reports.append(
+                    CheckReport(
+                        plan=plan,
+                        epoch=outcome.epoch,
+                        slot_ms=outcome.slot_ms,
+                        started_at_ms=outcome.started_at_ms,
+                        result=outcome.result,
+                        is_offline=outcome.is_prober_offline,
+                    )
+                )
+        return reports
+
+    # --- the feeding thread --------------------------------------------------------------------
+
+    def _feed_forever(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                self.feed()
+            except Exception:
+                logger.exception("could not claim what is due; next try in %g s", TICK_S)
+                connections.close_all()
+            self._woken.wait(TICK_S)
+        connections.close_all()
+
+    def feed(self) -> int:
+        """Claim and submit until nothing more is due; return how many checks were submitted."""
+        close_old_connections()
+        self._tidy()
+        total = 0
+        while not self._stopping.is_set() and not self._is_busy():
+            claims = claim_due(owner=self.owner, now=utc_now(), location=self.location)
+            if claims:
+                with self._lock:
+                    claimed_at = time.monotonic()
+                    self._outstanding.update((claim.monitor_id, claimed_at) for claim in claims)
+                self._engine.submit(self._plans.checks(claims))
+                total += len(claims)
+            if len(claims) < CLAIM_LIMIT:
+                break
+        return total
+
+    def _tidy(self) -> None:
+        now = utc_now()
+        self._renew()
+        leases_expire(now=now)
+        self.skipped += slots_skip(now=now, location=self.location)
+
+    def _renew(self) -> None:
+        """Keep the leases of checks that wait long inside the engine, behind a slow host."""
+        moment = time.monotonic()
+        if moment < self._renew_at:
+            return
+        self._renew_at = moment + RENEW_EVERY_S
+        with self._lock:
+            waiting = [
+                key for key, since in self._outstanding.items() if moment - since > RENEW_EVERY_S
+            ]
+        leases_renew(owner=self.owner, monitors=waiting, now=utc_now())
+
+    def _is_busy(self) -> bool:
+        return self._engine.is_pushing_back or self._engine.backlog > LARGEST_BACKLOG
+
+
+@dataclass(slots=True)
+class CollectionModule:
+    """The engine as a module of a process: hosted, fed by a tick, woken by signals."""
+
+    name: str = "collection"
+    depends_on: Sequence[str] = ("database",)
+    _receiver: signals.Receiver | None = None
+
+    def start(self) -> None:
+        """Start the host and listen for wake-ups."""
+        if settings.IS_EMBEDDED:
+            # There is one collector: whatever an earlier life of it held is free at once.
+            leases_release(owner=None, now=utc_now())
+        host = CollectionHost(owner=process_owner(), location=settings.LOCATION)
+        host.start()
+        _hosted.append(host)
+        self._receiver = signals.listen("collector", lambda _: host.wake())
+
+    def stop(self, deadline_s: float) -> None:
+        """Drain the engine and give claims back."""
+        if self._receiver is not None:
+            self._receiver.stop()
+        while _hosted:
+            _hosted.pop().stop(deadline_s)
+
+
+_hosted: list[CollectionHost] = []
+
+
+def collection_host() -> CollectionHost | None:
+    """Return the engine's host if this process runs one."""
+    return _hosted[0] if _hosted else None
+
+
+def collection_wake() -> None:
+    """Have due monitors claimed now: by this process if it hosts an engine, else by those that do.
+
+    The tick of beat calls this; a host ticks by itself as well, so losing it costs nothing.
+    """
+    host = collection_host()
+    if host is not None:
+        host.wake()
+    else:
+        signals.send("collector", {})
+
+
+def _references() -> list[tuple[str, int]]:
+    found = []
+    for target in settings.CONNECTIVITY_TARGETS:
+        host, _, port = target.rpartition(":")
+        found.append((host.strip("[]"), int(port)))
+    return found
+
+
+def _tell_pages(stored: StoredResults) -> None:
+    """Wake the pages of every org that had a transition."""
+    by_org: dict[int, list[Mapping[str, Any]]] = {}
+    for event in stored.transitions:
+        change = {"name": event.name, "state": event.state, "previous": event.previous}
+        by_org.setdefault(event.org_id, []).append(change)
+    for org_id, changes in by_org.items():
+        message = {"org": org_id, "event": "monitors", "data": {"changes": changes[:100]}}
+        signals.send("web", message)

@@ -1,0 +1,148 @@
+"""Making, changing, pausing and deleting monitors."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import models, transaction
+
+from apps.monitors.models import Monitor, MonitorState
+from apps.monitors.services.configuration import (
+    StoredConfiguration,
+    collector_manifest,
+    configuration_check,
+    is_passive,
+)
+from apps.monitors.services.heartbeats import heartbeat_ensure, heartbeat_remove
+from apps.monitors.services.samples import series_end
+from apps.monitors.services.schedule import schedule_make_due, schedule_renew
+from apps.series.services import series_store
+from detectviz.clock import utc_now
+from detectviz.runtime.signals import send_on_commit
+
+# What a change of matters to running checks or to the identity of series.
+_CHECKED_FIELDS = (
+    "name",
+    "labels",
+    "type",
+    "location",
+    "interval_s",
+    "timeout_s",
+    "retries",
+    "retry_interval_s",
+    "is_enabled",
+    "is_inverted",
+    "is_in_maintenance",
+    "degraded_above_s",
+    "down_above_s",
+    "config",
+    "secrets",
+)
+_SERIES_FIELDS = ("name", "labels", "type", "location", "config")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorDraft:
+    """The wanted values of a monitor, validated field by field but not yet by the plugin."""
+
+    name: str
+    labels: Mapping[str, str]
+    folder: models.Model | None
+    title: str
+    type: str
+    description: str
+    runbook_url: str
+    notes: str
+    location: str
+    interval_s: float
+    timeout_s: float
+    retries: int
+    retry_interval_s: float
+    is_enabled: bool
+    is_inverted: bool
+    is_in_maintenance: bool
+    degraded_above_s: float | None
+    down_above_s: float | None
+    config: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+
+
+def monitor_write(
+    *, org: models.Model, draft: MonitorDraft, instance: Monitor | None, now: datetime | None = None
+) -> Monitor:
+    """Create a monitor, or bring ``instance`` to the draft; it is checked at once if that matters.
+
+    Raise InvalidFieldsError naming ``spec.type``, ``spec.config.…`` or ``spec.secrets.…``. Call it
+    in a transaction; collectors are woken when that commits.
+    """
+    now = now or utc_now()
+    manifest = collector_manifest(draft.type)
+    stored = None
+    if instance is not None:
+        stored = StoredConfiguration(
+            type=instance.type, config=instance.config, secrets=instance.secrets
+        )
+    checked = configuration_check(
+        type_name=draft.type, config=draft.config, secrets=draft.secrets, stored=stored
+    )
+    monitor = instance or Monitor(org_id=org.pk)
+    before = {name: _comparable(monitor, name) for name in _CHECKED_FIELDS}
+    for name in MonitorDraft.__dataclass_fields__:
+        if name not in {"config", "secrets"}:
+            setattr(monitor, name, getattr(draft, name))
+    monitor.labels = dict(draft.labels)
+    monitor.config, monitor.secrets = checked.config, checked.secrets
+    changed = {name for name in _CHECKED_FIELDS if _comparable(monitor, name) != before[name]}
+    if instance is not None and changed:
+        monitor.config_version += 1
+    monitor.save()
+    if instance is None:
+        MonitorState.objects.create_for(org, monitor=monitor, since=now)
+    if is_passive(manifest):
+        heartbeat_ensure(monitor=monitor, now=now)
+    else:
+        heartbeat_remove(monitor=monitor)
+    if instance is None or changed:
+        _reschedule(monitor, before, changed if instance is not None else set(), now)
+    return monitor
+
+
+def monitor_delete(*, monitor: Monitor, now: datetime | None = None) -> None:
+    """Delete a monitor with its state and history; its series end but stay for their retention."""
+    name, tenant = monitor.name, _tenant(monitor)
+    monitor.delete()
+    _end_series(tenant, name, now or utc_now())
+
+
+def monitor_check_soon(*, monitors: Iterable[Monitor], now: datetime | None = None) -> int:
+    """Make monitors due now instead of at their next slot; paused ones stay paused."""
+    count = schedule_make_due(monitors=[each.pk for each in monitors], now=now or utc_now())
+    send_on_commit("collector", {})
+    return count
+
+
+def _reschedule(
+    monitor: Monitor, before: Mapping[str, Any], changed: set[str], now: datetime
+) -> None:
+    schedule_renew(monitor=monitor, now=now)
+    if changed.intersection(_SERIES_FIELDS) or ("is_enabled" in changed and not monitor.is_enabled):
+        _end_series(_tenant(monitor), before["name"], now)
+    send_on_commit("collector", {})
+
+
+def _end_series(tenant: str, name: str, now: datetime) -> None:
+    transaction.on_commit(
+        lambda: series_end(store=series_store(), tenant=tenant, monitor=name, now=now),
+        robust=True,  # the monitor is changed whether or not the series store answers
+    )
+
+
+def _tenant(monitor: Monitor) -> str:
+    uid: str = monitor.org.uid
+    return uid
+
+
+def _comparable(monitor: Monitor, name: str) -> Any:
+    value = getattr(monitor, name)
+    return dict(value) if isinstance(value, Mapping) else value

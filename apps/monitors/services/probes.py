@@ -1,0 +1,137 @@
+"""One check now, in the caller: "run now", "run once before saving", the command line.
+
+It uses the same collectors, network and judgement as the engine and touches neither schedule nor
+state nor series: what it finds is an answer, not a result of the monitor.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+
+from apps.monitors.models import Monitor
+from apps.monitors.services.configuration import (
+    StoredConfiguration,
+    collector_manifest,
+    configuration_check,
+    is_passive,
+)
+from apps.monitors.services.monitors import MonitorDraft
+from apps.monitors.services.network import CatalogueCollectors, engine_network
+from apps.monitors.services.plans import heartbeats_read, planned_of
+from apps.monitors.services.results import evidence_clean, text_clean
+from apps.monitors.services.states import Policy, result_judge
+from detectviz.clock import to_ms, utc_now
+from detectviz.collection.checks import ScheduledCheck
+from detectviz.collection.once import run_once
+from detectviz.contracts.collector import CheckResult, Heartbeat, Metric
+from detectviz.contracts.types import CheckState
+
+_LONGEST_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What one check found, judged by the monitor's policy (inversion, latency, no retries)."""
+
+    state: CheckState
+    message: str
+    duration_s: float | None
+    metrics: tuple[Metric, ...]
+    evidence: Mapping[str, Any]
+    started_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "state": self.state.value,
+            "message": self.message,
+            "duration_s": self.duration_s,
+            "metrics": [
+                {"name": each.name, "labels": dict(each.labels), "value": each.value}
+                for each in self.metrics
+            ],
+            "evidence": dict(self.evidence),
+            "started_at": self.started_at,
+            "is_manual": True,
+        }
+
+
+def monitor_run(*, monitor: Monitor, now: datetime | None = None) -> Probe:
+    """Check ``monitor`` once, paused or not; blocks at most its timeout (and at most a minute)."""
+    now = now or utc_now()
+    planned = planned_of(monitor)
+    heard = heartbeats_read([monitor.pk]) if planned.plan.is_passive else {}
+    check = ScheduledCheck(
+        key=monitor.pk,
+        epoch=0,
+        slot_ms=to_ms(now),
+        collector=monitor.type,
+        name=monitor.name,
+        config=planned.config,
+        secrets=planned.secrets,
+        timeout_s=min(monitor.timeout_s, _LONGEST_WAIT_S),
+        host=planned.host,
+        is_tls=planned.is_tls,
+        heartbeat=heard.get(monitor.pk),
+    )
+    return _run(check, planned.plan.policy, now)
+
+
+def monitor_test(
+    *,
+    org: models.Model,
+    draft: MonitorDraft,
+    instance: Monitor | None = None,
+    now: datetime | None = None,
+) -> Probe:
+    """Run a draft once before it is saved; secrets it keeps come from ``instance``.
+
+    Raise InvalidFieldsError for what saving would refuse.
+    """
+    now = now or utc_now()
+    stored = None
+    if instance is not None:
+        stored = StoredConfiguration(
+            type=instance.type, config=instance.config, secrets=instance.secrets
+        )
+    checked = configuration_check(
+        type_name=draft.type, config=draft.config, secrets=draft.secrets, stored=stored
+    )
+    check = ScheduledCheck(
+        key=0,
+        epoch=0,
+        slot_ms=to_ms(now),
+        collector=draft.type,
+        name=draft.name,
+        config=checked.config,
+        secrets=checked.secrets,
+        timeout_s=min(draft.timeout_s, _LONGEST_WAIT_S),
+        heartbeat=Heartbeat(since=now) if is_passive(collector_manifest(draft.type)) else None,
+    )
+    policy = Policy(
+        is_inverted=draft.is_inverted,
+        degraded_above_s=draft.degraded_above_s,
+        down_above_s=draft.down_above_s,
+    )
+    return _run(check, policy, now)
+
+
+def _run(check: ScheduledCheck, policy: Policy, now: datetime) -> Probe:
+    result = run_once(check, registry=CatalogueCollectors(), network=engine_network())
+    return probe_of(result, policy, now)
+
+
+def probe_of(result: CheckResult, policy: Policy, now: datetime) -> Probe:
+    """Return a result as an answer."""
+    state, message = result_judge(result, policy)
+    return Probe(
+        state=state,
+        message=text_clean(message),
+        duration_s=result.duration_s,
+        metrics=result.metrics,
+        evidence=evidence_clean(result.evidence),
+        started_at=now,
+    )

@@ -1,0 +1,353 @@
+"""Storing what the collection engine found, a batch at a time.
+
+Samples go to the series store first, then one transaction writes states, history, uptime, the
+schedule and events. A kill between the two loses no acknowledged sample: the lease runs out, the
+check is run again and its samples stand at another time. The transaction drops what has been
+fenced off meanwhile, so storing one batch twice changes nothing.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Any
+
+from django.db import transaction
+
+from apps.monitors.models import MonitorSchedule, MonitorState, MonitorUptime, StateChange
+from apps.monitors.selectors.recent import recent_push
+from apps.monitors.services.bulk import rows_update
+from apps.monitors.services.samples import (
+    certificate_expiry_s,
+    result_samples,
+    sample_time_ms,
+)
+from apps.monitors.services.schedule import slots_finish
+from apps.monitors.services.states import Policy, Standing, Step, next_step
+from apps.monitors.services.uptime import Hour, bucket_of, hours_credit, longest_gap_s
+from detectviz.clock import from_ms, to_ms
+from detectviz.contracts.collector import CheckResult
+from detectviz.contracts.types import CheckState, JsonObject
+from detectviz.events.bus import publish
+from detectviz.events.types import MonitorStateChanged
+from detectviz.tsdb.interface import Sample, SeriesStore
+
+LONGEST_MESSAGE = 1000
+LARGEST_EVIDENCE_BYTES = 65_536
+_TRUNCATED_CHARACTERS = 15_000
+_ACROSS = "collectors serve all orgs"
+
+_STATE_COLUMNS = {
+    "state": "text",
+    "since": "timestamptz",
+    "last_check_at": "timestamptz",
+    "last_duration_s": "double precision",
+    "message": "text",
+    "consecutive_failures": "integer",
+    "is_retrying": "boolean",
+    "certificate_expires_at": "timestamptz",
+    "recent": "bytea",
+    "hour_ms": "bigint",
+    "up_s": "double precision",
+    "degraded_s": "double precision",
+    "down_s": "double precision",
+    "unknown_s": "double precision",
+    "maintenance_s": "double precision",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPlan:
+    """What the collector keeps in memory of one version of a monitor."""
+
+    monitor_id: int
+    config_version: int
+    org_id: int
+    tenant: str
+    name: str
+    type: str
+    base_labels: Mapping[str, str]
+    policy: Policy
+    interval_s: float
+    timeout_s: float
+    is_passive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """One finished check of one claimed slot."""
+
+    plan: CheckPlan
+    epoch: int
+    slot_ms: int
+    started_at_ms: int
+    result: CheckResult
+    is_offline: bool = False  # the collector itself had no network: says nothing of the target
+
+    @property
+    def finished_at(self) -> datetime:
+        """When the check ended, as far as it was measured.
+
+        What a passive collector reports is how long somebody else's job took.
+        """
+        took_s = 0.0 if self.plan.is_passive else self.result.duration_s or 0.0
+        return from_ms(self.started_at_ms + round(min(took_s, self.plan.timeout_s) * 1000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResults:
+    """What became of one batch."""
+
+    stored: int
+    fenced: int
+    samples: int
+    transitions: tuple[MonitorStateChanged, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Progress:
+    """One monitor while its reports of this batch are applied in order."""
+
+    plan: CheckPlan
+    row: MonitorState
+    epoch: int
+    standing: Standing
+    hour: Hour
+    slot_ms: int
+    retry_ms: int | None = None
+    reports: int = 0
+    hours: list[Hour] = field(default_factory=list)
+    changes: list[StateChange] = field(default_factory=list)
+
+
+def results_store(*, reports: Sequence[CheckReport], store: SeriesStore) -> StoredResults:
+    """Store one batch of results; when this returns they survive kill -9.
+
+    Raise StoreError or django.db.Error when nothing of the batch may be taken as stored; calling
+    again with the same batch is right then.
+    """
+    progress, samples = _reports_apply(reports)
+    for tenant, batch in samples.items():
+        store.append(tenant, batch)
+    with transaction.atomic():
+        kept = slots_finish(
+            finished=[
+                (key, each.epoch, each.slot_ms, each.retry_ms) for key, each in progress.items()
+            ]
+        )
+        accepted = [each for key, each in progress.items() if key in kept]
+        events = _progress_write(accepted)
+        for event in events:
+            publish(event)
+    stored = sum(each.reports for each in accepted)
+    return StoredResults(
+        stored=stored,
+        fenced=len(reports) - stored,
+        samples=sum(len(batch) for batch in samples.values()),
+        transitions=events,
+    )
+
+
+def _reports_apply(
+    reports: Sequence[CheckReport],
+) -> tuple[dict[int, _Progress], dict[str, list[Sample]]]:
+    progress = _progress_load(reports)
+    samples: dict[str, list[Sample]] = defaultdict(list)
+    for report in sorted(reports, key=lambda each: each.slot_ms):
+        each = progress.get(report.plan.monitor_id)
+        if each is None or each.epoch != report.epoch or report.slot_ms <= each.slot_ms:
+            continue
+        each.slot_ms = report.slot_ms
+        each.reports += 1
+        if not report.is_offline:
+            samples[report.plan.tenant].extend(_report_apply(each, report))
+    return {key: each for key, each in progress.items() if each.reports}, samples
+
+
+def _progress_load(reports: Sequence[CheckReport]) -> dict[int, _Progress]:
+    plans = {report.plan.monitor_id: report.plan for report in reports}
+    slots = MonitorSchedule.objects.across_orgs(reason=_ACROSS).filter(monitor_id__in=plans)
+    fences = {
+        key: (epoch, done_ms)
+        for key, epoch, done_ms in slots.values_list("monitor_id", "epoch", "done_slot_ms")
+    }
+    rows = MonitorState.objects.across_orgs(reason=_ACROSS).filter(monitor_id__in=fences)
+    return {
+        row.monitor_id: _progress_of(row, plans[row.monitor_id], fences[row.monitor_id])
+        for row in rows
+    }
+
+
+def _progress_of(row: MonitorState, plan: CheckPlan, fence: tuple[int, int]) -> _Progress:
+    epoch, done_ms = fence
+    standing = Standing(
+        state=CheckState(row.state),
+        since=row.since,
+        consecutive_failures=row.consecutive_failures,
+        is_retrying=row.is_retrying,
+    )
+    hour = Hour(
+        hour_ms=row.hour_ms,
+        up_s=row.up_s,
+        degraded_s=row.degraded_s,
+        down_s=row.down_s,
+        unknown_s=row.unknown_s,
+        maintenance_s=row.maintenance_s,
+    )
+    return _Progress(plan=plan, row=row, epoch=epoch, standing=standing, hour=hour, slot_ms=done_ms)
+
+
+def _report_apply(each: _Progress, report: CheckReport) -> Iterable[Sample]:
+    each.plan = report.plan
+    result, at = report.result, report.finished_at
+    step = next_step(each.standing, result, report.plan.policy, at=at)
+    _uptime_count(each, at)
+    each.standing = step.standing
+    each.retry_ms = _retry_ms(step, report)
+    _row_update(each.row, step, report)
+    if step.transition is not None:
+        each.changes.append(_change_of(report, step))
+    return result_samples(
+        base=report.plan.base_labels,
+        result=result,
+        step=step,
+        timestamp_ms=sample_time_ms(slot_ms=report.slot_ms, started_at_ms=report.started_at_ms),
+    )
+
+
+def _uptime_count(each: _Progress, at: datetime) -> None:
+    plan, end_ms = each.plan, to_ms(at)
+    gap_ms = round(longest_gap_s(plan.interval_s, plan.timeout_s) * 1000)
+    before = each.row.last_check_at
+    start_ms = end_ms if before is None else max(to_ms(before), end_ms - gap_ms)
+    bucket = bucket_of(each.standing.state, is_in_maintenance=plan.policy.is_in_maintenance)
+    each.hour, finished = hours_credit(each.hour, bucket, start_ms=start_ms, end_ms=end_ms)
+    each.hours.extend(finished)
+
+
+def _retry_ms(step: Step, report: CheckReport) -> int | None:
+    retry_interval_s = report.plan.policy.retry_interval_s
+    if not step.standing.is_retrying or retry_interval_s >= report.plan.interval_s:
+        return None
+    return to_ms(report.finished_at + timedelta(seconds=retry_interval_s))
+
+
+def _row_update(row: MonitorState, step: Step, report: CheckReport) -> None:
+    result = report.result
+    row.state = step.standing.state.value
+    row.since = step.standing.since
+    row.consecutive_failures = step.standing.consecutive_failures
+    row.is_retrying = step.standing.is_retrying
+    row.last_check_at = report.finished_at
+    row.last_duration_s = result.duration_s
+    row.message = text_clean(step.message)[:LONGEST_MESSAGE]
+    row.certificate_expires_at = _certificate_expiry(result) or row.certificate_expires_at
+    row.recent = recent_push(
+        bytes(row.recent),
+        at=report.finished_at,
+        state=step.observed,
+        duration_s=result.duration_s,
+    )
+
+
+def _certificate_expiry(result: CheckResult) -> datetime | None:
+    seconds = certificate_expiry_s(result)
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _change_of(report: CheckReport, step: Step) -> StateChange:
+    transition = step.transition
+    assert transition is not None
+    return StateChange(
+        org_id=report.plan.org_id,
+        monitor_id=report.plan.monitor_id,
+        previous=transition.previous.value,
+        state=transition.state.value,
+        at=transition.at,
+        message=text_clean(step.message)[:LONGEST_MESSAGE],
+        evidence=evidence_clean(report.result.evidence),
+        is_in_maintenance=transition.is_in_maintenance,
+    )
+
+
+def _progress_write(accepted: Sequence[_Progress]) -> tuple[MonitorStateChanged, ...]:
+    rows_update(
+        model=MonitorState,
+        columns=_STATE_COLUMNS,
+        rows=[_state_values(each) for each in accepted],
+    )
+    changes = [change for each in accepted for change in each.changes]
+    StateChange.objects.across_orgs(reason=_ACROSS).bulk_create(changes)
+    _hours_write(accepted)
+    return tuple(_event_of(each.plan, change) for each in accepted for change in each.changes)
+
+
+def _state_values(each: _Progress) -> list[Any]:
+    values = {**{name: getattr(each.row, name) for name in _STATE_COLUMNS}, **asdict(each.hour)}
+    return [each.row.monitor_id, *(values[name] for name in _STATE_COLUMNS)]
+
+
+def _hours_write(accepted: Sequence[_Progress]) -> None:
+    rows = [
+        MonitorUptime(org_id=each.plan.org_id, monitor_id=each.plan.monitor_id, **asdict(hour))
+        for each in accepted
+        for hour in each.hours
+    ]
+    if rows:
+        MonitorUptime.objects.across_orgs(reason=_ACROSS).bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["monitor", "hour_ms"],
+            update_fields=["up_s", "degraded_s", "down_s", "unknown_s", "maintenance_s"],
+        )
+
+
+def _event_of(plan: CheckPlan, change: StateChange) -> MonitorStateChanged:
+    return MonitorStateChanged(
+        org_id=plan.org_id,
+        monitor_id=plan.monitor_id,
+        name=plan.name,
+        previous=change.previous,
+        state=change.state,
+        message=change.message,
+        at=change.at,
+    )
+
+
+def text_clean(text: str) -> str:
+    """Return ``text`` as every database can keep it: no NUL, no lone surrogates."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def evidence_clean(evidence: JsonObject) -> dict[str, Any]:
+    """Return evidence as JSON every database can keep, at most 64 KiB.
+
+    A larger document is kept as the beginning of its text, so that one page of a stranger's
+    server can't fail a whole batch.
+    """
+    cleaned = _json_clean(evidence)
+    text = json.dumps(cleaned, ensure_ascii=False)
+    if len(text.encode()) <= LARGEST_EVIDENCE_BYTES:
+        return dict(cleaned)
+    return {"truncated": True, "text": text[:_TRUNCATED_CHARACTERS]}
+
+
+def _json_clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return text_clean(value)
+    if isinstance(value, Mapping):
+        return {text_clean(str(key)): _json_clean(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_clean(inner) for inner in value]
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float) and isfinite(value):
+        return value
+    return str(value)

@@ -1,0 +1,20 @@
+"""Background work on monitors."""
+
+from celery import shared_task
+
+from apps.monitors.services.collection import collection_wake
+from apps.monitors.services.retention import history_prune, uptime_prune
+from detectviz.clock import utc_now
+
+
+@shared_task(queue="collect")
+def collect() -> None:
+    """Have due monitors claimed now."""
+    collection_wake()
+
+
+@shared_task(queue="jobs")
+def prune() -> None:
+    """Delete state history and uptime past their retention."""
+    history_prune(now=utc_now())
+    uptime_prune(now=utc_now())

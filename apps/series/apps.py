@@ -1,0 +1,9 @@
+"""Time series as the product's pages and programs ask for them."""
+
+from django.apps import AppConfig
+
+
+class SeriesConfig(AppConfig):
+    """Holds the process's series store and the chart selectors; owns no tables."""
+
+    name = "apps.series"

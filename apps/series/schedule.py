@@ -1,0 +1,9 @@
+"""When series are tidied up."""
+
+SCHEDULE = {
+    "series.maintain": {
+        "task": "apps.series.tasks.maintain",
+        "schedule": 60.0,
+        "options": {"queue": "jobs", "expires": 60},
+    },
+}

@@ -1,0 +1,12 @@
+"""Background work on series."""
+
+from celery import shared_task
+
+from apps.series.services import series_maintain
+from detectviz.clock import utc_now
+
+
+@shared_task(queue="jobs")
+def maintain() -> None:
+    """Compact the series store and apply retention."""
+    series_maintain(now=utc_now())

@@ -1,0 +1,87 @@
+"""A real database for tests that need more than pytest-django's: threads, processes, PostgreSQL."""
+
+import os
+import pwd
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import run
+from typing import Any
+
+from django.core.management import call_command
+from django.db import connections
+
+from detectviz.settings import env
+from detectviz.testing.services import find_program, free_port, port_is_open, run_server
+
+_UNPRIVILEGED = "postgres"
+
+
+@contextmanager
+def postgresql_server() -> Iterator[str]:
+    """Run a private PostgreSQL server and yield the URL of its empty database ``test``.
+
+    PostgreSQL refuses to run as root; then the account ``postgres`` of Debian's package is used.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="detectviz-postgresql-"))
+    port, data = free_port(), directory / "data"
+    try:
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(_UNPRIVILEGED)
+            os.chown(directory, account.pw_uid, account.pw_gid)
+        run(
+            _as_owner("initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync"),
+            check=True,
+            capture_output=True,
+        )
+        settings = {"port": port, "fsync": "off", "listen_addresses": "127.0.0.1"}
+        settings["unix_socket_directories"] = ""
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        argv = _as_owner("postgres", "-D", data, *options)
+        with run_server(argv, ready=lambda: port_is_open(port)):
+            yield f"postgresql://test@127.0.0.1:{port}/postgres"
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def migrated_database(url: str, *, data_dir: Path) -> Iterator[None]:
+    """Make the database at ``url`` Django's default one, in every thread, with our tables.
+
+    An empty URL means a SQLite file below ``data_dir``. Close connections in threads you start.
+    """
+    with _default_database(env.database(url, data_dir / "detectviz.sqlite")):
+        call_command("migrate", verbosity=0, interactive=False)
+        yield
+
+
+@contextmanager
+def _default_database(settings: Mapping[str, Any]) -> Iterator[None]:
+    before = connections.settings["default"]
+    wrapper = connections["default"]
+    fresh = connections.configure_settings({"default": dict(settings)})["default"]
+    connections.settings["default"] = fresh
+    del connections["default"]
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections.settings["default"] = before
+        connections["default"] = wrapper
+
+
+def tables_clear() -> None:
+    """Empty every table of the default database."""
+    call_command("flush", verbosity=0, interactive=False)
+
+
+def _as_owner(program: str, *arguments: Path | str) -> Sequence[str]:
+    path = find_program(program)
+    if path is None:
+        raise RuntimeError(f"{program} is not installed.")
+    prefix: list[str] = []
+    if os.geteuid() == 0:
+        prefix = ["setpriv", "--reuid", _UNPRIVILEGED, "--regid", _UNPRIVILEGED, "--clear-groups"]
+    return [*prefix, path, *(str(argument) for argument in arguments)]

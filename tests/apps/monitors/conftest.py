@@ -1,0 +1,123 @@
+"""Both databases for what is raw SQL, and collectors of our own."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from pytest_django import DjangoDbBlocker
+from pytest_django.fixtures import Settings
+
+from apps.extensions.selectors import catalogue
+from apps.series.services import series_store_use
+from detectviz.testing.databases import migrated_database, postgresql_server, tables_clear
+from detectviz.tsdb.interface import SeriesStore
+from tests.factories.series import RecordingStore
+
+PROBE_SCHEMA = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Probe",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["host"],
+    "properties": {
+        "host": {"type": "string", "format": "hostname", "title": "Host", "x-target": True},
+        "port": {"type": "integer", "minimum": 1, "maximum": 65535, "default": 80},
+        "answer": {"enum": ["up", "degraded", "down", "unknown"], "default": "up"},
+        "token": {"type": "string", "writeOnly": True, "title": "Token"},
+    },
+}
+PROBE_MANIFEST = """
+api_version: detectviz/v1
+name: probe
+kind: collectors
+version: 1.0.0
+title: Probe
+description: Answers what its configuration says.
+category: custom
+engine_version: ">=0.1,<1"
+capability: probe:ProbeCollector
+permissions:
+  network: [tcp]
+  secrets: [token]
+"""
+PROBE_CODE = """
+from detectviz.contracts.collector import CheckResult, Metric
+from detectviz.contracts.types import CheckState
+
+
+class ProbeCollector:
+    async def check(self, context):
+        return CheckResult(
+            state=CheckState(context.config["answer"]),
+            message="as configured",
+            duration_s=0.01,
+            metrics=(Metric(name="probe_ip_protocol", value=4),),
+            evidence={"token_length": len(context.secrets.get("token", ""))},
+        )
+"""
+
+
+@pytest.fixture(scope="session")
+def probe_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a plugin directory with the collector ``probe``."""
+    root = tmp_path_factory.mktemp("plugins")
+    folder = root / "collectors" / "probe"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "plugin.yaml").write_text(PROBE_MANIFEST)
+    (folder / "config.schema.json").write_text(json.dumps(PROBE_SCHEMA))
+    (folder / "probe.py").write_text(PROBE_CODE)
+    return root
+
+
+@pytest.fixture
+def probe(probe_plugins: Path, settings: Settings) -> Iterator[None]:
+    """Have the collector ``probe`` beside the built-in ones."""
+    settings.PLUGIN_DIRS = (probe_plugins,)
+    catalogue.cache_clear()
+    yield
+    catalogue.cache_clear()
+
+
+@pytest.fixture
+def store() -> Iterator[RecordingStore]:
+    """Put a recording store in the place of the process's own."""
+    recording = RecordingStore()
+    series_store_use(cast("SeriesStore", recording))
+    yield recording
+    series_store_use(None)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "sqlite",
+        pytest.param(
+            "postgresql",
+            marks=[pytest.mark.postgres, pytest.mark.services("initdb", "postgres")],
+        ),
+    ],
+)
+def both_databases(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[str]:
+    """Run the module on a migrated SQLite file, then on a private PostgreSQL."""
+    data_dir = tmp_path_factory.mktemp("database")
+    with django_db_blocker.unblock():
+        if request.param == "sqlite":
+            with migrated_database("", data_dir=data_dir):
+                yield request.param
+        else:
+            with postgresql_server() as url, migrated_database(url, data_dir=data_dir):
+                yield request.param
+
+
+@pytest.fixture
+def database(both_databases: str) -> Iterator[str]:
+    """Give one test an empty database of either kind."""
+    yield both_databases
+    tables_clear()

@@ -101,6 +101,15 @@ class SeriesStoreConformance:
         found = store.select(tenant, [equal("__name__", "m")], *inner)
         assert found.timestamps_ms.tolist() == inner
 
+    def test_any_range_may_be_asked_for(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1])
+        matchers = [equal("__name__", "m")]
+        assert len(store.select(tenant, matchers, -(2**63), 2**63 - 1)) == 1
+        assert len(store.select(tenant, matchers, -(2**63), -1)) == 0
+        assert len(store.select(tenant, matchers, start_ms + 1, start_ms - 1)) == 0
+
     def test_tenants_never_see_each_other(
         self, store: SeriesStore, tenant: str, start_ms: int
     ) -> None:

@@ -6,12 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from detectviz.tsdb.codec import Block, CorruptError, decode_block
 from detectviz.tsdb.interface import Int64Array
+from detectviz.tsdb.labels import MAX_TIMESTAMP_MS
 from detectviz.tsdb.segments import Segment
 
 logger = logging.getLogger(__name__)
@@ -26,9 +28,10 @@ class Range:
     start_ms: int
     end_ms: int
 
-    def covers(self, min_ms: int, max_ms: int) -> bool:
-        """Say whether all of another stretch lies inside."""
-        return self.start_ms <= min_ms and max_ms <= self.end_ms
+    @classmethod
+    def between(cls, start_ms: int, end_ms: int) -> Self:
+        """Cut any two times down to those a sample can have."""
+        return cls(start_ms=max(start_ms, -MAX_TIMESTAMP_MS), end_ms=min(end_ms, MAX_TIMESTAMP_MS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

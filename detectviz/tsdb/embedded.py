@@ -123,14 +123,14 @@ class EmbeddedStore:
         """
         with self._database.reading() as connection:
             view = self._view(connection, tenant, matchers)
-            columns = self._collect(connection, view, Range(start_ms=start_ms, end_ms=end_ms))
+            columns = self._collect(connection, view, Range.between(start_ms, end_ms))
         return series_set(view.selection, columns)
 
     def series(
         self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> tuple[Mapping[str, str], ...]:
         """Return the label sets of matching series that have samples in the range, ordered."""
-        within = Range(start_ms=start_ms, end_ms=end_ms)
+        within = Range.between(start_ms, end_ms)
         with self._database.reading() as connection:
             view = self._view(connection, tenant, matchers)
             alive = np.zeros(len(view.selection.ids), np.bool_)
@@ -235,7 +235,7 @@ class EmbeddedStore:
     ) -> StoredBits:
         ids = np.unique(series_ids)
         view = self._view_of(tenant, Selection(ids=ids, labels=()))
-        within = Range(start_ms=int(timestamps_ms.min()), end_ms=int(timestamps_ms.max()))
+        within = Range.between(int(timestamps_ms.min()), int(timestamps_ms.max()))
         columns = self._collect(connection, view, within)
         owners = np.repeat(ids, np.diff(columns.offsets))
         wanted = np.isin(columns.timestamps_ms, timestamps_ms)

@@ -10,7 +10,7 @@ from detectviz.tsdb.labels import LabelKey, label_key
 from detectviz.tsdb.matching import CompiledMatcher, compile_matcher
 
 _MAX_ALIASES_PER_SERIES = 4
-_MAX_SELECTIONS = 1024
+_MAX_SELECTIONS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

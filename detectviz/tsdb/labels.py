@@ -43,18 +43,25 @@ def timestamp_refusal(timestamp_ms: int) -> str | None:
     return None if abs(timestamp_ms) < MAX_TIMESTAMP_MS else "out of bounds"
 
 
+def is_utf8(text: str) -> bool:
+    """Say whether text can be written as UTF-8, which lone surrogates cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _pair_refusal(name: str, value: str) -> str | None:
     if not name:
         return "label name is empty"
     if name == TENANT_LABEL:
         return f"label {TENANT_LABEL} is reserved"
-    try:
-        name_bytes, value_bytes = _byte_length(name), _byte_length(value)
-    except UnicodeEncodeError:
+    if not is_utf8(name) or not is_utf8(value):
         return f"label {name!r} is not valid UTF-8"
-    if name_bytes > MAX_NAME_BYTES:
+    if _byte_length(name) > MAX_NAME_BYTES:
         return f"label name {name[:32]!r}… is longer than {MAX_NAME_BYTES} bytes"
-    if value_bytes > MAX_VALUE_BYTES:
+    if _byte_length(value) > MAX_VALUE_BYTES:
         return f"value of label {name!r} is longer than {MAX_VALUE_BYTES} bytes"
     return None
 

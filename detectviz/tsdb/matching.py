@@ -11,6 +11,7 @@ from functools import lru_cache
 import re2
 
 from detectviz.tsdb.interface import Matcher, MatchOp, StoreError
+from detectviz.tsdb.labels import is_utf8
 
 ValueTest = Callable[[str], bool]
 
@@ -34,14 +35,16 @@ class CompiledMatcher:
         return self.found(value) != self.negative
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # an automaton may hold megabytes
 def compile_matcher(matcher: Matcher) -> CompiledMatcher:
     """Prepare a matcher.
 
     Raises:
-        StoreError: the regular expression is not valid RE2 (never retryable).
+        StoreError: it is not valid UTF-8, or its expression not valid RE2 (never retryable).
 
     """
+    if not is_utf8(matcher.name) or not is_utf8(matcher.value):
+        raise StoreError(f"{matcher!r} is not valid UTF-8", retryable=False)
     if matcher.op in {MatchOp.EQUAL, MatchOp.NOT_EQUAL}:
         literals: frozenset[str] | None = frozenset({matcher.value})
     else:
@@ -71,7 +74,7 @@ def _automaton_test(pattern: str) -> ValueTest:
     options.dot_nl = True
     try:
         automaton = re2.compile(pattern, options)
-    except (re2.error, UnicodeEncodeError) as error:
+    except re2.error as error:
         raise StoreError(
             f"invalid regular expression {pattern!r}: {error}", retryable=False
         ) from error

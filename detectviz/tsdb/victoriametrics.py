@@ -191,7 +191,9 @@ class VictoriaMetricsStore:
         """Return the form to send, or None when nothing can match."""
         own = [matcher for matcher in matchers if matcher.name != TENANT_LABEL]
         foreign = [matcher for matcher in matchers if matcher.name == TENANT_LABEL]
-        if end_ms < 0 or not all(compile_matcher(matcher).matches("") for matcher in foreign):
+        if end_ms < max(start_ms, 0):
+            return None
+        if not all(compile_matcher(matcher).matches("") for matcher in foreign):
             return None
         conditions = [Matcher(TENANT_LABEL, MatchOp.EQUAL, tenant), *own]
         form = {

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from detectviz.runtime.modules import Module, Runner
 from detectviz.runtime.processes import HeartbeatModule
 from detectviz.runtime.servers import BeatModule, DatabaseModule, SysModule, WebModule, WorkerModule
+from detectviz.runtime.wakeups import WakeupsModule
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ def _beat() -> list[Module]:
 
 def _control() -> list[Module]:
     """The embedded size: worker and beat share a process, and so the in-memory broker."""
-    return [WorkerModule(queues=("collect", *WORK_QUEUES)), BeatModule(), SysModule()]
+    worker = WorkerModule(queues=("collect", *WORK_QUEUES))
+    return [worker, WakeupsModule(), BeatModule(), SysModule()]
 
 
 ROLES: dict[str, Callable[[], list[Module]]] = {

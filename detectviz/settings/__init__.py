@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "apps.series",
     "apps.monitors",
     "apps.alerting",
+    "apps.notifications",
     "apps.operations",
     "detectviz.resources",  # last: it gathers what the apps register
 ]

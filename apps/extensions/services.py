@@ -1,0 +1,95 @@
+"""Judge what users wrote for a plugin by the plugin's own schema."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.extensions.selectors import plugin_manifest
+from detectviz.contracts.manifest import Manifest
+from detectviz.contracts.types import PluginKind
+from detectviz.pluginhost.configuration import (
+    ConfigurationProblem,
+    mask,
+    merge_secrets,
+    target_changed,
+    validate,
+)
+from detectviz.pluginhost.errors import PluginHostError
+from detectviz.resources.errors import InvalidFieldsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """A configuration that passed, defaults filled."""
+
+    config: dict[str, Any]
+    secrets: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredConfiguration:
+    """What there was before this write."""
+
+    plugin: str
+    config: Mapping[str, Any]
+    secrets: Mapping[str, str]
+
+
+def manifest_require(*, kind: PluginKind, name: str, path: str) -> Manifest:
+    """Return a usable plugin's manifest; raise InvalidFieldsError naming ``path``."""
+    try:
+        return plugin_manifest(kind, name)
+    except PluginHostError as error:
+        raise InvalidFieldsError({path: [str(error)]}) from error
+
+
+def configuration_check(
+    *,
+    manifest: Manifest,
+    config: Mapping[str, Any],
+    secrets: Mapping[str, Any],
+    stored: StoredConfiguration | None,
+    path: str = "spec",
+) -> Configuration:
+    """Return the configuration to store, or raise InvalidFieldsError naming every wrong field.
+
+    Secrets given as text replace stored ones, null removes them, ``{"set": true}`` or absence
+    keeps them. Secrets are kept only while they go where they went before: with another plugin
+    or another target host they must be entered again. ``path`` is where config and secrets
+    stand in the document.
+    """
+    schema = manifest.config_schema
+    kept = stored.secrets if stored and stored.plugin == manifest.name else {}
+    merged = merge_secrets(schema, kept, secrets)
+    outcome = validate(schema, config, merged)
+    problems = _by_field(outcome.problems, path)
+    if kept and stored and target_changed(schema, stored.config, config):
+        for name in mask(schema, kept):
+            if merged.get(name) == kept[name] and not isinstance(secrets.get(name), str):
+                problems.setdefault(f"{path}.secrets.{name}", []).append(
+                    "Enter it again: the target has changed, and a stored secret is only sent "
+                    "where it was meant to go."
+                )
+    if problems:
+        raise InvalidFieldsError(problems)
+    return Configuration(config=dict(outcome.config), secrets=dict(outcome.secrets))
+
+
+def secrets_masked(*, kind: PluginKind, name: str, secrets: Mapping[str, str]) -> dict[str, Any]:
+    """Return what may be read back of stored secrets."""
+    try:
+        schema = plugin_manifest(kind, name).config_schema
+    except PluginHostError:
+        return {}
+    return dict(mask(schema, secrets))
+
+
+def _by_field(problems: tuple[ConfigurationProblem, ...], path: str) -> dict[str, list[str]]:
+    fields: dict[str, list[str]] = {}
+    for problem in problems:
+        parts = [
+            part.replace("~1", "/").replace("~0", "~") for part in problem.field.split("/")[1:]
+        ]
+        place = "secrets" if problem.is_secret else "config"
+        fields.setdefault(".".join([path, place, *parts]), []).append(problem.message)
+    return fields

@@ -1,0 +1,99 @@
+"""Specs of contact points and the routing tree."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.notifications.services.matchers import MatcherError, parse_matcher
+from detectviz.contracts.durations import parse_duration_s
+
+MAX_DEPTH = 20
+
+
+class DurationField(serializers.CharField):
+    """A Prometheus duration, kept as written."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Check that it is one."""
+        text = super().to_internal_value(data)
+        try:
+            parse_duration_s(text)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+        return text
+
+
+class ReceiverSerializer(serializers.Serializer[Any]):
+    """One receiver of a contact point."""
+
+    name = serializers.RegexField(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", required=False)
+    notifier = serializers.CharField(max_length=63)
+    config = serializers.DictField(default=dict)
+    secrets = serializers.DictField(default=dict)
+    send_resolved = serializers.BooleanField(required=False)
+    enabled = serializers.BooleanField(default=True)
+
+
+class ContactPointSpec(serializers.Serializer[Any]):
+    """The spec of a contact point."""
+
+    title = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    receivers = ReceiverSerializer(many=True, allow_empty=False)
+
+
+class RouteField(serializers.DictField):
+    """A child route: the same fields as the root, checked by the same serializer, recursively."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Validate with a serializer of its own, as DRF can't nest a serializer in itself."""
+        value = super().to_internal_value(data)
+        depth = self.context.get("depth", 0) + 1
+        if depth > MAX_DEPTH:
+            raise serializers.ValidationError(f"Routes nest at most {MAX_DEPTH} levels.")
+        unknown = set(value) - set(RouteSerializer().fields)
+        if unknown:
+            raise serializers.ValidationError(
+                {name: ["Unknown field."] for name in sorted(unknown)}
+            )
+        child = RouteSerializer(data=value, context={**self.context, "depth": depth})
+        child.is_valid(raise_exception=True)
+        return dict(child.validated_data)
+
+
+class RouteSerializer(serializers.Serializer[Any]):
+    """A node of the tree, in Alertmanager's terms (``receiver`` is our contact point)."""
+
+    contact_point = serializers.CharField(max_length=63, required=False, allow_blank=True)
+    matchers = serializers.ListField(child=serializers.CharField(max_length=2048), required=False)
+    group_by = serializers.ListField(child=serializers.CharField(max_length=128), required=False)
+    group_wait = DurationField(required=False)
+    group_interval = DurationField(required=False)
+    repeat_interval = DurationField(required=False)
+    routes = serializers.ListField(child=RouteField(), required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Add ``continue``, a word Python keeps for itself."""
+        return {**super().get_fields(), "continue": serializers.BooleanField(required=False)}
+
+    def validate_matchers(self, value: list[str]) -> list[str]:
+        """Read each matcher."""
+        for text in value:
+            try:
+                parse_matcher(text)
+            except MatcherError as error:
+                raise serializers.ValidationError(str(error)) from error
+        return value
+
+    def validate_group_interval(self, value: str) -> str:
+        """A group interval of zero would flush without end."""
+        if parse_duration_s(value) <= 0:
+            raise serializers.ValidationError("Must be more than zero.")
+        return value
+
+    validate_repeat_interval = validate_group_interval
+
+
+class RouteExplainSerializer(serializers.Serializer[Any]):
+    """Labels to explain."""
+
+    labels = serializers.DictField(child=serializers.CharField())

@@ -1,0 +1,15 @@
+"""Routing, grouping, delivery."""
+
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    """Tells people and programs what is firing."""
+
+    name = "apps.notifications"
+
+    def ready(self) -> None:
+        """Subscribe to what other apps say."""
+        import_module("apps.notifications.receivers")

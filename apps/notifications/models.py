@@ -1,0 +1,160 @@
+"""Contact points, the tree, alerts on their way, groups, and the delivery log."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from apps.notifications.enums import DeliveryStatus
+from detectviz.crypto.fields import EncryptedJSONField
+from detectviz.resources.models import ResourceModel, new_uid
+from detectviz.tenancy.models import OrgOwned
+
+
+class ContactPoint(ResourceModel):
+    """Receivers that are told together.
+
+    ``receivers`` is the list of the spec without secrets, each with a name of its own;
+    ``secrets`` maps ``"<receiver>/<secret>"`` to the value.
+    """
+
+    receivers = models.JSONField(default=list)
+    secrets = EncryptedJSONField(default=dict)
+
+
+class RoutingTree(ResourceModel):
+    """The org's tree of routes (one, named ``default``); ``root`` is the spec as written."""
+
+    root = models.JSONField(default=dict)
+
+
+class RoutedAlert(OrgOwned):
+    """The latest word about one alert, as the evaluator said it.
+
+    Written in the evaluation's transaction: ``version`` ahead of ``routed_version`` means the
+    dispatcher has not looked at it yet. This is the outbox of alerting.
+    """
+
+    fingerprint = models.CharField(max_length=32)
+    labels = models.JSONField()
+    annotations = models.JSONField(default=dict)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    is_resolved = models.BooleanField(default=False)
+    value = models.FloatField(null=True, blank=True)
+    rule_group = models.CharField(max_length=63, blank=True, default="")
+    rule = models.CharField(max_length=255, blank=True, default="")
+    version = models.PositiveBigIntegerField(default=1)
+    routed_version = models.PositiveBigIntegerField(default=0)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(OrgOwned.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["org", "fingerprint"], name="notifications_alert_unique"
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["org"],
+                condition=models.Q(routed_version__lt=models.F("version")),
+                name="notifications_alert_unrouted",
+            )
+        ]
+
+
+class AlertGroup(OrgOwned):
+    """Alerts of one route with equal group labels, notified together.
+
+    ``next_flush_at`` is the persisted timer; ``flush_number`` counts flushes and is part of every
+    delivery's idempotency key. The options are the route's at the time of routing.
+    """
+
+    group_key = models.CharField(max_length=2000)
+    key_digest = models.CharField(max_length=64)
+    contact_point = models.CharField(max_length=63)
+    group_labels = models.JSONField(default=dict)
+    group_wait_ms = models.PositiveBigIntegerField()
+    group_interval_ms = models.PositiveBigIntegerField()
+    repeat_interval_ms = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField()
+    next_flush_at = models.DateTimeField()
+    has_flushed = models.BooleanField(default=False)
+    flush_number = models.PositiveBigIntegerField(default=0)
+    alerts = models.ManyToManyField(RoutedAlert, related_name="groups")
+
+    class Meta(OrgOwned.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["org", "key_digest"], name="notifications_group_unique")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["next_flush_at"], name="notifications_group_due")
+        ]
+
+
+class NotificationRecord(OrgOwned):
+    """What a receiver of a group was last told (Alertmanager's notification log entry)."""
+
+    key_digest = models.CharField(max_length=64)
+    contact_point = models.CharField(max_length=63)
+    receiver = models.CharField(max_length=63)
+    firing = models.JSONField(default=list)
+    resolved = models.JSONField(default=list)
+    sent_at = models.DateTimeField()
+
+    class Meta(OrgOwned.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["org", "key_digest", "contact_point", "receiver"],
+                name="notifications_record_unique",
+            )
+        ]
+
+
+class Delivery(OrgOwned):
+    """One notification for one receiver, and what became of it.
+
+    ``uid`` is what receivers deduplicate by; (group, receiver, flush) is unique.
+    """
+
+    uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
+    group_key = models.CharField(max_length=2000)
+    key_digest = models.CharField(max_length=64)
+    contact_point = models.CharField(max_length=63)
+    receiver = models.CharField(max_length=63)
+    notifier = models.CharField(max_length=63)
+    flush_number = models.PositiveBigIntegerField()
+    payload = models.JSONField()
+    firing = models.JSONField(default=list)
+    resolved = models.JSONField(default=list)
+    status = models.CharField(
+        max_length=12, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING
+    )
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    lease_owner = models.CharField(max_length=200, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=30, blank=True, default="")
+    error = models.TextField(blank=True, default="")
+    status_code = models.PositiveIntegerField(null=True, blank=True)
+    answer = models.TextField(blank=True, default="")
+    request_digest = models.CharField(max_length=64, blank=True, default="")
+    duration_s = models.FloatField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["-created_at", "-pk"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["org", "key_digest", "contact_point", "receiver", "flush_number"],
+                name="notifications_delivery_idempotent",
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=models.Q(status="pending"),
+                name="notifications_delivery_due",
+            ),
+            models.Index(fields=["org", "-created_at"], name="notifications_delivery_recent"),
+        ]

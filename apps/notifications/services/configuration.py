@@ -1,0 +1,164 @@
+"""Writing contact points and the routing tree."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db import models
+
+from apps.extensions.services import StoredConfiguration, configuration_check, manifest_require
+from apps.notifications.models import AlertGroup, ContactPoint, RoutedAlert, RoutingTree
+from apps.notifications.services.routing import EVERY_LABEL, build_tree, flatten
+from detectviz.contracts.types import PluginKind
+from detectviz.resources.errors import InvalidFieldsError, ResourceInUseError
+from detectviz.runtime.wakeups import wake_on_commit
+
+DISPATCH = "notifications.dispatch"
+
+# Alertmanager's defaults: services that thread or page want the resolve, inboxes do not.
+QUIET_ABOUT_RESOLVED = frozenset({"email"})
+
+
+def contact_point_write(
+    *,
+    org: models.Model,
+    name: str,
+    title: str,
+    receivers: Sequence[Mapping[str, Any]],
+    instance: ContactPoint | None,
+) -> ContactPoint:
+    """Create or update a contact point; every wrong field is named."""
+    point = instance or ContactPoint(org_id=org.pk, name=name)
+    stored = {item["name"]: item for item in point.receivers} if instance else {}
+    stored_secrets = dict(point.secrets) if instance else {}
+    checked: list[dict[str, Any]] = []
+    secrets: dict[str, str] = {}
+    errors: dict[str, list[str]] = {}
+    for index, (receiver_name, receiver) in enumerate(_named(receivers)):
+        path = f"spec.receivers[{index}]"
+        try:
+            manifest = manifest_require(
+                kind=PluginKind.NOTIFIER, name=receiver["notifier"], path=f"{path}.notifier"
+            )
+            outcome = configuration_check(
+                manifest=manifest,
+                config=receiver.get("config", {}),
+                secrets=receiver.get("secrets", {}),
+                stored=_stored(stored.get(receiver_name), stored_secrets),
+                path=path,
+            )
+        except InvalidFieldsError as error:
+            errors |= error.fields
+            continue
+        secrets |= {f"{receiver_name}/{key}": value for key, value in outcome.secrets.items()}
+        checked.append(
+            {
+                "name": receiver_name,
+                "notifier": manifest.name,
+                "config": outcome.config,
+                "send_resolved": receiver.get(
+                    "send_resolved", manifest.name not in QUIET_ABOUT_RESOLVED
+                ),
+                "enabled": receiver.get("enabled", True),
+            }
+        )
+    if errors:
+        raise InvalidFieldsError(errors)
+    point.title = title
+    point.receivers = checked
+    point.secrets = secrets
+    point.save()
+    return point
+
+
+def contact_point_delete(*, point: ContactPoint) -> None:
+    """Delete a contact point that no route names."""
+    tree = RoutingTree.objects.for_org(point.org_id).first()
+    if tree is not None and any(
+        route.contact_point == point.name for route in flatten(build_tree(tree.root))
+    ):
+        raise ResourceInUseError(
+            f"Contact point {point.name!r} is used by the routing tree; change the route first."
+        )
+    point.delete()
+
+
+def routing_tree_write(
+    *, org: models.Model, name: str, root: Mapping[str, Any], instance: RoutingTree | None
+) -> RoutingTree:
+    """Write the tree. Alerts that are active are routed anew; what was sent stays remembered."""
+    known = set(ContactPoint.objects.for_org(org).values_list("name", flat=True))
+    errors = dict(_tree_errors(root, "spec", known, is_root=True))
+    if errors:
+        raise InvalidFieldsError(errors)
+    tree = instance or RoutingTree(org_id=org.pk, name=name)
+    is_changed = instance is None or tree.root != dict(root)
+    tree.root = dict(root)
+    tree.save()
+    if is_changed:
+        AlertGroup.objects.for_org(org).delete()
+        RoutedAlert.objects.for_org(org).update(routed_version=0)
+        wake_on_commit(DISPATCH)
+    return tree
+
+
+def _named(
+    receivers: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give each receiver a name of its own: as written, else its notifier's, numbered."""
+    written = [receiver["name"] for receiver in receivers if receiver.get("name")]
+    doubled = [name for name, count in Counter(written).items() if count > 1]
+    if doubled:
+        raise InvalidFieldsError(
+            {"spec.receivers": [f"Two receivers are called {doubled[0]!r}; names must differ."]}
+        )
+    taken = set(written)
+    for receiver in receivers:
+        name = receiver.get("name", "")
+        number = 1
+        while not name:
+            candidate = receiver["notifier"] + (f"-{number}" if number > 1 else "")
+            name = "" if candidate in taken else candidate
+            number += 1
+        taken.add(name)
+        yield name, receiver
+
+
+def _stored(
+    receiver: Mapping[str, Any] | None, secrets: Mapping[str, str]
+) -> StoredConfiguration | None:
+    if receiver is None:
+        return None
+    return StoredConfiguration(
+        plugin=receiver["notifier"],
+        config=receiver["config"],
+        secrets=receiver_secrets(receiver["name"], secrets),
+    )
+
+
+def receiver_secrets(name: str, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets of one receiver."""
+    prefix = f"{name}/"
+    return {
+        key.removeprefix(prefix): value for key, value in secrets.items() if key.startswith(prefix)
+    }
+
+
+def _tree_errors(
+    node: Mapping[str, Any], path: str, known: set[str], *, is_root: bool
+) -> Iterator[tuple[str, list[str]]]:
+    point = node.get("contact_point", "")
+    if point and point not in known:
+        names = ", ".join(sorted(known)) or "none yet"
+        yield f"{path}.contact_point", [f"There is no contact point {point!r}. Known: {names}."]
+    if is_root and node.get("matchers"):
+        yield f"{path}.matchers", ["The root must match every alert; put matchers on its routes."]
+    if is_root and node.get("continue"):
+        yield f"{path}.continue", ["The root has no sibling to continue to."]
+    group_by = node.get("group_by") or []
+    if EVERY_LABEL in group_by and len(group_by) > 1:
+        yield f"{path}.group_by", ["'...' groups by every label and stands alone."]
+    if len(set(group_by)) != len(group_by):
+        yield f"{path}.group_by", ["A label is listed twice."]
+    for index, child in enumerate(node.get("routes", ())):
+        yield from _tree_errors(child, f"{path}.routes[{index}]", known, is_root=False)

@@ -1,0 +1,306 @@
+"""From alerts to deliveries: route, group, wait, decide (Alertmanager's dispatcher, in SQL)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from apps.notifications.enums import DeliveryStatus
+from apps.notifications.models import (
+    AlertGroup,
+    ContactPoint,
+    Delivery,
+    NotificationRecord,
+    RoutedAlert,
+    RoutingTree,
+)
+from apps.notifications.services.decision import LastSent, Reason, decide
+from apps.notifications.services.payload import notification_payload
+from apps.notifications.services.routing import (
+    Route,
+    build_tree,
+    group_key,
+    group_labels,
+    key_digest,
+    match_routes,
+)
+from detectviz.clock import to_ms
+
+BATCH = 500
+RESOLVED_KEPT = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchReport:
+    """What one pass did."""
+
+    routed: int
+    flushed: int
+    deliveries: int
+
+
+def dispatch(*, now: datetime) -> DispatchReport:
+    """Route what is new and flush what is due; safe to run twice and anywhere at once."""
+    routed = 0
+    while count := alerts_route(now=now):
+        routed += count
+        if count < BATCH:
+            break
+    flushed = deliveries = 0
+    while due := _due_groups(now):
+        for group_id in due:
+            created = group_flush(group_id=group_id, now=now)
+            flushed += created is not None
+            deliveries += created or 0
+        if len(due) < BATCH:
+            break
+    _forget_old_alerts(now)
+    return DispatchReport(routed=routed, flushed=flushed, deliveries=deliveries)
+
+
+@transaction.atomic
+def alerts_route(*, now: datetime) -> int:
+    """Put unrouted alerts into their groups; return how many were looked at."""
+    alerts = list(
+        RoutedAlert.objects.across_orgs(reason="one dispatcher serves every org")
+        .filter(routed_version__lt=F("version"))
+        .select_for_update(skip_locked=True)
+        .order_by("pk")[:BATCH]
+    )
+    trees = _trees({alert.org_id for alert in alerts})
+    for alert in alerts:
+        root = trees.get(alert.org_id)
+        for route in match_routes(root, alert.labels) if root else ():
+            _join_group(alert, route, now)
+        RoutedAlert.objects.for_org(alert.org_id).filter(pk=alert.pk).update(
+            routed_version=alert.version
+        )
+    return len(alerts)
+
+
+def _trees(org_ids: set[int]) -> dict[int, Route]:
+    rows = RoutingTree.objects.across_orgs(reason="one dispatcher serves every org")
+    return {row.org_id: build_tree(row.root) for row in rows.filter(org_id__in=org_ids)}
+
+
+def _join_group(alert: RoutedAlert, route: Route, now: datetime) -> None:
+    """Add an alert to its group, as Alertmanager's ``groupAlert`` and ``aggrGroup.insert``."""
+    key = group_key(route, alert.labels)
+    groups = AlertGroup.objects.for_org(alert.org_id)
+    group = groups.select_for_update().filter(key_digest=key_digest(key)).first()
+    if group is None:
+        if is_resolved(alert, now):
+            return
+        wait = timedelta(milliseconds=route.group_wait_ms)
+        group = groups.create(
+            org_id=alert.org_id,
+            group_key=key[:2000],
+            key_digest=key_digest(key),
+            contact_point=route.contact_point,
+            group_labels=group_labels(route, alert.labels),
+            group_wait_ms=route.group_wait_ms,
+            group_interval_ms=route.group_interval_ms,
+            repeat_interval_ms=route.repeat_interval_ms,
+            created_at=now,
+            next_flush_at=now + wait,
+            # A group that comes back must not count again what was already sent under its key.
+            flush_number=to_ms(now),
+        )
+    overdue = alert.starts_at + timedelta(milliseconds=group.group_wait_ms) < now
+    if not group.has_flushed and overdue and group.next_flush_at > now:
+        groups.filter(pk=group.pk).update(next_flush_at=now)
+    group.alerts.add(alert)
+
+
+def is_resolved(alert: RoutedAlert, now: datetime) -> bool:
+    """Say whether an alert is over: told so, or its evaluator fell silent past ``ends_at``."""
+    return alert.is_resolved or (alert.ends_at is not None and alert.ends_at <= now)
+
+
+def _due_groups(now: datetime) -> list[int]:
+    due = AlertGroup.objects.across_orgs(reason="one dispatcher serves every org").filter(
+        next_flush_at__lte=now
+    )
+    return list(due.order_by("next_flush_at").values_list("pk", flat=True)[:BATCH])
+
+
+@transaction.atomic
+def group_flush(*, group_id: int, now: datetime) -> int | None:
+    """Flush one due group: decide per receiver, write deliveries, set the next timer.
+
+    Returns the number of deliveries, or None when somebody else flushed it meanwhile.
+    """
+    group = (
+        AlertGroup.objects.across_orgs(reason="the caller holds a due group's id")
+        .select_for_update(skip_locked=True)
+        .filter(pk=group_id, next_flush_at__lte=now)
+        .first()
+    )
+    if group is None:
+        return None
+    alerts = list(group.alerts.order_by("starts_at", "fingerprint"))
+    firing = [alert for alert in alerts if not is_resolved(alert, now)]
+    resolved = [alert for alert in alerts if is_resolved(alert, now)]
+    group.flush_number += 1
+    group.has_flushed = True
+    group.next_flush_at = now + timedelta(milliseconds=group.group_interval_ms)
+    group.save(update_fields=["flush_number", "has_flushed", "next_flush_at"])
+    created = [
+        _flush_receiver(group, receiver, firing, resolved, now) for receiver in _receivers(group)
+    ]
+    group_clean(group=group, now=now)
+    return sum(created)
+
+
+def _receivers(group: AlertGroup) -> Sequence[Mapping[str, Any]]:
+    point = ContactPoint.objects.for_org(group.org_id).filter(name=group.contact_point).first()
+    return [receiver for receiver in point.receivers if receiver["enabled"]] if point else []
+
+
+def _flush_receiver(
+    group: AlertGroup,
+    receiver: Mapping[str, Any],
+    firing: Sequence[RoutedAlert],
+    resolved: Sequence[RoutedAlert],
+    now: datetime,
+) -> int:
+    """Decide for one receiver; return 1 when a delivery was written."""
+    pending = _pending(group, receiver["name"])
+    if pending is not None and pending.lease_until and pending.lease_until > now:
+        return 0  # it is on the wire; the next flush decides on what came of it
+    reason = decide(
+        firing={alert.fingerprint for alert in firing},
+        resolved={alert.fingerprint for alert in resolved},
+        last=_last_sent(group, receiver["name"]),
+        sends_resolved=receiver["send_resolved"],
+        repeat_interval=timedelta(milliseconds=group.repeat_interval_ms),
+        now=now,
+    )
+    if not reason.sends:
+        if pending is not None:
+            _supersede(pending, now)
+        return 0
+    told = [*firing, *resolved] if receiver["send_resolved"] else list(firing)
+    if not told:
+        # Nothing to say, but remembered as said, so that the next fire notifies again.
+        record_write(group=group, receiver=receiver["name"], firing=[], resolved=resolved, now=now)
+        return 0
+    if pending is not None:
+        _supersede(pending, now)
+    _create_delivery(group, receiver, told, reason, now)
+    return 1
+
+
+def _pending(group: AlertGroup, receiver: str) -> Delivery | None:
+    return (
+        Delivery.objects.for_org(group.org_id)
+        .filter(
+            key_digest=group.key_digest,
+            contact_point=group.contact_point,
+            receiver=receiver,
+            status=DeliveryStatus.PENDING,
+        )
+        .select_for_update()
+        .first()
+    )
+
+
+def _supersede(delivery: Delivery, now: datetime) -> None:
+    Delivery.objects.for_org(delivery.org_id).filter(pk=delivery.pk).update(
+        status=DeliveryStatus.SUPERSEDED, finished_at=now
+    )
+
+
+def _last_sent(group: AlertGroup, receiver: str) -> LastSent | None:
+    record = (
+        NotificationRecord.objects.for_org(group.org_id)
+        .filter(key_digest=group.key_digest, contact_point=group.contact_point, receiver=receiver)
+        .first()
+    )
+    if record is None:
+        return None
+    return LastSent(
+        firing=set(record.firing), resolved=set(record.resolved), sent_at=record.sent_at
+    )
+
+
+def _create_delivery(
+    group: AlertGroup,
+    receiver: Mapping[str, Any],
+    alerts: Sequence[RoutedAlert],
+    reason: Reason,
+    now: datetime,
+) -> None:
+    delivery = Delivery(
+        org_id=group.org_id,
+        group_key=group.group_key,
+        key_digest=group.key_digest,
+        contact_point=group.contact_point,
+        receiver=receiver["name"],
+        notifier=receiver["notifier"],
+        flush_number=group.flush_number,
+        firing=[alert.fingerprint for alert in alerts if not is_resolved(alert, now)],
+        resolved=[alert.fingerprint for alert in alerts if is_resolved(alert, now)],
+        reason=reason.name.lower(),
+        next_attempt_at=now,
+        created_at=now,
+    )
+    delivery.payload = notification_payload(
+        group=group, alerts=alerts, delivery_uid=delivery.uid, org=str(group.org), now=now
+    )
+    delivery.save(force_insert=True)
+
+
+def record_write(
+    *,
+    group: AlertGroup,
+    receiver: str,
+    firing: Sequence[str],
+    resolved: Sequence[RoutedAlert],
+    now: datetime,
+) -> None:
+    """Remember what a receiver was told."""
+    NotificationRecord.objects.for_org(group.org_id).update_or_create(
+        org_id=group.org_id,
+        key_digest=group.key_digest,
+        contact_point=group.contact_point,
+        receiver=receiver,
+        defaults={
+            "firing": list(firing),
+            "resolved": [alert.fingerprint for alert in resolved],
+            "sent_at": now,
+        },
+    )
+
+
+def group_clean(*, group: AlertGroup, now: datetime) -> None:
+    """Let resolved alerts go once no receiver believes in them; an empty group goes with them."""
+    believed: set[str] = set()
+    for record in NotificationRecord.objects.for_org(group.org_id).filter(
+        key_digest=group.key_digest, contact_point=group.contact_point
+    ):
+        believed |= set(record.firing)
+    for row in Delivery.objects.for_org(group.org_id).filter(
+        key_digest=group.key_digest, status=DeliveryStatus.PENDING
+    ):
+        believed |= {*row.firing, *row.resolved}
+    gone = [
+        alert
+        for alert in group.alerts.all()
+        if is_resolved(alert, now) and alert.fingerprint not in believed
+    ]
+    group.alerts.remove(*gone)
+    if not group.alerts.exists():
+        group.delete()
+
+
+def _forget_old_alerts(now: datetime) -> None:
+    RoutedAlert.objects.across_orgs(reason="retention of every org").filter(
+        is_resolved=True,
+        routed_version=F("version"),
+        groups__isnull=True,
+        updated_at__lt=now - RESOLVED_KEPT,
+    ).delete()

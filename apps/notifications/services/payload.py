@@ -1,0 +1,88 @@
+"""What a receiver is told, as it is stored with the delivery and handed to the notifier."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from apps.notifications.models import AlertGroup, RoutedAlert
+from detectviz.contracts.notifier import Notification, NotifiedAlert
+from detectviz.contracts.types import AlertStatus
+
+MAX_ALERTS = 1000
+
+
+def notification_payload(
+    *,
+    group: AlertGroup,
+    alerts: Sequence[RoutedAlert],
+    delivery_uid: str,
+    org: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the JSON of one notification; firing alerts first, at most 1,000."""
+    told = [alert_payload(alert, org, now) for alert in alerts[:MAX_ALERTS]]
+    is_firing = any(item["status"] == AlertStatus.FIRING for item in told)
+    groups = {alert.rule_group for alert in alerts}
+    return {
+        "receiver": group.contact_point,
+        "status": (AlertStatus.FIRING if is_firing else AlertStatus.RESOLVED).value,
+        "alerts": told,
+        "group_key": group.group_key,
+        "group_labels": group.group_labels,
+        "common_labels": _common([alert.labels for alert in alerts]),
+        "common_annotations": _common([alert.annotations for alert in alerts]),
+        "external_url": settings.EXTERNAL_URL,
+        "org": org,
+        "rule_group": groups.pop() if len(groups) == 1 else "",
+        "delivery_id": delivery_uid,
+        "url": f"{settings.EXTERNAL_URL}/o/{org}/alerts/",
+        "truncated_alerts": max(len(alerts) - MAX_ALERTS, 0),
+    }
+
+
+def alert_payload(alert: RoutedAlert, org: str, now: datetime) -> dict[str, Any]:
+    """Return the JSON of one alert."""
+    is_over = alert.is_resolved or (alert.ends_at is not None and alert.ends_at <= now)
+    return {
+        "status": (AlertStatus.RESOLVED if is_over else AlertStatus.FIRING).value,
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "starts_at": alert.starts_at.isoformat(),
+        "ends_at": alert.ends_at.isoformat() if is_over and alert.ends_at else None,
+        "generator_url": f"{settings.EXTERNAL_URL}/o/{org}/alerts/{alert.fingerprint}/",
+        "fingerprint": alert.fingerprint,
+        "value": alert.value,
+    }
+
+
+def notification_of(payload: Mapping[str, Any], *, is_test: bool = False) -> Notification:
+    """Return the contract's object for a stored payload."""
+    alerts = tuple(
+        NotifiedAlert(
+            status=AlertStatus(item["status"]),
+            labels=item["labels"],
+            annotations=item["annotations"],
+            starts_at=datetime.fromisoformat(item["starts_at"]),
+            ends_at=datetime.fromisoformat(item["ends_at"]) if item["ends_at"] else None,
+            generator_url=item["generator_url"],
+            fingerprint=item["fingerprint"],
+            value=item["value"],
+        )
+        for item in payload["alerts"]
+    )
+    fields = {key: value for key, value in payload.items() if key not in {"status", "alerts"}}
+    return Notification(
+        status=AlertStatus(payload["status"]), alerts=alerts, is_test=is_test, **fields
+    )
+
+
+def _common(maps: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the pairs every map has."""
+    if not maps:
+        return {}
+    common = set(maps[0].items())
+    for other in maps[1:]:
+        common &= set(other.items())
+    return dict(sorted(common))

@@ -1,0 +1,28 @@
+"""Edges to Celery."""
+
+from celery import shared_task
+
+from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.dispatch import dispatch as dispatch_alerts
+from apps.notifications.services.retention import history_trim
+from detectviz.clock import utc_now
+
+
+@shared_task(name="apps.notifications.tasks.dispatch", queue="notify")
+def dispatch() -> None:
+    """Route, group, flush, and hand every due delivery to a worker."""
+    dispatch_alerts(now=utc_now())
+    for delivery_id in deliveries_due(now=utc_now()):
+        deliver.delay(delivery_id)
+
+
+@shared_task(name="apps.notifications.tasks.deliver", queue="notify")
+def deliver(delivery_id: int) -> None:
+    """Attempt one delivery."""
+    delivery_send(delivery_id=delivery_id, clock=utc_now)
+
+
+@shared_task(name="apps.notifications.tasks.trim", queue="jobs")
+def trim() -> None:
+    """Drop what is past retention."""
+    history_trim(now=utc_now())

@@ -1,0 +1,316 @@
+"""From an alert to a delivery, on a clock the test turns."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from apps.notifications.enums import DeliveryStatus
+from apps.notifications.models import (
+    AlertGroup,
+    ContactPoint,
+    Delivery,
+    NotificationRecord,
+    RoutedAlert,
+)
+from apps.notifications.selectors import routing_tree_get
+from apps.notifications.services import delivery as delivery_service
+from apps.notifications.services.bootstrap import org_prepare
+from apps.notifications.services.configuration import contact_point_write, routing_tree_write
+from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.dispatch import dispatch
+from apps.notifications.services.inbox import alert_receive
+from apps.orgs.models import Org
+from detectviz.contracts.errors import DeliveryError
+from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
+from detectviz.contracts.types import PluginKind
+from detectviz.events.types import AlertChanged
+from tests.factories.orgs import make_org
+
+pytestmark = pytest.mark.django_db
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Receiver:
+    """A notifier that writes down what it was told, and may be told to fail."""
+
+    told: list[Notification] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    def notify(self, notification: Notification, context: NotifierContext) -> Receipt:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.told.append(notification)
+        return Receipt(status_code=200, answer="ok")
+
+    @property
+    def words(self) -> list[tuple[str, list[str], list[str]]]:
+        return [
+            (
+                item.status.value,
+                sorted(alert.fingerprint for alert in item.firing),
+                sorted(alert.fingerprint for alert in item.resolved),
+            )
+            for item in self.told
+        ]
+
+
+@dataclass
+class World:
+    """One org with one receiver, and the time."""
+
+    org: Org
+    receiver: Receiver
+    now: datetime = START
+
+    def say(self, fingerprint: str, status: str = "firing", **labels: str) -> None:
+        alert_receive(
+            event=AlertChanged(
+                org_id=self.org.pk,
+                fingerprint=fingerprint,
+                status="firing" if status == "firing" else "resolved",
+                labels={"alertname": "Down", **labels},
+                annotations={"summary": fingerprint},
+                starts_at=self.now,
+                ends_at=self.now if status == "resolved" else self.now + timedelta(days=1),
+                rule_group="web",
+                rule="Down",
+                value=1.0,
+                is_transition=True,
+            )
+        )
+
+    def run(self, seconds: float) -> None:
+        """Let time pass in steps of one second, as beat does."""
+        for _ in range(int(seconds)):
+            self.now += timedelta(seconds=1)
+            dispatch(now=self.now)
+            for delivery_id in deliveries_due(now=self.now):
+                delivery_send(delivery_id=delivery_id, clock=lambda: self.now)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    receiver = Receiver()
+
+    class FakeCatalogue:
+        def load(self, kind: PluginKind, name: str) -> Receiver:
+            return receiver
+
+    monkeypatch.setattr(delivery_service, "catalogue", FakeCatalogue)
+    monkeypatch.setattr(delivery_service, "JITTER", 0.0)
+    org = make_org()
+    org_prepare(org_id=org.pk)
+    world = World(org, receiver)
+    configure(world)
+    return world
+
+
+def configure(world: World, **options: Any) -> None:
+    receivers = [
+        {
+            "notifier": "webhook",
+            "config": {"url": "http://127.0.0.1:9/hook"},
+            "secrets": {},
+            "send_resolved": options.pop("send_resolved", True),
+        }
+    ]
+    contact_point_write(org=world.org, name="ops", title="", receivers=receivers, instance=None)
+    tree = {
+        "contact_point": "ops",
+        "group_by": ["alertname"],
+        "group_wait": "10s",
+        "group_interval": "60s",
+        "repeat_interval": "300s",
+        **options,
+    }
+    routing_tree_write(
+        org=world.org, name="default", root=tree, instance=routing_tree_get(org=world.org)
+    )
+
+
+def test_an_alert_waits_for_its_group_and_is_told_once(world: World):
+    world.say("a")
+    world.run(5)
+    world.say("b")
+    world.run(4)
+    assert world.receiver.words == []
+    world.run(60)
+    assert world.receiver.words == [("firing", ["a", "b"], [])]
+
+
+def test_a_resolve_before_the_group_wait_ends_is_never_told(world: World):
+    world.say("a")
+    world.run(5)
+    world.say("a", "resolved")
+    world.run(120)
+
+    assert world.receiver.words == []
+    assert not AlertGroup.all_orgs.exists()
+
+
+def test_the_resolve_is_told_once_at_the_next_flush(world: World):
+    world.say("a")
+    world.run(15)
+    world.say("a", "resolved")
+    world.run(300)
+
+    assert world.receiver.words == [("firing", ["a"], []), ("resolved", [], ["a"])]
+    assert not AlertGroup.all_orgs.exists()
+
+
+def test_a_new_alert_joins_at_the_group_interval(world: World):
+    world.say("a")
+    world.run(15)
+    world.say("b")
+    world.run(40)
+    assert len(world.receiver.told) == 1
+    world.run(20)
+    assert world.receiver.words[1] == ("firing", ["a", "b"], [])
+
+
+def test_nothing_new_is_repeated_only_after_the_repeat_interval_rounded_up(world: World):
+    world.say("a")
+    world.run(10 + 300)
+    assert len(world.receiver.told) == 1
+    world.run(61)
+    assert len(world.receiver.told) == 2
+
+
+def test_an_alert_older_than_the_group_wait_is_told_at_once(world: World):
+    world.say("a")
+    world.now += timedelta(seconds=30)
+    world.run(2)
+
+    assert len(world.receiver.told) == 1
+
+
+def test_an_alert_that_fires_again_is_told_again(world: World):
+    world.say("a")
+    world.run(15)
+    world.say("a", "resolved")
+    world.run(120)
+    world.say("a")
+    world.run(15)
+
+    assert [word[0] for word in world.receiver.words] == ["firing", "resolved", "firing"]
+
+
+def test_without_send_resolved_the_end_is_silent_but_remembered(world: World):
+    existing = ContactPoint.objects.for_org(world.org).get()
+    contact_point_write(
+        org=world.org,
+        name="ops",
+        title="",
+        receivers=[{**existing.receivers[0], "send_resolved": False}],
+        instance=existing,
+    )
+    world.say("a")
+    world.run(15)
+    world.say("a", "resolved")
+    world.run(120)
+    assert world.receiver.words == [("firing", ["a"], [])]
+    world.say("a")
+    world.run(15)
+    assert world.receiver.words == [("firing", ["a"], [])] * 2
+
+
+def test_an_evaluator_that_falls_silent_resolves_its_alerts(world: World):
+    world.say("a")
+    RoutedAlert.all_orgs.update(ends_at=world.now + timedelta(seconds=100))
+    world.run(200)
+
+    assert [word[0] for word in world.receiver.words] == ["firing", "resolved"]
+
+
+def test_a_failed_attempt_is_retried_with_backoff_and_counted_once(world: World):
+    world.receiver.failures = [
+        DeliveryError("500", reason="serverError", status_code=500),
+        DeliveryError("slow down", reason="rateLimited", status_code=429, retry_after_s=20),
+    ]
+    world.say("a")
+    world.run(11)
+    assert world.receiver.told == []
+    world.run(6)
+    assert world.receiver.told == []
+    world.run(25)
+
+    assert len(world.receiver.told) == 1
+    row = Delivery.all_orgs.get()
+    assert (row.status, row.attempts) == (DeliveryStatus.DELIVERED, 3)
+
+
+def test_a_permanent_failure_is_kept_and_the_next_flush_tries_anew(world: World):
+    world.receiver.failures = [DeliveryError("gone", reason="clientError", permanent=True)]
+    world.say("a")
+    world.run(12)
+    assert Delivery.all_orgs.get().status == DeliveryStatus.FAILED
+    world.run(61)
+    assert world.receiver.words == [("firing", ["a"], [])]
+
+
+def test_a_flush_replaces_what_could_not_be_told_yet(world: World):
+    world.receiver.failures = [DeliveryError("down", reason="serverError") for _ in range(4)]
+    world.say("a")
+    world.run(30)
+    world.say("b")
+    world.run(120)
+
+    assert world.receiver.words == [("firing", ["a", "b"], [])]
+    statuses = list(Delivery.all_orgs.order_by("pk").values_list("status", flat=True))
+    assert statuses == [DeliveryStatus.SUPERSEDED, DeliveryStatus.DELIVERED]
+
+
+def test_a_sender_that_dies_after_taking_the_lease_is_followed_by_another(world: World):
+    world.say("a")
+    world.run(12)
+    Delivery.all_orgs.update(
+        status=DeliveryStatus.PENDING,
+        lease_owner="dead",
+        lease_until=world.now + timedelta(seconds=45),
+        attempts=1,
+    )
+    NotificationRecord.all_orgs.all().delete()
+    world.receiver.told.clear()
+    world.run(40)
+    assert world.receiver.told == []
+    world.run(30)
+    assert len(world.receiver.told) == 1
+
+
+def test_every_delivery_has_a_stable_id_and_a_unique_place(world: World):
+    world.receiver.failures = [DeliveryError("down", reason="serverError")]
+    world.say("a")
+    world.run(30)
+
+    row = Delivery.all_orgs.get()
+    assert world.receiver.told[0].delivery_id == row.uid
+
+
+def test_changing_the_tree_routes_active_alerts_anew_without_repeating(world: World):
+    world.say("a")
+    world.run(15)
+    configure_again(world)
+    world.run(40)
+
+    assert len(world.receiver.told) == 1
+
+
+def configure_again(world: World) -> None:
+    tree = routing_tree_get(org=world.org)
+    assert tree is not None
+    root = {**tree.root, "routes": [{"matchers": ['x="y"'], "contact_point": "ops"}]}
+    routing_tree_write(org=world.org, name="default", root=root, instance=tree)
+
+
+def test_an_org_without_a_contact_point_tells_nobody_and_breaks_nothing(world: World):
+    other = make_org("globex")
+    org_prepare(org_id=other.pk)
+    stranger = World(other, world.receiver, world.now)
+    stranger.say("x")
+    stranger.run(60)
+
+    assert world.receiver.told == []
+    assert not Delivery.all_orgs.exists()

@@ -83,12 +83,25 @@ class World:
         )
 
     def run(self, seconds: float) -> None:
-        """Let time pass in steps of one second, as beat does."""
-        for _ in range(int(seconds)):
-            self.now += timedelta(seconds=1)
+        """Let time pass, ticking a second after now and then whenever something is due."""
+        ends_at = self.now + timedelta(seconds=seconds)
+        self.now += timedelta(seconds=1)
+        while self.now <= ends_at:
             dispatch(now=self.now)
             for delivery_id in deliveries_due(now=self.now):
                 delivery_send(delivery_id=delivery_id, clock=lambda: self.now)
+            self.now = self._next_due()
+        self.now = ends_at
+
+    def _next_due(self) -> datetime:
+        pending = Delivery.all_orgs.filter(status=DeliveryStatus.PENDING)
+        times = [
+            *AlertGroup.all_orgs.values_list("next_flush_at", flat=True),
+            *pending.values_list("next_attempt_at", flat=True),
+            *pending.values_list("lease_until", flat=True),
+        ]
+        later = [moment for moment in times if moment and moment > self.now]
+        return min(later, default=self.now + timedelta(days=1)) + timedelta(milliseconds=1)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from detectviz.tsdb.planes import (
     pack_integers,
     pack_planes,
     pack_xor,
+    rows_where,
     unpack_integers,
     unpack_planes,
     unpack_xor,
@@ -186,12 +187,13 @@ def _unpack_values(cursor: Cursor, rows: int, columns: int) -> Float64Array:
     places = unpack_planes(cursor, "<u4", count).astype(np.int64).cumsum()
     special = unpack_planes(cursor, "<u8", count)
     scales = cursor.take("u1", rows)
-    scaled = np.flatnonzero(scales != _NOT_SCALED)
-    plain = np.flatnonzero(scales == _NOT_SCALED)
+    scaled = scales != _NOT_SCALED
+    whole = int(scaled.sum())
     values = np.empty((rows, columns), np.float64)
-    integers = unpack_integers(cursor, len(scaled), columns)
-    values[scaled] = integers / _POWERS[scales[scaled]][:, None]
-    values[plain] = unpack_xor(cursor, len(plain), columns).view(np.float64)
+    integers = unpack_integers(cursor, whole, columns)
+    values[rows_where(scaled)] = integers / _POWERS[scales[scaled]][:, None]
+    plain = unpack_xor(cursor, rows - whole, columns)
+    values[rows_where(~scaled)] = plain.view(np.float64)
     values.view(np.uint64).reshape(-1)[places] = special
     return values
 

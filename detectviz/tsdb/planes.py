@@ -96,14 +96,19 @@ def unpack_integers(cursor: Cursor, rows: int, columns: int) -> Int64Array:
     slope = unpack_planes(cursor, "<i8", rows)
     matrix = np.zeros((rows, columns), np.int64)
     for size in _stored_widths(width):
-        chosen = np.flatnonzero(width == size)
-        flat = unpack_planes(cursor, f"<i{size}", len(chosen) * columns)
-        matrix[chosen] = flat.reshape(len(chosen), columns)
-    for kind, restore in _RESTORE.items():
-        chosen = np.flatnonzero(prediction == kind)
-        if len(chosen):
-            matrix[chosen] = restore(matrix[chosen], first[chosen], slope[chosen])
+        chosen = width == size
+        count = int(chosen.sum())
+        flat = unpack_planes(cursor, f"<i{size}", count * columns)
+        matrix[rows_where(chosen)] = flat.reshape(count, columns)
+    for kind in np.unique(prediction).tolist():
+        picked = rows_where(prediction == kind)
+        matrix[picked] = _RESTORE[kind](matrix[picked], first[picked], slope[picked])
     return matrix
+
+
+def rows_where(chosen: npt.NDArray[np.bool_]) -> slice | Int64Array:
+    """Return an index for the chosen rows: where it is all of them, one that copies nothing."""
+    return slice(None) if chosen.all() else np.flatnonzero(chosen)
 
 
 def pack_xor(bits: UInt64Array) -> bytes:
@@ -186,7 +191,7 @@ def _from_grid(residuals: Int64Array, first: Int64Array, slope: Int64Array) -> I
     return residuals + first[:, None] + slope[:, None] * np.arange(columns)
 
 
-_RESTORE: dict[Prediction, Callable[[Int64Array, Int64Array, Int64Array], Int64Array]] = {
+_RESTORE: dict[int, Callable[[Int64Array, Int64Array, Int64Array], Int64Array]] = {
     Prediction.PREVIOUS: _from_previous,
     Prediction.SLOPE: _from_slope,
     Prediction.GRID: _from_grid,

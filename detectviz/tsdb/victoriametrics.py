@@ -17,8 +17,8 @@ Start it with ``-maxLabelsPerTimeseries=65`` (its default drops labels beyond 30
 ``-retentionPeriod``; ``check`` refuses a server that would drop labels.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -54,7 +54,9 @@ from detectviz.tsdb.segments import Segment, assemble, series_set
 SCHEMES = {"victoriametrics+http": "http", "victoriametrics+https": "https"}
 
 _LATEST_MS = 9_000_000_000_000  # beyond that the server overflows
-_SAMPLES_PER_REQUEST = 10_000
+_SAMPLES_PER_SERIES = 10_000
+_BYTES_PER_SAMPLE = 20
+_BYTES_PER_REQUEST = 4 << 20  # estimated from text; the server takes 32 MiB by default
 _DEFAULT_MAX_LABELS = 30
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _OK = 200
@@ -94,7 +96,10 @@ class VictoriaMetricsStore:
                 rejected.append(Rejection(sample, reason))
             else:
                 grouped.setdefault(key, []).append((sample.timestamp_ms, sample.value))
-        self._send(tenant, grouped)
+        for series in _requests(tenant, grouped):
+            self._client.succeed(
+                "POST", "/api/v1/write", body=write_request(series), headers=HEADERS
+            )
         return AppendReport(stored=len(samples) - len(rejected), rejected=tuple(rejected))
 
     def select(
@@ -163,19 +168,6 @@ class VictoriaMetricsStore:
         """Close the idle connections."""
         self._client.close()
 
-    def _send(self, tenant: str, grouped: dict[LabelKey, list[tuple[int, float]]]) -> None:
-        stamp = (TENANT_LABEL, tenant)
-        stamped = (
-            (tuple(sorted((*key, stamp))), pairs[first : first + _SAMPLES_PER_REQUEST])
-            for key, pairs in grouped.items()
-            for first in range(0, len(pairs), _SAMPLES_PER_REQUEST)
-        )
-        # A series has at least one sample and at most a request's worth, so this bounds both.
-        while series := list(islice(stamped, _SAMPLES_PER_REQUEST)):
-            self._client.succeed(
-                "POST", "/api/v1/write", body=write_request(series), headers=HEADERS
-            )
-
     def _list(
         self, path: str, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> Any:
@@ -202,6 +194,26 @@ class VictoriaMetricsStore:
             "end": f"{min(end_ms, _LATEST_MS) / 1000:.3f}",
         }
         return urlencode(form).encode()
+
+
+def _requests(
+    tenant: str, grouped: dict[LabelKey, list[tuple[int, float]]]
+) -> Iterator[list[tuple[LabelKey, list[tuple[int, float]]]]]:
+    """Stamp series with their tenant and deal them out to requests of a size any server takes."""
+    stamp = (TENANT_LABEL, tenant)
+    request: list[tuple[LabelKey, list[tuple[int, float]]]] = []
+    size = 0
+    for key, pairs in grouped.items():
+        stamped = tuple(sorted((*key, stamp)))
+        for first in range(0, len(pairs), _SAMPLES_PER_SERIES):
+            request.append((stamped, pairs[first : first + _SAMPLES_PER_SERIES]))
+            size += sum(map(len, chain.from_iterable(stamped)))
+            size += _BYTES_PER_SAMPLE * len(request[-1][1])
+            if size >= _BYTES_PER_REQUEST:
+                yield request
+                request, size = [], 0
+    if request:
+        yield request
 
 
 def _condition(matcher: Matcher) -> str:

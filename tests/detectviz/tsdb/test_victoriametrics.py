@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from detectviz.testing.services import find_program, free_port, port_is_open, run_server
 from detectviz.testing.tsdb import STEP_MS, SeriesStoreConformance, equal
+from detectviz.tsdb import victoriametrics
 from detectviz.tsdb.interface import Matcher, MatchOp, Sample, SeriesStore, StoreError
 from detectviz.tsdb.victoriametrics import VictoriaMetricsStore
 
@@ -49,6 +50,20 @@ class TestVictoriaMetrics(SeriesStoreConformance):
             self.put(store, tenant, {"__name__": "m", name: "x"}, start_ms, [1])
         for name in names:
             assert len(self.read(store, tenant, equal(name, "x"))) == 1
+
+    def test_a_large_append_is_dealt_out_to_several_requests(
+        self,
+        store: SeriesStore,
+        tenant: str,
+        start_ms: int,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(victoriametrics, "_BYTES_PER_REQUEST", 500)
+        monkeypatch.setattr(victoriametrics, "_SAMPLES_PER_SERIES", 7)
+        for name in ("a", "b", "c"):
+            self.put(store, tenant, {"__name__": "m", "n": name}, start_ms, list(range(100)))
+        found = self.read(store, tenant, equal("__name__", "m"))
+        assert found.values.tolist() == [*range(100)] * 3
 
     def test_the_tenant_label_cannot_be_asked_for(
         self, store: SeriesStore, tenant: str, start_ms: int

@@ -11,6 +11,15 @@ from detectviz.tsdb.interface import Float64Array, Int64Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryBounds:
+    """The whole query's start, end and step in milliseconds; an instant query has step 0."""
+
+    start_ms: int
+    end_ms: int
+    step_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionCall:
     """What an implementation needs; ``times_ms`` is int64[steps]."""
 
@@ -18,8 +27,8 @@ class FunctionCall:
     arguments: tuple[Value, ...]
     times_ms: Int64Array
     annotations: AnnotationCollector
-    is_range_query: bool
     check: Callable[[], None]
+    bounds: QueryBounds
 
     def vector(self, index: int) -> StepVector:
         """Return an argument that the type check made an instant vector."""

@@ -6,6 +6,8 @@ import numpy as np
 
 from detectviz.promql import nodes
 from detectviz.promql.annotations import AnnotationCollector
+from detectviz.promql.calls import QueryBounds
+from detectviz.promql.durations import resolve_durations
 from detectviz.promql.errors import EvaluationError, ParseError
 from detectviz.promql.evaluator import Evaluator
 from detectviz.promql.labels import label_key
@@ -55,8 +57,7 @@ class Engine:
         Give Scalar, String, Vector, or Matrix for a bare range selector. Raise ParseError (with
         position), UnsupportedError, or EvaluationError and its kinds for limits.
         """
-        times = np.array([at_ms], dtype=np.int64)
-        return self._run(tenant, query, times, is_range=False, token=token)
+        return self._run(tenant, query, QueryBounds(start_ms=at_ms, end_ms=at_ms, step_ms=0), token)
 
     def range(
         self,
@@ -82,18 +83,18 @@ class Engine:
                 f"exceeded maximum resolution of {_MOST_STEPS:,} points per timeseries; "
                 "try a larger step"
             )
-        times = np.arange(start_ms, end_ms + 1, step_ms, dtype=np.int64)
-        return self._run(tenant, query, times, is_range=True, token=token)
+        bounds = QueryBounds(start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
+        return self._run(tenant, query, bounds, token)
 
     def _run(
         self,
         tenant: str,
         query: str | nodes.Expression,
-        times: Int64Array,
-        *,
-        is_range: bool,
+        bounds: QueryBounds,
         token: CancellationToken | None,
     ) -> Result:
+        is_range = bounds.step_ms > 0
+        times = np.arange(bounds.start_ms, bounds.end_ms + 1, bounds.step_ms or 1, dtype=np.int64)
         text = query if isinstance(query, str) else ""
         expression = parse(query) if isinstance(query, str) else query
         if is_range:
@@ -103,8 +104,8 @@ class Engine:
         reader = Reader(
             store=self.store,
             tenant=tenant,
-            start_ms=int(times[0]),
-            end_ms=int(times[-1]),
+            start_ms=bounds.start_ms,
+            end_ms=bounds.end_ms,
             lookback_ms=self.lookback_ms,
             budget=budget,
         )
@@ -112,10 +113,11 @@ class Engine:
             reader=reader,
             annotations=annotations,
             subquery_step_ms=self.subquery_step_ms,
-            is_range_query=is_range,
+            bounds=bounds,
         )
         with np.errstate(all="ignore"):
-            value = evaluator.evaluate(expression, times)
+            resolved = resolve_durations(expression, bounds, text)
+            value = evaluator.evaluate(resolved, times)
             answer = _matrix(value, times) if is_range else _instant(value, times)
         budget.check()
         return Result(value=answer, annotations=annotations.collected())

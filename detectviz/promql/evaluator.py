@@ -7,7 +7,7 @@ import numpy as np
 from detectviz.promql import nodes
 from detectviz.promql.aggregations import group_quantiles, reduce_groups
 from detectviz.promql.annotations import AnnotationCollector
-from detectviz.promql.calls import FunctionCall
+from detectviz.promql.calls import FunctionCall, QueryBounds
 from detectviz.promql.functions import IMPLEMENTATIONS
 from detectviz.promql.functions_ranges import warn_bad_quantile_values
 from detectviz.promql.grouping import Groups, group_series
@@ -41,7 +41,7 @@ class Evaluator:
     reader: Reader
     annotations: AnnotationCollector
     subquery_step_ms: int
-    is_range_query: bool
+    bounds: QueryBounds
 
     def evaluate(self, node: nodes.Expression, times_ms: Int64Array) -> Value:
         """Return the value of ``node`` at every time; EvaluationError if it has none."""
@@ -168,8 +168,8 @@ class Evaluator:
             arguments=tuple(self.evaluate(argument, times_ms) for argument in node.arguments),
             times_ms=times_ms,
             annotations=self.annotations,
-            is_range_query=self.is_range_query,
             check=self.reader.budget.check,
+            bounds=self.bounds,
         )
         return IMPLEMENTATIONS[node.function](call)
 

@@ -32,7 +32,7 @@ def format_expression(node: nodes.Expression) -> str:
         case nodes.VectorSelector():
             return _selector(node) + _modifiers(node)
         case nodes.MatrixSelector():
-            window = f"[{_duration(node.range_ms)}]"
+            window = f"[{_duration(node.range_ms, node.range_expression)}]"
             return _selector(node.selector) + window + _modifiers(node.selector)
         case nodes.Parenthesis():
             return f"({format_expression(node.expression)})"
@@ -43,8 +43,8 @@ def format_expression(node: nodes.Expression) -> str:
 def _composed(node: nodes.Expression) -> str:
     match node:
         case nodes.Subquery():
-            step = "" if node.step_ms is None else _duration(node.step_ms)
-            window = f"[{_duration(node.range_ms)}:{step}]"
+            step = "" if node.step_ms is None else _duration(node.step_ms, node.step_expression)
+            window = f"[{_duration(node.range_ms, node.range_expression)}:{step}]"
             return _operand(node.expression, PRECEDENCE["^"]) + window + _modifiers(node)
         case nodes.Unary():
             is_unary = isinstance(node.operand, nodes.Unary)
@@ -67,7 +67,9 @@ def _number(node: nodes.NumberLiteral) -> str:
     return format_number(node.value).removeprefix("+")
 
 
-def _duration(milliseconds: int) -> str:
+def _duration(milliseconds: int, expression: nodes.Expression | None = None) -> str:
+    if expression is not None:
+        return format_expression(expression)
     return format_duration(milliseconds / _MS_PER_S)
 
 
@@ -98,7 +100,9 @@ def _modifiers(node: nodes.VectorSelector | nodes.Subquery) -> str:
         text += f" @ {node.at}"
     elif node.at is not None:
         text += f" @ {node.at / _MS_PER_S:.3f}"
-    if node.offset_ms:
+    if node.offset_expression is not None:
+        text += f" offset {format_expression(node.offset_expression)}"
+    elif node.offset_ms:
         sign = "-" if node.offset_ms < 0 else ""
         text += f" offset {sign}{_duration(abs(node.offset_ms))}"
     return text
@@ -138,10 +142,15 @@ def _right_operand(node: nodes.Binary, precedence: int, *, is_right: bool) -> st
 
 
 def _matching(matching: nodes.Matching, operator: str) -> str:
-    text = ("on " if matching.is_on else "ignoring ") + _labels(matching.labels)
+    parts: list[str] = []
+    if matching.is_on or matching.labels or matching.group or not matching.is_filled:
+        parts.append(("on " if matching.is_on else "ignoring ") + _labels(matching.labels))
     if matching.group is not None and operator not in SET_OPERATORS:
-        text += f" group_{matching.group} {_labels(matching.include)}"
-    return text
+        parts.append(f"group_{matching.group} {_labels(matching.include)}")
+    for side, value in (("left", matching.fill_left), ("right", matching.fill_right)):
+        if value is not None:
+            parts.append(f"fill_{side} ({format_number(value).removeprefix('+')})")
+    return " ".join(parts)
 
 
 def _aggregation(node: nodes.Aggregation) -> str:

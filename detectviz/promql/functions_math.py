@@ -61,6 +61,23 @@ def _time(call: FunctionCall) -> Value:
     return StepScalar(call.times_ms / 1000.0)
 
 
+def _extreme(
+    choose: Callable[[Float64Array, Float64Array], Float64Array], call: FunctionCall
+) -> Value:
+    return StepScalar(choose(call.scalar(0), call.scalar(1)))
+
+
+def _bound(name: str, call: FunctionCall) -> Value:
+    bounds = call.bounds
+    milliseconds = {
+        "end": bounds.end_ms,
+        "range": bounds.end_ms - bounds.start_ms,
+        "start": bounds.start_ms,
+        "step": bounds.step_ms,
+    }
+    return StepScalar(np.full(len(call.times_ms), milliseconds[name] / 1000.0))
+
+
 def _timestamp(call: FunctionCall) -> Value:
     vector = call.vector(0)
     return vector.derived(np.broadcast_to(call.times_ms / 1000.0, vector.values.shape))
@@ -80,9 +97,15 @@ MATH_FUNCTIONS: dict[str, Implementation] = {
     "clamp": _clamp,
     "clamp_max": _clamp_max,
     "clamp_min": _clamp_min,
+    "end": partial(_bound, "end"),
+    "max_of": partial(_extreme, np.maximum),
+    "min_of": partial(_extreme, np.minimum),
     "pi": _pi,
+    "range": partial(_bound, "range"),
     "round": _round,
     "scalar": _scalar,
+    "start": partial(_bound, "start"),
+    "step": partial(_bound, "step"),
     "time": _time,
     "timestamp": _timestamp,
     "vector": _vector,

@@ -25,9 +25,10 @@ def natural_key(text: str) -> tuple[_Chunk, ...]:
 
 
 def _warned(call: FunctionCall) -> bool:
-    if call.is_range_query:
+    is_range_query = call.bounds.step_ms > 0
+    if is_range_query:
         call.annotations.warn(_INEFFECTIVE, call.node.span)
-    return call.is_range_query
+    return is_range_query
 
 
 def _sort(call: FunctionCall, *, is_descending: bool) -> Value:

@@ -52,6 +52,20 @@ class _Join:
         self.matching = node.matching or _ONE_TO_ONE
         self.is_swapped = self.matching.group == "right"
         self.many, self.one = (right, left) if self.is_swapped else (left, right)
+        if self.matching.is_filled:
+            self._fill()
+
+    def _fill(self) -> None:
+        """Add stand-ins to each side for what the other side has and it lacks, step by step.
+
+        As in Prometheus ``fill_left`` is for the side of many, even if that is the right one.
+        """
+        many_fill, one_fill = self.matching.fill_left, self.matching.fill_right
+        many, one = self.many, self.one
+        if many_fill is not None:
+            self.many = concatenated(many, _stand_ins(one, many, self.matching, many_fill))
+        if one_fill is not None:
+            self.one = concatenated(one, _stand_ins(many, one, self.matching, one_fill))
 
     def run(self) -> StepVector:
         many_keys = signatures(self.many.labels, self.matching)
@@ -139,6 +153,22 @@ class _Join:
         for rows in together.values():
             if len(rows) > 1 and (present[rows].sum(axis=0) > 1).any():
                 raise EvaluationError(f"multiple matches for labels: {reason}")
+
+
+def _stand_ins(
+    present: StepVector, lacking: StepVector, matching: nodes.Matching, value: float
+) -> StepVector:
+    """Return one series per match group of ``present``, at steps where ``lacking`` has none."""
+    keys = signatures(present.labels, matching)
+    first = {key: row for row, key in reversed(list(enumerate(keys)))}
+    wanted = _presence(list(first), keys, present)
+    found = _presence(list(first), signatures(lacking.labels, matching), lacking)
+    return StepVector(
+        labels=tuple(match_labels(present.labels[row], matching) for row in first.values()),
+        values=np.full(wanted.shape, value),
+        present=wanted & ~found,
+        drop_name=np.zeros(len(first), dtype=np.bool_),
+    )
 
 
 def _pairs(many_keys: list[object], one_rows: dict[object, list[int]]) -> _Pairs:

@@ -1,6 +1,7 @@
 """The syntax tree: frozen nodes, each with its byte span."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -43,11 +44,16 @@ class StringLiteral:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorSelector:
-    """Series by matchers (the metric name among them); times in milliseconds."""
+    """Series by matchers (the metric name among them); times in milliseconds.
+
+    Here and below a duration that depends on the query's bounds is an ``…_expression`` in
+    seconds until ``durations.resolve_durations`` has computed it.
+    """
 
     name: str | None
     matchers: tuple[Matcher, ...]
     offset_ms: int = 0
+    offset_expression: "Expression | None" = None
     at: int | Anchor | None = None
     span: Span
 
@@ -58,6 +64,7 @@ class MatrixSelector:
 
     selector: VectorSelector
     range_ms: int
+    range_expression: "Expression | None" = None
     span: Span
 
 
@@ -67,8 +74,11 @@ class Subquery:
 
     expression: "Expression"
     range_ms: int
+    range_expression: "Expression | None" = None
     step_ms: int | None
+    step_expression: "Expression | None" = None
     offset_ms: int = 0
+    offset_expression: "Expression | None" = None
     at: int | Anchor | None = None
     span: Span
 
@@ -95,12 +105,20 @@ class Matching:
     """How series of two vectors find each other.
 
     ``group`` is None for one-to-one, else ``left`` or ``right``: the side with many series.
+    ``fill_left`` stands in for samples missing on the side of many, ``fill_right`` on the other.
     """
 
     is_on: bool = False
     labels: tuple[str, ...] = ()
     group: str | None = None
     include: tuple[str, ...] = ()
+    fill_left: float | None = None
+    fill_right: float | None = None
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether any side has a stand-in."""
+        return self.fill_left is not None or self.fill_right is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,3 +173,57 @@ def unwrap(node: Expression) -> Expression:
     while isinstance(node, Parenthesis):
         node = node.expression
     return node
+
+
+def children(node: Expression) -> tuple[Expression, ...]:
+    """Return the expressions directly below ``node``."""
+    match node:
+        case MatrixSelector():
+            return (node.selector,)
+        case Parenthesis() | Subquery():
+            return (node.expression,)
+        case Unary():
+            return (node.operand,)
+        case Binary():
+            return (node.left, node.right)
+        case Aggregation():
+            first = () if node.parameter is None else (node.parameter,)
+            return (*first, node.expression)
+        case Call():
+            return node.arguments
+        case _:
+            return ()
+
+
+def walk(node: Expression) -> Iterator[Expression]:
+    """Yield ``node`` and everything below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def with_children(node: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Return a copy of ``node`` with ``change`` applied to the expressions directly below it."""
+    match node:
+        case MatrixSelector():
+            selector = change(node.selector)
+            assert isinstance(selector, VectorSelector)
+            return replace(node, selector=selector)
+        case Parenthesis() | Subquery():
+            return replace(node, expression=change(node.expression))
+        case Unary():
+            return replace(node, operand=change(node.operand))
+        case Binary():
+            return replace(node, left=change(node.left), right=change(node.right))
+        case Aggregation():
+            parameter = None if node.parameter is None else change(node.parameter)
+            return replace(node, expression=change(node.expression), parameter=parameter)
+        case Call():
+            return replace(node, arguments=tuple(change(one) for one in node.arguments))
+        case _:
+            return node
+
+
+def transformed(node: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Return a copy with ``change`` applied to every node, the lowest first."""
+    return change(with_children(node, lambda child: transformed(child, change)))

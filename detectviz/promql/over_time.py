@@ -9,6 +9,7 @@ from detectviz.promql.summation import reduce_windows, window_means, window_sums
 from detectviz.promql.windows import Computed, Kernel, Windows, in_pieces
 from detectviz.tsdb.interface import Float64Array, Int64Array
 
+_MS_PER_S = 1000.0
 _MOST_PADDED_CELLS = 1_000_000
 
 
@@ -85,6 +86,29 @@ def _first(windows: Windows) -> Computed:
 
 def _last(windows: Windows) -> Computed:
     return windows.values[windows.last], windows.counts > 0
+
+
+def _time_of(windows: Windows, index: Int64Array) -> Computed:
+    return windows.timestamps_ms[index] / _MS_PER_S, windows.counts > 0
+
+
+def _time_of_first(windows: Windows) -> Computed:
+    return _time_of(windows, windows.first)
+
+
+def _time_of_last(windows: Windows) -> Computed:
+    return _time_of(windows, windows.last)
+
+
+def _time_of_extreme(windows: Windows, extreme: Kernel) -> Computed:
+    """Find the last sample that equals its window's extreme; any if all are NaN."""
+    flat = flatten(windows)
+    if flat is None:
+        return np.full(windows.low.shape, np.nan), windows.counts > 0
+    wanted = extreme(windows)[0][flat.cells]
+    is_extreme = (windows.values[flat.index] == flat.spread(wanted)) | np.isnan(flat.spread(wanted))
+    last = np.maximum.reduceat(np.where(is_extreme, flat.index, 0), flat.starts)
+    return flat.filled(windows.timestamps_ms[last] / _MS_PER_S), flat.cells
 
 
 def _present(windows: Windows) -> Computed:
@@ -184,6 +208,8 @@ _EVERY_SAMPLE: dict[str, Kernel] = {
     "stddev_over_time": _deviation,
     "stdvar_over_time": _variance,
     "sum_over_time": _sum,
+    "ts_of_max_over_time": partial(_time_of_extreme, extreme=_maximum),
+    "ts_of_min_over_time": partial(_time_of_extreme, extreme=_minimum),
 }
 OVER_TIME_KERNELS: dict[str, Kernel] = {
     "count_over_time": _count,
@@ -191,5 +217,7 @@ OVER_TIME_KERNELS: dict[str, Kernel] = {
     "last_over_time": _last,
     "mad_over_time": _median_deviation,
     "present_over_time": _present,
+    "ts_of_first_over_time": _time_of_first,
+    "ts_of_last_over_time": _time_of_last,
     **{name: partial(_piecewise, kernel) for name, kernel in _EVERY_SAMPLE.items()},
 }

@@ -27,6 +27,7 @@ from detectviz.promql.type_check import check_types
 _MOST_PARSED = 2048
 _MOST_NESTED = 200
 _NO_METRIC_NAME = frozenset({"bool", "on", "ignoring", "group_left", "group_right", "atan2"})
+_BOUNDS = frozenset({"start", "end", "range", "step"})
 _FILLS = frozenset({"fill", "fill_left", "fill_right"})
 
 
@@ -105,21 +106,41 @@ class _Parser:
                 raise self.tokens.error(message, group.span)
             if group is not None and self.tokens.peek().text == "(":
                 include = self.label_list()
-        self._refuse_fill()
-        if word is None:
+        fills = self.fills(symbol)
+        if word is None and not fills:
             return None
-        is_on = word.lowered == "on"
+        is_on = word is not None and word.lowered == "on"
         both = sorted(set(labels) & set(include)) if is_on else []
-        if both:
+        if word is not None and both:
             message = f'label "{both[0]}" must not occur in ON and GROUP clause at once'
             raise self.tokens.error(message, word.span)
         side = group.lowered.removeprefix("group_") if group else None
-        return nodes.Matching(is_on=is_on, labels=labels, group=side, include=include)
+        return nodes.Matching(
+            is_on=is_on,
+            labels=labels,
+            group=side,
+            include=include,
+            fill_left=fills.get("fill_left", fills.get("fill")),
+            fill_right=fills.get("fill_right", fills.get("fill")),
+        )
 
-    def _refuse_fill(self) -> None:
-        token = self.tokens.peek()
-        if token.lowered in _FILLS and self.tokens.peek(1).text == "(":
-            raise self.tokens.unsupported(f"modifier {token.lowered!r}", token.span)
+    def fills(self, symbol: str) -> dict[str, float]:
+        """Take any ``fill(…)``, ``fill_left(…)`` and ``fill_right(…)``."""
+        fills: dict[str, float] = {}
+        while self.tokens.peek().lowered in _FILLS and self.tokens.peek(1).text == "(":
+            word = self.tokens.take()
+            if symbol in SET_OPERATORS:
+                message = f"no fill modifier allowed for {symbol!r} operation"
+                raise self.tokens.error(message, word.span)
+            if word.lowered in fills or (fills and "fill" in {*fills, word.lowered}):
+                raise self.tokens.error("missing series may be filled only once", word.span)
+            self.tokens.expect("(", "fill modifier")
+            value = self.expression(0)
+            if not isinstance(value, nodes.NumberLiteral):
+                raise self.tokens.error("fill value must be a number", value.span)
+            self.tokens.expect(")", "fill modifier")
+            fills[word.lowered] = value.value
+        return fills
 
     def label_list(self) -> tuple[str, ...]:
         self.tokens.expect("(", "grouping opts")
@@ -193,7 +214,7 @@ class _Parser:
 
     def call(self) -> nodes.Expression:
         name = self.tokens.take()
-        function = name.text
+        function = name.lowered if name.lowered in _BOUNDS else name.text
         if function in UNSUPPORTED_FUNCTIONS:
             raise self.tokens.unsupported(f"function {function!r}", name.span)
         if function not in FUNCTIONS:

@@ -25,8 +25,7 @@ AGGREGATIONS = frozenset(
 UNSUPPORTED_OPERATORS = frozenset({"</", ">/"})
 _UNSUPPORTED = """
     histogram_avg histogram_count histogram_sum histogram_stddev histogram_stdvar
-    histogram_fraction histogram_quantiles info start_timestamp start end step range max_of min_of
-    ts_of_first_over_time ts_of_last_over_time ts_of_max_over_time ts_of_min_over_time
+    histogram_fraction histogram_quantiles info start_timestamp
 """
 UNSUPPORTED_FUNCTIONS = frozenset(_UNSUPPORTED.split())
 
@@ -46,7 +45,8 @@ def _table() -> dict[str, Signature]:
         log2 rad sgn sin sinh sort sort_desc sqrt tan tanh timestamp"""
     matrix = """absent_over_time avg_over_time changes count_over_time delta deriv first_over_time
         idelta increase irate last_over_time mad_over_time max_over_time min_over_time
-        present_over_time rate resets stddev_over_time stdvar_over_time sum_over_time"""
+        present_over_time rate resets stddev_over_time stdvar_over_time sum_over_time
+        ts_of_first_over_time ts_of_last_over_time ts_of_max_over_time ts_of_min_over_time"""
     dates = "days_in_month day_of_month day_of_week day_of_year hour minute month year"
     table = {name: Signature((_V,)) for name in vector.split()}
     table |= {name: Signature((_M,)) for name in matrix.split()}
@@ -57,17 +57,23 @@ def _table() -> dict[str, Signature]:
         "clamp_max": Signature((_V, _S)),
         "clamp_min": Signature((_V, _S)),
         "double_exponential_smoothing": smoothing,
+        "end": Signature((), _S),
         "histogram_quantile": Signature((_S, _V)),
         "holt_winters": smoothing,
         "label_join": Signature((_V, _T, _T, _T), optional=1, repeats=True),
         "label_replace": Signature((_V, _T, _T, _T, _T)),
+        "max_of": Signature((_S, _S), _S),
+        "min_of": Signature((_S, _S), _S),
         "pi": Signature((), _S),
         "predict_linear": Signature((_M, _S)),
         "quantile_over_time": Signature((_S, _M)),
+        "range": Signature((), _S),
         "round": Signature((_V, _S), optional=1),
         "scalar": Signature((_V,), _S),
         "sort_by_label": Signature((_V, _T), optional=1, repeats=True),
         "sort_by_label_desc": Signature((_V, _T), optional=1, repeats=True),
+        "start": Signature((), _S),
+        "step": Signature((), _S),
         "time": Signature((), _S),
         "vector": Signature((_S,)),
     }

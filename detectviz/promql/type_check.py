@@ -89,7 +89,8 @@ class _Checker:
         if has_scalar and node.operator in SET_OPERATORS:
             message = f'set operator "{node.operator}" not allowed in binary scalar expression'
             raise self._error(message, node)
-        if has_scalar and node.matching is not None and node.matching.labels:
+        matching = node.matching
+        if has_scalar and matching is not None and (matching.labels or matching.is_filled):
             raise self._error("vector matching only allowed between instant vectors", node)
         return ValueType.SCALAR if only_scalars else ValueType.VECTOR
 

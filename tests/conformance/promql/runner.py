@@ -78,7 +78,7 @@ def run_file(name: str, make_store: Callable[[], SeriesStore] = MemoryStore) -> 
 def touches(query: str, series: list[dict[str, str]]) -> bool:
     """Tell whether a query (refused ones as well) selects any of these series."""
     try:
-        nodes_below = list(walk(parse(query)))
+        nodes_below = list(nodes.walk(parse(query)))
     except PromqlError:
         return any(labels.get(METRIC_NAME, "") in query for labels in series)
     return any(
@@ -142,7 +142,8 @@ def _with_at(case: Case) -> list[Case]:
         return []
     expression = parse(case.query)
     if any(
-        isinstance(one, nodes.Call) and one.function in _MOVES_WITH_TIME for one in walk(expression)
+        isinstance(one, nodes.Call) and one.function in _MOVES_WITH_TIME
+        for one in nodes.walk(expression)
     ):
         return []
     query = format_expression(pinned(expression, case.start_ms))
@@ -154,59 +155,13 @@ def _with_at(case: Case) -> list[Case]:
     return [replace(silent, start_ms=time, end_ms=time) for time in times]
 
 
-def walk(node: nodes.Expression) -> Iterator[nodes.Expression]:
-    """Yield a node and everything below it."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
-
-
-def children(node: nodes.Expression) -> tuple[nodes.Expression, ...]:
-    match node:
-        case nodes.Parenthesis() | nodes.Subquery():
-            return (node.expression,)
-        case nodes.MatrixSelector():
-            return (node.selector,)
-        case nodes.Unary():
-            return (node.operand,)
-        case nodes.Binary():
-            return (node.left, node.right)
-        case nodes.Aggregation():
-            return (
-                (node.expression,) if node.parameter is None else (node.parameter, node.expression)
-            )
-        case nodes.Call():
-            return node.arguments
-        case _:
-            return ()
-
-
 def pinned(node: nodes.Expression, at_ms: int) -> nodes.Expression:
     """Put ``@`` on every selector and outermost subquery that has none."""
-
-    def pin(one: nodes.Expression) -> nodes.Expression:
-        return pinned(one, at_ms)
-
-    match node:
-        case nodes.VectorSelector() | nodes.Subquery():
-            return replace(node, at=at_ms) if node.at is None else node
-        case nodes.MatrixSelector():
-            selector = node.selector
-            at = at_ms if selector.at is None else selector.at
-            return replace(node, selector=replace(selector, at=at))
-        case nodes.Parenthesis():
-            return replace(node, expression=pin(node.expression))
-        case nodes.Unary():
-            return replace(node, operand=pin(node.operand))
-        case nodes.Binary():
-            return replace(node, left=pin(node.left), right=pin(node.right))
-        case nodes.Aggregation():
-            parameter = None if node.parameter is None else pin(node.parameter)
-            return replace(node, expression=pin(node.expression), parameter=parameter)
-        case nodes.Call():
-            return replace(node, arguments=tuple(pin(one) for one in node.arguments))
-        case _:
-            return node
+    if isinstance(node, nodes.Subquery):
+        return replace(node, at=at_ms) if node.at is None else node
+    if isinstance(node, nodes.VectorSelector):
+        return replace(node, at=at_ms) if node.at is None else node
+    return nodes.with_children(node, lambda child: pinned(child, at_ms))
 
 
 def check(engine: Engine, case: Case) -> None:

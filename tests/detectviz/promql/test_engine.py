@@ -140,6 +140,32 @@ def test_what_is_not_evaluated_yet_is_named() -> None:
         Engine(filled()).instant("acme", "sum(info(up))", 0)
 
 
+def test_a_window_may_depend_on_the_step_of_the_query() -> None:
+    engine = Engine(filled())
+    value = engine.range("acme", "count_over_time(hits_total[step() * 2])", 0, 3_600_000, 300_000)
+    assert isinstance(value.value, Matrix)
+    assert value.value.values[0].tolist() == [1.0, 6.0, *[10.0] * 11]
+    with pytest.raises(ParseError, match="duration must be greater than 0"):
+        engine.instant("acme", "count_over_time(hits_total[step()])", 0)
+
+
+def test_a_missing_side_is_filled_step_by_step() -> None:
+    store = MemoryStore()
+    store.add("acme", {"__name__": "a", "x": "1"}, 0, 5.0)
+    store.add("acme", {"__name__": "b", "x": "1"}, 600_000, 7.0)
+    value = Engine(store).range("acme", "a - fill(1) b", 0, 600_000, 600_000).value
+    assert isinstance(value, Matrix)
+    assert (value.labels, value.values.tolist()) == (({"x": "1"},), [[4.0, -6.0]])
+
+
+def test_counting_values_under_a_label_of_the_grouping_counts_all() -> None:
+    store = MemoryStore()
+    for index in range(3):
+        store.add("acme", {"__name__": "v", "job": str(index)}, 0, 4.0)
+    found = vector(Engine(store), 'count_values by (job) ("job", v)', 0)
+    assert found == {"job=4": 3.0}
+
+
 def test_raw_ranges_exclude_their_start() -> None:
     value = Engine(filled()).instant("acme", "hits_total[2m]", 10 * MINUTE_MS).value
     assert isinstance(value, Matrix)

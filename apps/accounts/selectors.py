@@ -30,6 +30,13 @@ def org_list_of(user: User | AnonymousUser) -> models.QuerySet[Org]:
     return orgs.filter(pk__in=mine.filter(user_id=user.pk, is_active=True).values("org_id"))
 
 
+def org_ids_joined(user: User) -> list[int]:
+    """Return the primary keys of the orgs a user is an active member of."""
+    mine = Membership.objects.across_orgs(reason="the orgs of one user are many orgs")
+    active = mine.filter(user=user, is_active=True, org__is_active=True)
+    return list(active.order_by("org_id").values_list("org_id", flat=True))
+
+
 def home_org(user: User) -> Org | None:
     """Return the org to open for a user: the preferred one while they belong to it."""
     orgs = org_list_of(user)

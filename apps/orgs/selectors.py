@@ -19,3 +19,8 @@ def folder_list(org: models.Model) -> models.QuerySet[Folder]:
 def folder_get(org: models.Model, name: str) -> Folder | None:
     """Return an org's folder of this name."""
     return folder_list(org).filter(name=name).first()
+
+
+def org_get_first() -> Org | None:
+    """Return the oldest active org, which the first start made."""
+    return Org.objects.filter(is_active=True).order_by("pk").first()

@@ -96,7 +96,7 @@ def current_key(*, scope: str, org_id: int | None) -> OpenKey:
 def org_scope(org_id: int) -> str:
     """Return the uid of an org, which names its data keys."""
     model: type[models.Model] = apps.get_model(settings.DETECTVIZ_ORG_MODEL)
-    uid: str = model._default_manager.values_list("uid", flat=True).get(pk=org_id)  # noqa: SLF001 - Django's documented Meta-like API
+    uid: str = model._default_manager.values_list("uid", flat=True).get(pk=org_id)
     return uid
 
 

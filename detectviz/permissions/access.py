@@ -223,7 +223,7 @@ def _org_lookup(model: type[models.Model]) -> str:
 def _folder_lookup(model: type[models.Model]) -> str | None:
     if model._meta.label == settings.DETECTVIZ_FOLDER_MODEL:
         return "pk"
-    has_folder = any(each.name == "folder" for each in model._meta.fields)  # noqa: SLF001 - Django's public Meta API
+    has_folder = any(each.name == "folder" for each in model._meta.fields)
     return "folder_id" if has_folder else None
 
 

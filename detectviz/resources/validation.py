@@ -21,15 +21,21 @@ def validate_spec(
     kind: ResourceKind[Any], *, org: models.Model, instance: Any, spec: object
 ) -> dict[str, Any]:
     """Return the validated spec, or raise InvalidFieldsError naming every wrong path."""
+    context = kind.serializer_context(org=org, instance=instance)
+    return validate_data(kind.spec_serializer, spec, context)
+
+
+def validate_data(
+    serializer_class: type[serializers.Serializer[Any]], spec: object, context: dict[str, Any]
+) -> dict[str, Any]:
+    """Return ``spec`` validated by a serializer, with the bounds every spec has."""
     if not isinstance(spec, Mapping):
         raise InvalidFieldsError({"spec": ["Must be an object."]})
     errors: Errors = {}
     _check_bounds(spec, "spec", 0, errors)
     if errors:
         raise InvalidFieldsError(errors)
-    serializer = kind.spec_serializer(
-        data=spec, context=kind.serializer_context(org=org, instance=instance)
-    )
+    serializer = serializer_class(data=spec, context=context)
     _check_unknown(serializer, spec, "spec", errors)
     try:
         serializer.is_valid()

@@ -2,7 +2,6 @@
 
 import secrets
 import string
-from dataclasses import dataclass, field
 
 from django.db import transaction
 
@@ -16,26 +15,17 @@ DEFAULT_ORG = "default"
 _LENGTH = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bootstrap:
-    """The first org and administrator. ``generated_password`` is None when one was given."""
-
-    org: Org
-    user: User
-    generated_password: str | None = field(repr=False)
-
-
 @transaction.atomic
 def platform_bootstrap(
     *,
     username: str = "admin",
     email: str = "admin@localhost.localdomain",
     password: str | None = None,
-) -> Bootstrap | None:
+) -> str | None:
     """Create the org ``default`` and a platform administrator who is its admin.
 
-    Does nothing and returns None once there is a platform administrator. Raises InvalidFieldsError
-    for a password below the policy.
+    Returns the password it made up; None when one was given, or when there is an administrator
+    already and nothing is done. Raises InvalidFieldsError for a password below the policy.
     """
     if User.objects.filter(is_superuser=True).exists():
         return None
@@ -49,7 +39,7 @@ def platform_bootstrap(
     )
     role = Role.objects.for_org(org).get(name="admin", is_builtin=True)
     membership_add(org=org, user=user, role=role, actor=None)
-    return Bootstrap(org=org, user=user, generated_password=generated)
+    return generated
 
 
 def generated_password() -> str:

@@ -22,7 +22,7 @@ from detectviz.events.bus import publish
 from detectviz.events.types import SecurityEventOccurred
 from detectviz.permissions.access import access_of
 from detectviz.permissions.requests import actor_access
-from detectviz.resources.errors import ConflictError, InvalidFieldsError
+from detectviz.resources.errors import ConflictError, ForbiddenError, InvalidFieldsError
 
 _NAME_MAX = 63
 
@@ -60,12 +60,32 @@ def user_create(
     return user
 
 
+_ORG_WIDE: dict[str, Any] = {"scope_folder": None, "scope_type": None}
+
+
+@transaction.atomic
+def person_add(
+    *, org: models.Model, username: str, email: str, actor: models.Model | None
+) -> Membership:
+    """Make a person a member without an invitation, creating them if nobody has the address.
+
+    Only the platform's administrator and the command line may: an org's administrator does not get
+    to decide that an address belongs to somebody.
+    """
+    if not actor_access(actor, org).is_superuser:
+        raise ForbiddenError("Invite people by e-mail; only a platform administrator adds them.")
+    user = User.objects.filter(email__iexact=email).first() if email else None
+    user = user or user_create(username=username, email=email)
+    return membership_add(org=org, user=user, actor=actor, name=username)
+
+
 @transaction.atomic
 def membership_add(
     *,
     org: models.Model,
     user: User,
     role: Role | None = None,
+    name: str = "",
     actor: models.Model | None,
 ) -> Membership:
     """Make a user a member of an org, with a role there; a suspended member is let in again."""
@@ -73,7 +93,7 @@ def membership_add(
         require_cover(actor, org, role.permissions)
     membership: Membership | None = Membership.objects.for_org(org).filter(user=user).first()
     if membership is None:
-        name = free_name(Membership.objects.for_org(org), user.username)
+        name = name or free_name(Membership.objects.for_org(org), user.username)
         membership = Membership(org_id=org.pk, user=user, name=name, title=user.get_full_name())
         membership.save()
     elif not membership.is_active:
@@ -96,9 +116,6 @@ def membership_add(
         )
     )
     return membership
-
-
-_ORG_WIDE: dict[str, Any] = {"scope_folder": None, "scope_type": None}
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """What plugins there are, read once per process."""
 
-from functools import cache
+import threading
 
 from django.conf import settings
 
@@ -8,14 +8,22 @@ from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.catalogue import Catalogue, PluginDescription, scan
 
+_lock = threading.Lock()
+_scanned: list[Catalogue] = []
 
-@cache
+
 def catalogue() -> Catalogue:
-    """Return the process's one catalogue: the built-in plugins, then ``DETECTVIZ_PLUGIN_DIRS``.
+    """Return the process's one catalogue: the built-in plugins, then ``DETECTVIZ_PLUGIN_DIRS``."""
+    with _lock:
+        if not _scanned:
+            _scanned.append(scan([settings.BASE_DIR / "plugins", *settings.PLUGIN_DIRS]))
+        return _scanned[0]
 
-    Scanned at the first call; ``catalogue.cache_clear()`` makes the next call scan again.
-    """
-    return scan([settings.BASE_DIR / "plugins", *settings.PLUGIN_DIRS])
+
+def catalogue_use(plugins: Catalogue | None) -> None:
+    """Put ``plugins`` in the place of the process's own; None has the next call scan again."""
+    with _lock:
+        _scanned[:] = [] if plugins is None else [plugins]
 
 
 def plugin_list(kind: PluginKind | None = None) -> tuple[PluginDescription, ...]:

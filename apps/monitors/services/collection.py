@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.extensions.selectors import plugin_list
 from apps.monitors.services.network import CatalogueCollectors, engine_network
@@ -64,6 +65,7 @@ class CollectionHost:
         self._stopping = threading.Event()
         self._feeder = threading.Thread(target=self._feed_forever, name="collection-feed")
         self._renew_at = 0.0
+        self._flushing: BaseDatabaseWrapper | None = None
         self.stored = self.fenced = self.skipped = 0
 
     def start(self) -> None:
@@ -84,8 +86,16 @@ class CollectionHost:
         self._woken.set()
         self._feeder.join(timeout=deadline_s)
         self._engine.drain(max(0.5, deadline_s * 0.7))
+        self._close_flushing()
         released = leases_release(owner=self.owner, now=utc_now())
         logger.info("collection stopped; %d claims given back", released)
+
+    def _close_flushing(self) -> None:
+        # The flushing thread is the engine's and has ended; nobody else closes its connection.
+        if self._flushing is not None:
+            self._flushing.inc_thread_sharing()
+            self._flushing.close()
+            self._flushing = None
 
     def stats(self) -> EngineStats:
         """Return the engine's counters."""
@@ -96,6 +106,7 @@ class CollectionHost:
     def flush(self, outcomes: Sequence[Outcome]) -> None:
         """Store a batch; an exception brings the same batch again."""
         close_old_connections()
+        self._flushing = connections["default"]
         try:
             stored = results_store(reports=self._reports(outcomes), store=series_store())
         except Exception:

@@ -1,7 +1,7 @@
 """Making, changing, pausing and deleting monitors."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -21,25 +21,9 @@ from apps.series.services import series_store
 from detectviz.clock import utc_now
 from detectviz.runtime.signals import send_on_commit
 
-# What a change of matters to running checks or to the identity of series.
-_CHECKED_FIELDS = (
-    "name",
-    "labels",
-    "type",
-    "location",
-    "interval_s",
-    "timeout_s",
-    "retries",
-    "retry_interval_s",
-    "is_enabled",
-    "is_inverted",
-    "is_in_maintenance",
-    "degraded_above_s",
-    "down_above_s",
-    "config",
-    "secrets",
-)
-_SERIES_FIELDS = ("name", "labels", "type", "location", "config")
+# A change of these matters to the identity of series, the others to running checks.
+_SERIES_FIELDS = frozenset({"name", "labels", "type", "location", "config"})
+_WORDS = frozenset({"folder", "title", "description", "runbook_url", "notes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +52,10 @@ class MonitorDraft:
     secrets: Mapping[str, Any]
 
 
+_FIELDS = tuple(each.name for each in fields(MonitorDraft))
+_CHECKED_FIELDS = frozenset(_FIELDS) - _WORDS
+
+
 def monitor_write(
     *, org: models.Model, draft: MonitorDraft, instance: Monitor | None, now: datetime | None = None
 ) -> Monitor:
@@ -87,32 +75,34 @@ def monitor_write(
         type_name=draft.type, config=draft.config, secrets=draft.secrets, stored=stored
     )
     monitor = instance or Monitor(org_id=org.pk)
-    before = {name: _comparable(monitor, name) for name in _CHECKED_FIELDS}
-    for name in MonitorDraft.__dataclass_fields__:
-        if name not in {"config", "secrets"}:
-            setattr(monitor, name, getattr(draft, name))
-    monitor.labels = dict(draft.labels)
-    monitor.config, monitor.secrets = checked.config, checked.secrets
-    changed = {name for name in _CHECKED_FIELDS if _comparable(monitor, name) != before[name]}
-    if instance is not None and changed:
-        monitor.config_version += 1
+    before = {name: _comparable(monitor, name) for name in _FIELDS}
+    values = {name: getattr(draft, name) for name in _FIELDS}
+    values |= {"labels": dict(draft.labels), "config": checked.config, "secrets": checked.secrets}
+    changed = {name for name in _FIELDS if values[name] != before[name]}
+    if instance is not None and not changed:
+        return monitor
+    for name in _FIELDS:
+        setattr(monitor, name, values[name])
+    monitor.config_version += int(instance is not None and bool(changed & _CHECKED_FIELDS))
     monitor.save()
-    if instance is None:
-        MonitorState.objects.create_for(org, monitor=monitor, since=now)
     if is_passive(manifest):
         heartbeat_ensure(monitor=monitor, now=now)
     else:
         heartbeat_remove(monitor=monitor)
-    if instance is None or changed:
-        _reschedule(monitor, before, changed if instance is not None else set(), now)
+    if instance is None:
+        MonitorState.objects.create_for(org, monitor=monitor, since=now)
+        _reschedule(monitor, now)
+    elif changed & _CHECKED_FIELDS:
+        _reschedule(monitor, now)
+        if changed & _SERIES_FIELDS or not monitor.is_enabled:
+            _end_series(monitor, before["name"], now)
     return monitor
 
 
 def monitor_delete(*, monitor: Monitor, now: datetime | None = None) -> None:
     """Delete a monitor with its state and history; its series end but stay for their retention."""
-    name, tenant = monitor.name, _tenant(monitor)
+    _end_series(monitor, monitor.name, now or utc_now())
     monitor.delete()
-    _end_series(tenant, name, now or utc_now())
 
 
 def monitor_check_soon(*, monitors: Iterable[Monitor], now: datetime | None = None) -> int:
@@ -122,25 +112,21 @@ def monitor_check_soon(*, monitors: Iterable[Monitor], now: datetime | None = No
     return count
 
 
-def _reschedule(
-    monitor: Monitor, before: Mapping[str, Any], changed: set[str], now: datetime
-) -> None:
+def _reschedule(monitor: Monitor, now: datetime) -> None:
     schedule_renew(monitor=monitor, now=now)
-    if changed.intersection(_SERIES_FIELDS) or ("is_enabled" in changed and not monitor.is_enabled):
-        _end_series(_tenant(monitor), before["name"], now)
     send_on_commit("collector", {})
 
 
-def _end_series(tenant: str, name: str, now: datetime) -> None:
+def _end_series(monitor: Monitor, name: str, now: datetime) -> None:
+    tenant: str = monitor.org.uid
     transaction.on_commit(
-        lambda: series_end(store=series_store(), tenant=tenant, monitor=name, now=now),
+        lambda: _series_end(tenant, name, now),
         robust=True,  # the monitor is changed whether or not the series store answers
     )
 
 
-def _tenant(monitor: Monitor) -> str:
-    uid: str = monitor.org.uid
-    return uid
+def _series_end(tenant: str, name: str, now: datetime) -> None:
+    series_end(store=series_store(), tenant=tenant, monitor=name, now=now)
 
 
 def _comparable(monitor: Monitor, name: str) -> Any:

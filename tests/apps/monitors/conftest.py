@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import pytest
 from pytest_django import DjangoDbBlocker
-from pytest_django.fixtures import Settings
 
-from apps.extensions.selectors import catalogue
+from apps.extensions.selectors import catalogue_use
 from apps.series.services import series_store_use
+from detectviz.pluginhost.catalogue import Catalogue, scan
 from detectviz.testing.databases import migrated_database, postgresql_server, tables_clear
+from detectviz.testing.plugins import PLUGINS
 from detectviz.tsdb.interface import SeriesStore
 from tests.factories.series import RecordingStore
 
@@ -60,8 +60,8 @@ class ProbeCollector:
 
 
 @pytest.fixture(scope="session")
-def probe_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a plugin directory with the collector ``probe``."""
+def probe_plugins(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    """Return the built-in plugins and the collector ``probe``."""
     root = tmp_path_factory.mktemp("plugins")
     folder = root / "collectors" / "probe"
     folder.mkdir(parents=True)
@@ -69,16 +69,15 @@ def probe_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "plugin.yaml").write_text(PROBE_MANIFEST)
     (folder / "config.schema.json").write_text(json.dumps(PROBE_SCHEMA))
     (folder / "probe.py").write_text(PROBE_CODE)
-    return root
+    return scan([PLUGINS, root])
 
 
 @pytest.fixture
-def probe(probe_plugins: Path, settings: Settings) -> Iterator[None]:
+def probe(probe_plugins: Catalogue) -> Iterator[None]:
     """Have the collector ``probe`` beside the built-in ones."""
-    settings.PLUGIN_DIRS = (probe_plugins,)
-    catalogue.cache_clear()
+    catalogue_use(probe_plugins)
     yield
-    catalogue.cache_clear()
+    catalogue_use(None)
 
 
 @pytest.fixture

@@ -1,0 +1,142 @@
+"""`plugins check` finds what a reviewer would, without running the plugin."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from detectviz.contracts.types import JsonObject
+from detectviz.pluginhost.checker import check_plugin
+from detectviz.testing.plugins import PLUGINS, PROJECT_ROOT
+
+PluginMaker = Callable[..., Path]
+OWN_PLUGINS = sorted(path.parent for path in PLUGINS.glob("*/*/plugin.yaml"))
+GOOD_HEAD = "from detectviz.contracts.types import CheckState\n"
+
+
+@pytest.mark.parametrize("folder", OWN_PLUGINS, ids=lambda path: path.name)
+def test_every_built_in_plugin_is_ready(folder: Path) -> None:
+    problems = check_plugin(folder, PROJECT_ROOT / "tests" / "plugins")
+    assert [problem.sentence for problem in problems] == []
+
+
+@pytest.fixture
+def plugin(make_plugin: PluginMaker) -> Path:
+    folder = make_plugin()
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_dummy.py").write_text("import socket, os\n")
+    return folder
+
+
+def test_a_good_plugin_has_no_problems(plugin: Path) -> None:
+    assert check_plugin(plugin) == ()
+
+
+@pytest.mark.parametrize("name", ["README.md", "icon.svg", "__init__.py"])
+def test_a_missing_file_is_named(plugin: Path, name: str) -> None:
+    (plugin / name).unlink()
+    assert [problem.path.name for problem in check_plugin(plugin)] == [name]
+
+
+def test_missing_tests_are_named(plugin: Path, tmp_path: Path) -> None:
+    (problem,) = check_plugin(plugin, tmp_path)
+    assert problem.path == tmp_path / "collectors" / "dummy"
+
+
+def test_a_package_that_does_something_on_import_is_named(plugin: Path) -> None:
+    (plugin / "__init__.py").write_text("print()\n")
+    assert "importing a package does nothing" in check_plugin(plugin)[0].message
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import os", "settings come as config"),
+        ("from os import environ", "settings come as config"),
+        ("import os.path", "settings come as config"),
+        ("import socket", "context.network"),
+        ("import subprocess", "starts no processes"),
+        ("import urllib.request", "context.network"),
+        ("from urllib import request", "context.network"),
+        ("from http import client", "context.network"),
+        ("import importlib", "loads no code"),
+        ("import django", "among the requirements"),
+        ("from detectviz.settings import base", "only detectviz.contracts"),
+        ("import detectviz", "only detectviz.contracts"),
+        ("from plugins.collectors.http import request", "neither each other"),
+        ("from apps.orgs import models", "neither each other"),
+        ("from . import words", "relative imports"),
+        ("def late():\n    import socket", "context.network"),
+        ("eval('1')", "loads no code"),
+        ("open('/etc/passwd')", "permissions.files"),
+        ("import asyncio\nasyncio.open_connection('x', 1)", "context.network"),
+        ("def broken(:", "not Python"),
+    ],
+)
+def test_what_code_must_not_do_is_named_with_its_line(plugin: Path, code: str, says: str) -> None:
+    (plugin / "words.py").write_text(f"{GOOD_HEAD}{code}\n")
+    found = [problem for problem in check_plugin(plugin) if problem.path.name == "words.py"]
+    assert found, code
+    assert any(says in problem.message for problem in found), found
+    assert found[0].field.startswith("line ")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import asyncio, json, re",
+        "from urllib.parse import urlsplit",
+        "from http import HTTPStatus",
+        "from plugins.collectors.dummy.words import x",
+        "import yaml",
+        "import re\nre.compile('x')",
+    ],
+)
+def test_what_code_may_do_is_not_named(plugin: Path, code: str) -> None:
+    text = (plugin / "plugin.yaml").read_text() + "requirements: [pyyaml>=6]\n"
+    (plugin / "plugin.yaml").write_text(text)
+    (plugin / "words.py").write_text(f"{GOOD_HEAD}{code}\n")
+    assert check_plugin(plugin) == ()
+
+
+@pytest.mark.parametrize(
+    ("described", "field", "says"),
+    [
+        ({"type": "string"}, "/properties/x/title", "Add a title"),
+        ({"type": "string", "title": "X"}, "/properties/x/description", "Add a description"),
+    ],
+)
+def test_an_option_without_words_is_named(
+    make_plugin: PluginMaker, described: JsonObject, field: str, says: str
+) -> None:
+    schema: JsonObject = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"x": described},
+    }
+    found = {problem.field: problem.message for problem in check_plugin(make_plugin(schema=schema))}
+    assert says in found[field]
+
+
+def test_a_plain_text_that_looks_like_a_secret_is_named(make_plugin: PluginMaker) -> None:
+    words = {"title": "T", "description": "D", "type": "string"}
+    schema: JsonObject = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"api_token": words, "password": {**words, "writeOnly": True}},
+    }
+    folder = make_plugin(schema=schema, defaults={"password": "x"})
+    found = {problem.field: problem.message for problem in check_plugin(folder)}
+    assert "writeOnly" in found["/properties/api_token"]
+    assert "Remove the secret" in found["/defaults/password"]
+    assert "password" in found["/permissions/secrets"]
+
+
+def test_a_folder_of_no_kind_is_refused(tmp_path: Path) -> None:
+    (problem,) = check_plugin(tmp_path)
+    assert "one of collectors, notifiers" in problem.message
+
+
+def test_a_broken_manifest_is_told_first(make_plugin: PluginMaker) -> None:
+    fields = [problem.field for problem in check_plugin(make_plugin(title=None))]
+    assert fields == ["/title"]

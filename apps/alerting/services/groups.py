@@ -54,8 +54,7 @@ def groups_claim_due(*, owner: str, now: datetime, limit: int = MOST_CLAIMED) ->
     """
     locking = "" if connection.vendor == "sqlite" else "FOR UPDATE SKIP LOCKED"
     table, orgs = (
-        model._meta.db_table  # noqa: SLF001 - Django's documented model API
-        for model in (RuleGroup, apps.get_model(settings.DETECTVIZ_ORG_MODEL))
+        model._meta.db_table for model in (RuleGroup, apps.get_model(settings.DETECTVIZ_ORG_MODEL))
     )
     statement = f"""
         UPDATE {table} SET lease_owner = %s, lease_until = %s, epoch = epoch + 1
@@ -166,9 +165,7 @@ def rule_row_plan(group: RuleGroup, rule: Rule, instances: tuple[Instance, ...])
     )
 
 
-def _finish(
-    group: RuleGroup, epoch: int, *, at: datetime, missed: int, duration_s: float
-) -> None:
+def _finish(group: RuleGroup, epoch: int, *, at: datetime, missed: int, duration_s: float) -> None:
     """Free the lease and move to the next slot, if the epoch is still ours."""
     rows = RuleGroup.objects.across_orgs(reason=_ACROSS).filter(pk=group.pk, epoch=epoch)
     updated = rows.update(
@@ -188,9 +185,7 @@ def _save_run(group: RuleGroup, rule: Rule, run: RuleRun) -> None:
     health = RuleHealth.ERROR if run.error else RuleHealth.OK
     error = (run.error or "")[:LONGEST_ERROR]
     if (rule.health, rule.last_error) != (health, error):
-        Rule.objects.for_org(rule.org_id).filter(pk=rule.pk).update(
-            health=health, last_error=error
-        )
+        Rule.objects.for_org(rule.org_id).filter(pk=rule.pk).update(health=health, last_error=error)
 
 
 @dataclass(slots=True, kw_only=True)

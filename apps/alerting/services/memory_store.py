@@ -8,18 +8,20 @@ from detectviz.promql.patterns import matches
 from detectviz.tsdb.interface import METRIC_NAME, AppendReport, Matcher, MatchOp, Sample, SeriesSet
 
 _Key = tuple[tuple[str, str], ...]
+_Metric = dict[_Key, dict[int, float]]
 
 
 class MemoryStore:
-    """Keeps the samples of one test, whatever tenant is named."""
+    """Keeps samples in dictionaries, per tenant and metric."""
 
     def __init__(self) -> None:
-        self._metrics: dict[str, dict[_Key, dict[int, float]]] = {}
+        self._tenants: dict[str, dict[str, _Metric]] = {}
 
     def append(self, tenant: str, samples: Sequence[Sample]) -> AppendReport:
         """Store samples; the first value of a timestamp stays."""
+        metrics = self._tenants.setdefault(tenant, {})
         for sample in samples:
-            metric = self._metrics.setdefault(sample.labels.get(METRIC_NAME, ""), {})
+            metric = metrics.setdefault(sample.labels.get(METRIC_NAME, ""), {})
             series = metric.setdefault(tuple(sorted(sample.labels.items())), {})
             series.setdefault(sample.timestamp_ms, sample.value)
         return AppendReport(stored=len(samples))
@@ -30,7 +32,7 @@ class MemoryStore:
         """Return raw samples of matching series."""
         labels: list[Mapping[str, str]] = []
         offsets, times, values = [0], list[int](), list[float]()
-        for key, samples in sorted(self._candidates(matchers)):
+        for key, samples in sorted(self._candidates(tenant, matchers)):
             one = dict(key)
             if not all(matches(matcher, one.get(matcher.name, "")) for matcher in matchers):
                 continue
@@ -47,11 +49,14 @@ class MemoryStore:
             values=np.array(values, dtype=np.float64),
         )
 
-    def _candidates(self, matchers: Sequence[Matcher]) -> list[tuple[_Key, dict[int, float]]]:
+    def _candidates(
+        self, tenant: str, matchers: Sequence[Matcher]
+    ) -> list[tuple[_Key, dict[int, float]]]:
+        metrics = self._tenants.get(tenant, {})
         for matcher in matchers:
             if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL:
-                return list(self._metrics.get(matcher.value, {}).items())
-        return [item for metric in self._metrics.values() for item in metric.items()]
+                return list(metrics.get(matcher.value, {}).items())
+        return [item for metric in metrics.values() for item in metric.items()]
 
     def series(
         self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int

@@ -108,14 +108,6 @@ def threshold_of(expression: nodes.Expression) -> Threshold | None:
     return None
 
 
-_ARITHMETIC = {
-    "+": lambda left, right: left + right,
-    "-": lambda left, right: left - right,
-    "*": lambda left, right: left * right,
-    "/": lambda left, right: left / right if right else None,
-}
-
-
 def _number(expression: nodes.Expression) -> float | None:
     """Return the value of a constant such as ``-5`` or ``14 * 86400``."""
     node = nodes.unwrap(expression)
@@ -124,11 +116,23 @@ def _number(expression: nodes.Expression) -> float | None:
     if isinstance(node, nodes.Unary):
         value = _number(node.operand)
         return -value if value is not None and node.operator == "-" else value
-    if isinstance(node, nodes.Binary) and node.operator in _ARITHMETIC:
+    if isinstance(node, nodes.Binary):
         left, right = _number(node.left), _number(node.right)
         if left is not None and right is not None:
-            result: float | None = _ARITHMETIC[node.operator](left, right)
-            return result
+            return _arithmetic(node.operator, left, right)
+    return None
+
+
+def _arithmetic(operator: str, left: float, right: float) -> float | None:
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/" if right:
+            return left / right
     return None
 
 

@@ -48,7 +48,7 @@ def rulegroup_write(
     Alerts of rules that are gone, changed their labels or were switched off end at once. An
     evaluation under way is fenced out and done again with the new rules.
     """
-    group = instance or RuleGroup(org=org, name=draft.name, is_builtin=draft.is_builtin)
+    group = instance or RuleGroup(org_id=org.pk, name=draft.name, is_builtin=draft.is_builtin)
     is_rescheduled = (
         instance is None
         or group.next_due_at is None
@@ -56,7 +56,7 @@ def rulegroup_write(
     )
     group.title = draft.title
     group.labels = dict(draft.labels)
-    group.folder = draft.folder
+    group.folder_id = draft.folder.pk if draft.folder else None
     group.interval_ms = draft.interval_ms
     group.limit = draft.limit
     group.query_offset_ms = draft.query_offset_ms

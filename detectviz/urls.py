@@ -25,4 +25,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/", include((resource_urlpatterns(), "apis"))),
     path("orgs/", include("apps.monitors.api.urls")),
     path("", include("apps.accounts.web.urls")),
+    path("", include("apps.extensions.web.urls")),
+    path("", include("apps.monitors.web.urls")),
 ]

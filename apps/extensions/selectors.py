@@ -1,6 +1,7 @@
 """What plugins there are, read once per process."""
 
 import threading
+from pathlib import Path
 
 from django.conf import settings
 
@@ -34,3 +35,14 @@ def plugin_list(kind: PluginKind | None = None) -> tuple[PluginDescription, ...]
 def plugin_manifest(kind: PluginKind, name: str) -> Manifest:
     """Return the manifest of a usable plugin; raise NotRegisteredError or BrokenPluginError."""
     return catalogue().manifest(kind, name)
+
+
+def plugin_icon_path(kind: str, name: str) -> Path | None:
+    """Return where a plugin's icon lies, None for unknown plugins and those without one."""
+    for plugin in catalogue().list():
+        path = plugin.folder / "static" / "icon.svg"
+        if (plugin.kind.value, plugin.name) == (kind, name):
+            return next(
+                (each for each in (path, plugin.folder / "icon.svg") if each.is_file()), None
+            )
+    return None

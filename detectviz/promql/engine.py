@@ -1,6 +1,6 @@
 """The engine: text in, answer out."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,7 +39,6 @@ class Engine:
     """
 
     store: SeriesStore
-    _: KW_ONLY
     lookback_ms: int = 300_000
     max_samples: int = 50_000_000
     timeout_s: float = 120.0
@@ -118,10 +117,7 @@ class Engine:
         )
         with np.errstate(all="ignore"):
             resolved = resolve_durations(expression, bounds, text)
-            try:
-                value = evaluator.evaluate(resolved, times)
-            except RecursionError:
-                raise EvaluationError("expression is nested too deeply") from None
+            value = evaluator.evaluate(resolved, times)
             answer = _matrix(value, times) if is_range else _instant(value, times)
         budget.check()
         return Result(value=answer, annotations=annotations.collected())

@@ -105,6 +105,7 @@ class Section:
 class SchemaForm:
     """A form: what to ask (``fields``), what is answered (``document``), what is wrong.
 
+    A field called ``config/url`` finds its answer at ``document["config"]["url"]``.
     ``errors`` maps field names (``config/url``) to messages; ``secrets_set`` holds the names of
     secrets that are stored, whose inputs stay empty to keep them.
     """
@@ -169,11 +170,18 @@ class SchemaForm:
         return self._bind_all(self.fields, "", self.document, {})
 
     def _bind_all(
-        self, fields: Iterable[FormField], prefix: str, document: JsonValue, errors: Errors
+        self, fields: Sequence[FormField], prefix: str, document: JsonValue, errors: Errors
     ) -> tuple[BoundField, ...]:
-        given = document if isinstance(document, Mapping) else {}
-        values = {_key(each): each.default for each in fields} | dict(given)
-        return tuple(self._bind(each, prefix, values, errors) for each in fields)
+        depth = 0 if prefix else None  # fields of one group share a parent, those on top need not
+        siblings: dict[tuple[str, ...], dict[str, JsonValue]] = {}
+        for each in fields:
+            parent = tuple(each.name.split("/")[:-1])[:depth]
+            values = siblings.setdefault(parent, dict(_dig(document, parent)))
+            values.setdefault(_key(each), each.default)
+        return tuple(
+            self._bind(each, prefix, siblings[tuple(each.name.split("/")[:-1])[:depth]], errors)
+            for each in fields
+        )
 
     def _bind(
         self, described: FormField, prefix: str, siblings: JsonObject, errors: Errors
@@ -240,6 +248,12 @@ def value_text(value: JsonValue) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
+
+
+def _dig(document: JsonValue, path: Iterable[str]) -> JsonObject:
+    for part in path:
+        document = document.get(part) if isinstance(document, Mapping) else None
+    return document if isinstance(document, Mapping) else {}
 
 
 def _key(described: FormField) -> str:

@@ -1,13 +1,58 @@
 """Answers of pages: the full page, or for HTMX the fragment that the full page includes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from django_htmx.middleware import HtmxDetails
+
+_LONGEST_NUMBER = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pager:
+    """Where in a list a page stands; ``components/pagination.html`` shows it."""
+
+    number: int
+    per_page: int
+    count: int
+
+    @classmethod
+    def of(cls, query: QueryDict, *, count: int, per_page: int) -> "Pager":
+        """Return the place ``?page=`` asks for; an impossible one is the nearest there is."""
+        text = query.get("page", "1")
+        wanted = int(text) if text.isdecimal() and len(text) < _LONGEST_NUMBER else 1
+        last = max(1, -(-count // per_page))
+        return cls(number=min(max(wanted, 1), last), per_page=per_page, count=count)
+
+    @property
+    def offset(self) -> int:
+        """How many rows stand before this page."""
+        return (self.number - 1) * self.per_page
+
+    @property
+    def first(self) -> int:
+        """The first row, counted from one."""
+        return self.offset + 1
+
+    @property
+    def last(self) -> int:
+        """The last row."""
+        return min(self.offset + self.per_page, self.count)
+
+    @property
+    def previous(self) -> int:
+        """The page before, 0 on the first."""
+        return self.number - 1
+
+    @property
+    def following(self) -> int:
+        """The page after, 0 on the last."""
+        return self.number + 1 if self.last < self.count else 0
 
 
 class PageRequest(HttpRequest):

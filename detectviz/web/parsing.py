@@ -11,27 +11,41 @@ PRESENT = "~"  # a hidden input of this prefix says that an empty checkbox or li
 _MOST_ROWS = 500
 
 
-def parse_form(
-    fields: Iterable[FormField], data: QueryDict, prefix: str = ""
-) -> dict[str, JsonValue]:
-    """Return the document of the submitted ``data``.
+def parse_form(fields: Iterable[FormField], data: QueryDict) -> dict[str, JsonValue]:
+    """Return the document of the submitted ``data``; ``config/url`` lies in its ``config``.
 
     Fields that were hidden (not submitted) and empty optional ones are left out, so that schema
     defaults apply; text that is no number stays text, so that validation can name the field.
     """
     document: dict[str, JsonValue] = {}
     for described in fields:
-        key = described.name.rpartition("/")[2]
-        name = f"{prefix}{key if prefix else described.name}"
-        found, value = _parse(described, data, name)
-        if found:
-            document[key] = value
+        *parents, key = described.name.split("/")
+        place = document
+        for parent in parents:
+            inner = place.setdefault(parent, {})
+            assert isinstance(inner, dict)
+            place = inner
+        _put(place, key, _parse(described, data, described.name))
     return document
+
+
+def _parse_group(fields: Iterable[FormField], data: QueryDict, prefix: str) -> dict[str, JsonValue]:
+    group: dict[str, JsonValue] = {}
+    for described in fields:
+        key = described.name.rpartition("/")[2]
+        _put(group, key, _parse(described, data, f"{prefix}{key}"))
+    return group
+
+
+def _put(place: dict[str, JsonValue], key: str, parsed: tuple[bool, JsonValue]) -> None:
+    found, value = parsed
+    if found:
+        place[key] = value
 
 
 def _parse(described: FormField, data: QueryDict, name: str) -> tuple[bool, JsonValue]:
     if described.type == "object-group":
-        inner = parse_form(described.fields, data, f"{name}/")
+        inner = _parse_group(described.fields, data, f"{name}/")
         return bool(inner), inner
     if described.type == "checkbox":
         return f"{PRESENT}{name}" in data, name in data
@@ -62,7 +76,7 @@ def _parse_scalar(described: FormField, text: str) -> tuple[bool, JsonValue]:
 def _parse_list(described: FormField, data: QueryDict, name: str) -> tuple[bool, JsonValue]:
     item = described.item
     if item is not None and item.type == "object-group":
-        rows = [parse_form(item.fields, data, f"{name}/{row}/") for row in _row_keys(data, name)]
+        rows = [_parse_group(item.fields, data, f"{name}/{row}/") for row in _row_keys(data, name)]
         return f"{PRESENT}{name}" in data, rows
     lines = [line.strip() for line in data.get(name, "").splitlines()]
     values = [_parse_scalar(item, line)[1] if item else line for line in lines if line]

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate
 
-from django.apps import apps
-from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -14,8 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from detectviz.permissions.access import Access
-from detectviz.permissions.requests import request_access
 from detectviz.resources.errors import DomainError, ForbiddenError, NotFoundError
+from detectviz.tenancy.requests import org_access
 from detectviz.web.pages import PageRequest, toast, wants_fragment
 
 OrgView = Callable[Concatenate[PageRequest, "OrgScope", ...], HttpResponse]
@@ -70,12 +68,7 @@ def org_page(permission: str = "") -> Callable[[OrgView], Callable[..., HttpResp
 
 def resolve_scope(request: HttpRequest, name: str) -> OrgScope:
     """Return the scope of the org called ``name``; raise NotFoundError for non-members."""
-    model: Any = apps.get_model(settings.DETECTVIZ_ORG_MODEL)
-    org = model.objects.filter(name=name, is_active=True).first()
-    if org is None:
-        raise NotFoundError
-    access = request_access(request, org)
-    access.require_membership()
+    org, access = org_access(request, name)
     return OrgScope(org=org, user=request.user, access=access)
 
 

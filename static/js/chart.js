@@ -4,6 +4,14 @@
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const faded = (colour, share) => `color-mix(in srgb, ${colour} ${share}%, transparent)`;
 
+  const tinted = (colour, share) => `color-mix(in srgb, ${colour} ${share}%, ${token("--dv-surface")})`;
+  // uPlot's steps: from this many seconds on, this label, and the day where it changes
+  const clock = [
+    [86400, "{DD} {MMM}", null, null, null, null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{DD} {MMM}", null, "\n{DD} {MMM}", null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{DD} {MMM}", null, "\n{DD} {MMM}", null, null, null, 1],
+  ];
+
   const prefixed = (value, base, names) => {
     if (value === 0) return `0 ${names[0]}`.trim();
     const power = Math.min(names.length - 1, Math.max(0, Math.floor(Math.log(Math.abs(value)) / Math.log(base))));
@@ -94,7 +102,7 @@
       stroke: one.state ? token(`--dv-${one.state}`) : colour(index),
       width: 1.5,
       fill: data.is_stacked || data.series.length === 1
-        ? faded(one.state ? token(`--dv-${one.state}`) : colour(index), data.is_stacked ? 45 : 12) : undefined,
+        ? tinted(one.state ? token(`--dv-${one.state}`) : colour(index), data.is_stacked ? 55 : 14) : undefined,
       points: { show: data.times.length < 2 },
       spanGaps: false,
       value: (plot, raw, id, row) => {
@@ -111,8 +119,8 @@
         x: { time: true, range: (plot, low, high) => [data.from ?? low, data.to ?? high] },
         y: { range: range(data) },
       },
-      axes: [axis, { ...axis, size: 58, values: (plot, values) => values.map(format) }],
-      series: [{ label: "Time" }, ...lines],
+      axes: [{ ...axis, values: clock }, { ...axis, size: 58, values: (plot, values) => values.map(format) }],
+      series: [{ label: "Time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, ...lines],
       hooks: { drawClear: [background(data)], draw: [thresholds(data)] },
     };
   };
@@ -181,7 +189,8 @@
     for (const [holder, { data }] of charts) draw(holder, data);
   });
   document.addEventListener("refresh", (event) => {
-    if (event.target.matches?.("[data-chart]")) load(event.target);
+    const holder = event.target; // while someone reads a value, the chart stands still
+    if (holder.matches?.("[data-chart]") && !holder.matches(":hover")) load(holder);
   });
   document.body.addEventListener("htmx:afterSettle", () => start(document));
   document.addEventListener("click", (event) => {

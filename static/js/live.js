@@ -27,9 +27,10 @@
     }
   };
 
+  // a container with data-poll fetches all its rows at once
   const refreshAll = () => {
-    for (const element of document.querySelectorAll("[data-live]")) {
-      if (!element.parentElement.closest("[data-live]")) refresh(element);
+    for (const element of document.querySelectorAll("[data-poll], [data-live]")) {
+      if (!element.parentElement.closest("[data-poll]")) refresh(element);
     }
   };
 
@@ -61,6 +62,7 @@
         tell(topic, name);
       });
     }
+    source.addEventListener("reload", refreshAll); // we were too slow to follow
     window.addEventListener("pagehide", () => source.close(), { once: true });
   };
 

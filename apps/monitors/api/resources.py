@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from apps.monitors.api.serializers import MonitorSpecSerializer, draft_of
+from apps.monitors.api.serializers import MonitorSpecSerializer
 from apps.monitors.api.views import SUBRESOURCES
 from apps.monitors.models import Monitor
 from apps.monitors.selectors.monitors import monitor_queryset
 from apps.monitors.services.configuration import secrets_masked
-from apps.monitors.services.monitors import monitor_delete, monitor_write
+from apps.monitors.services.monitors import draft_of, monitor_delete, monitor_write
 from detectviz.contracts.durations import format_duration
 from detectviz.resources.registry import ResourceKind, Write, registry
 

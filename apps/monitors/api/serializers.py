@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import models
 from rest_framework import serializers
 
-from apps.monitors.services.monitors import MonitorDraft
 from detectviz.contracts.durations import DurationError, format_duration, parse_duration_s
 from detectviz.resources.models import name_validator
 
@@ -124,31 +122,3 @@ class MonitorSpecSerializer(serializers.Serializer[Any]):
         if wrong:
             raise serializers.ValidationError(wrong)
         return attrs
-
-
-def draft_of(
-    spec: Mapping[str, Any], *, name: str, labels: Mapping[str, str], folder: models.Model | None
-) -> MonitorDraft:
-    """Return the draft that a validated spec means."""
-    return MonitorDraft(
-        name=name,
-        labels=labels,
-        folder=folder,
-        title=spec["title"],
-        type=spec["type"],
-        description=spec["description"],
-        runbook_url=spec["runbook_url"],
-        notes=spec["notes"],
-        location=spec["location"],
-        interval_s=spec["interval"],
-        timeout_s=spec["timeout"],
-        retries=spec["retries"],
-        retry_interval_s=spec["retry_interval"],
-        is_enabled=spec["enabled"],
-        is_inverted=spec["inverted"],
-        is_in_maintenance=spec["maintenance"],
-        degraded_above_s=spec["degraded_above"],
-        down_above_s=spec["down_above"],
-        config=spec["config"],
-        secrets=spec["secrets"],
-    )

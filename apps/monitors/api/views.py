@@ -11,7 +11,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from apps.monitors.api.filters import ping_of
-from apps.monitors.api.serializers import draft_of
 from apps.monitors.models import Monitor
 from apps.monitors.selectors.monitors import (
     heartbeat_get,
@@ -22,12 +21,11 @@ from apps.monitors.selectors.monitors import (
 from apps.monitors.selectors.uptime import uptime_list
 from apps.monitors.services.bulk_actions import monitors_enable
 from apps.monitors.services.heartbeats import heartbeat_rotate, ping_record
-from apps.monitors.services.probes import monitor_run, monitor_test
+from apps.monitors.services.probes import monitor_run, monitor_try_spec
 from apps.series.selectors import chart_series
 from detectviz.clock import utc_now
 from detectviz.resources.errors import InvalidFieldsError, NotFoundError
-from detectviz.resources.registry import Subresource, registry
-from detectviz.resources.validation import validate_spec
+from detectviz.resources.registry import Subresource
 
 MOST_CHANGES = 500
 _DEFAULT_METRIC = "probe_duration_seconds"
@@ -43,11 +41,8 @@ def handle_test(request: Any, org: Any, monitor: None) -> Mapping[str, Any]:
     body = request.data if isinstance(request.data, Mapping) else {}
     name = body.get("name")
     instance = monitor_get(org, name) if isinstance(name, str) and name else None
-    kind = registry.by_kind("monitoring/v1", "Monitor")
-    assert kind is not None
-    spec = validate_spec(kind, org=org, instance=instance, spec=body.get("spec"))
-    draft = draft_of(spec, name=instance.name if instance else "test", labels={}, folder=None)
-    return monitor_test(org=org, draft=draft, instance=instance).as_json()
+    probe = monitor_try_spec(org=org, spec=body.get("spec"), instance=instance)
+    return probe.as_json()
 
 
 def handle_pause(request: HttpRequest, org: Any, monitor: Monitor) -> Mapping[str, Any]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q, Value
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.lookups import Exact
 
 from apps.monitors.models import Heartbeat, Monitor, StateChange
 from apps.monitors.selectors.recent import RecentResult, recent_read
@@ -29,6 +30,7 @@ class MonitorFilters:
     types: frozenset[str] = frozenset()
     folder: str = ""
     labels: tuple[tuple[str, str], ...] = ()
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,10 +202,10 @@ def _filtered(access: Access, filters: MonitorFilters) -> "models.QuerySet[Monit
         rows = rows.filter(chosen)
     if filters.types:
         rows = rows.filter(type__in=filters.types)
+    if filters.names:
+        rows = rows.filter(name__in=filters.names)
     if filters.folder:
         rows = rows.filter(folder__name=filters.folder)
     for name, value in filters.labels:
-        rows = rows.annotate(wanted_label=KeyTextTransform(name, "labels")).filter(
-            wanted_label=value
-        )
+        rows = rows.filter(Exact(KeyTextTransform(name, F("labels")), Value(value)))
     return rows

@@ -56,6 +56,34 @@ _FIELDS = tuple(each.name for each in fields(MonitorDraft))
 _CHECKED_FIELDS = frozenset(_FIELDS) - _WORDS
 
 
+def draft_of(
+    spec: Mapping[str, Any], *, name: str, labels: Mapping[str, str], folder: models.Model | None
+) -> MonitorDraft:
+    """Return the draft that a validated spec means."""
+    return MonitorDraft(
+        name=name,
+        labels=labels,
+        folder=folder,
+        title=spec["title"],
+        type=spec["type"],
+        description=spec["description"],
+        runbook_url=spec["runbook_url"],
+        notes=spec["notes"],
+        location=spec["location"],
+        interval_s=spec["interval"],
+        timeout_s=spec["timeout"],
+        retries=spec["retries"],
+        retry_interval_s=spec["retry_interval"],
+        is_enabled=spec["enabled"],
+        is_inverted=spec["inverted"],
+        is_in_maintenance=spec["maintenance"],
+        degraded_above_s=spec["degraded_above"],
+        down_above_s=spec["down_above"],
+        config=spec["config"],
+        secrets=spec["secrets"],
+    )
+
+
 def monitor_write(
     *, org: models.Model, draft: MonitorDraft, instance: Monitor | None, now: datetime | None = None
 ) -> Monitor:

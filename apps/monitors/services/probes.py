@@ -18,7 +18,7 @@ from apps.monitors.services.configuration import (
     configuration_check,
     is_passive,
 )
-from apps.monitors.services.monitors import MonitorDraft
+from apps.monitors.services.monitors import MonitorDraft, draft_of
 from apps.monitors.services.network import CatalogueCollectors, engine_network
 from apps.monitors.services.plans import heartbeats_read, planned_of
 from apps.monitors.services.results import evidence_clean, text_clean
@@ -28,6 +28,8 @@ from detectviz.collection.checks import ScheduledCheck
 from detectviz.collection.once import run_once
 from detectviz.contracts.collector import CheckResult, Heartbeat, Metric
 from detectviz.contracts.types import CheckState
+from detectviz.resources.registry import registry
+from detectviz.resources.validation import validate_spec
 
 _LONGEST_WAIT_S = 60.0
 
@@ -78,6 +80,16 @@ def monitor_run(*, monitor: Monitor, now: datetime | None = None) -> Probe:
         heartbeat=heard.get(monitor.pk),
     )
     return _run(check, planned.plan.policy, now)
+
+
+def monitor_try_spec(*, org: models.Model, spec: object, instance: Monitor | None = None) -> Probe:
+    """Run a spec as written once; raise InvalidFieldsError for what saving would refuse."""
+    kind = registry.by_kind("monitoring/v1", "Monitor")
+    assert kind is not None
+    valid = validate_spec(kind, org=org, instance=instance, spec=spec)
+    name = instance.name if instance else "test"
+    draft = draft_of(valid, name=name, labels={}, folder=None)
+    return monitor_test(org=org, draft=draft, instance=instance)
 
 
 def monitor_test(

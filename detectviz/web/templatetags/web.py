@@ -92,3 +92,15 @@ def pretty_json(value: Any) -> str:
 
 def _digits(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"  # noqa: PLR2004 - no exponents
+
+
+@register.simple_tag
+def state_tone(state: str) -> str:
+    """Return the colour class of a state."""
+    return look_of(str(state)).tone
+
+
+@register.simple_tag
+def state_icon(state: str) -> SafeString:
+    """Draw the large icon of a state."""
+    return icon(look_of(str(state)).icon, "icon-lg")

@@ -5,7 +5,7 @@ import pytest
 from django.http import QueryDict
 from django.template.loader import render_to_string
 
-from detectviz.contracts.types import JsonObject
+from detectviz.contracts.types import JsonObject, JsonValue
 from detectviz.pluginhost.forms import form_fields
 from detectviz.web.forms import BoundField, Errors, SchemaForm, field_errors, walk
 from detectviz.web.parsing import parse_form
@@ -57,7 +57,7 @@ def form(
     errors: Errors | None = None,
     secrets_set: Iterable[str] = (),
 ) -> SchemaForm:
-    return SchemaForm(FIELDS, document or {}, errors or {}, frozenset(secrets_set))
+    return SchemaForm(FIELDS, {"config": document or {}}, errors or {}, frozenset(secrets_set))
 
 
 def bound(made: SchemaForm, name: str) -> BoundField:
@@ -68,11 +68,11 @@ def rendered(made: SchemaForm) -> str:
     return render_to_string("components/form_sections.html", {"form": made})
 
 
-def submitted(**values: Sequence[str]) -> JsonObject:
+def submitted(**values: Sequence[str]) -> JsonValue:
     data = QueryDict(mutable=True)
     for name, value in values.items():
         data.setlist(name, [value] if isinstance(value, str) else list(value))
-    return parse_form(FIELDS, data)
+    return parse_form(FIELDS, data)["config"]
 
 
 def test_a_form_shows_defaults_until_something_is_set() -> None:

@@ -1,0 +1,1 @@
+"""Views of monitors: list, detail, create and edit."""

@@ -17,6 +17,7 @@ from apps.accounts.models import (
     User,
 )
 from apps.orgs.models import Org
+from detectviz.resources.errors import NotFoundError
 
 
 def org_list_of(user: User | AnonymousUser) -> models.QuerySet[Org]:
@@ -69,6 +70,15 @@ def role_list(org: models.Model) -> models.QuerySet[Role]:
 def role_get(org: models.Model, name: str) -> Role | None:
     """Return an org's role of this name."""
     return role_list(org).filter(name=name).first()
+
+
+def role_require(org: models.Model, name: str) -> Role:
+    """Return an org's role of this name; raise NotFoundError naming those there are."""
+    role = role_get(org, name)
+    if role is None:
+        known = ", ".join(role_list(org).values_list("name", flat=True))
+        raise NotFoundError(f"There is no role {name!r} in {org}. Known: {known}.")
+    return role
 
 
 def binding_list(org: models.Model) -> models.QuerySet[RoleBinding]:

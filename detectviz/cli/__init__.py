@@ -1,20 +1,25 @@
 """The command line: `detectviz …`, which is `python manage.py …`."""
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 GLOBAL_OPTIONS = {
     "--data-dir": "DETECTVIZ_DATA_DIR",
     "--url": "DETECTVIZ_URL",
     "--api-key": "DETECTVIZ_API_KEY",
 }
+UP_OPTIONS = {"--host": "DETECTVIZ_HOST", "--port": "DETECTVIZ_PORT"}
 
 
 def main() -> None:
     """Run the command line; exit status 0 done, 1 refused or not found, 2 wrong usage."""
     arguments = take_global_options(sys.argv[1:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "detectviz.settings")  # noqa: TID251 - Django reads it there
+    if arguments[:1] == ["up"]:
+        share_metrics_between_processes()
     # One thread per process is enough for our vectors, and forks share no thread pools.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - read by numpy when imported
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - after the environment
@@ -39,14 +44,24 @@ def take_global_options(arguments: Sequence[str]) -> list[str]:
     """Move global options into the environment, wherever they stand, and return the rest."""
     rest: list[str] = []
     words = iter(arguments)
+    known = GLOBAL_OPTIONS | (UP_OPTIONS if "up" in arguments else {})
     for word in words:
         option, _, value = word.partition("=")
-        if option in GLOBAL_OPTIONS:
+        if option in known:
             value = value or next(words, "")
             if not value:
                 print(f"{option} needs a value.", file=sys.stderr)  # noqa: T201 - the command line speaks here
                 sys.exit(2)
-            os.environ[GLOBAL_OPTIONS[option]] = value  # noqa: TID251 - settings read it next
+            os.environ[known[option]] = value  # noqa: TID251 - settings read it next
         else:
             rest.append(word)
     return rest
+
+
+def share_metrics_between_processes() -> None:
+    """Give prometheus_client its directory, emptied: it is read when the library is imported."""
+    data_dir = Path(os.environ.get("DETECTVIZ_DATA_DIR", "var"))  # noqa: TID251 - before settings exist
+    directory = data_dir.resolve() / "run" / "metrics"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, mode=0o700)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)  # noqa: TID251 - the library's own variable

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
+from detectviz.observability.logs import logging_settings
 from detectviz.settings import env
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ EXTERNAL_URL = env.text("DETECTVIZ_EXTERNAL_URL", f"http://{HOST}:{PORT}").rstri
 EGRESS_ALLOW = env.networks("DETECTVIZ_EGRESS_ALLOW")
 # The embedded product runs on its operator's own machine, which is what it is asked to watch.
 EGRESS_ALLOW_PRIVATE = env.boolean("DETECTVIZ_EGRESS_ALLOW_PRIVATE", default=IS_EMBEDDED)
-LOG_FORMAT = env.choice("DETECTVIZ_LOG_FORMAT", "console", ("console", "json"))
+LOGGING = logging_settings(env.choice("DETECTVIZ_LOG_FORMAT", "console", ("console", "json")))
 PLUGIN_DIRS = tuple(Path(word) for word in env.words("DETECTVIZ_PLUGIN_DIRS"))
 CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
 TRUSTED_PROXIES = env.networks("DETECTVIZ_TRUSTED_PROXIES")
@@ -211,7 +212,7 @@ EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = env.text("DETECTVIZ_MAIL_FROM", "detectviz@localhost")
 
 # --- tasks: the broker only wakes workers, truth lives in SQL -----------------------------------
-CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "visibility_timeout": 60,

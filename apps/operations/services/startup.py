@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from apps.accounts.services.bootstrap import platform_bootstrap
-from apps.orgs.selectors import org_get_first
+from apps.accounts.services.bootstrap import DEFAULT_ORG, platform_bootstrap
+from apps.orgs.selectors import org_get
 from detectviz import __version__
 from detectviz.resources.manifests import manifests_apply
 from detectviz.resources.yaml import load_documents
@@ -45,16 +46,16 @@ def database_prepare(*, say: Say) -> None:
 
 def admin_prepare() -> str:
     """Make the first org and administrator; return what to tell the operator, once."""
-    password = platform_bootstrap(
-        username=env.text("DETECTVIZ_ADMIN_USERNAME", "admin"),
+    username = env.text("DETECTVIZ_ADMIN_USERNAME", "admin")
+    generated = platform_bootstrap(
+        username=username,
         email=env.text("DETECTVIZ_ADMIN_EMAIL", "admin@localhost.localdomain"),
         password=env.text("DETECTVIZ_ADMIN_PASSWORD") or None,
     )
-    if password is None:
+    if generated is None:
         return ""
     path = Path(settings.DATA_DIR) / "initial-admin.txt"
-    username = env.text("DETECTVIZ_ADMIN_USERNAME", "admin")
-    text = f"username: {username}\npassword: {password}\n"
+    text = f"username: {username}\npassword: {generated}\n"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
@@ -74,7 +75,9 @@ def static_prepare() -> None:
 
 def demo_prepare(*, say: Say) -> None:
     """Apply the demonstration manifests to the default org."""
-    org = org_get_first()
+    org = org_get(DEFAULT_ORG)
+    if org is None:
+        return
     for path in sorted((Path(settings.BASE_DIR) / "fixtures" / "demo").glob("*.yaml")):
         documents = load_documents(path.read_text(encoding="utf-8"))
         manifests_apply(org=org, actor=None, access=None, documents=documents)
@@ -88,6 +91,7 @@ def startup_run(*, application: str, say: Say) -> int:
     pid_path.write_text(f"{os.getpid()}\n", encoding="ascii")
     if "web" in roles:
         say(f"Detectviz {__version__} at {settings.EXTERNAL_URL}/  (Ctrl-C stops)")
+        sys.stdout.flush()
     try:
         return Supervisor(roles, run_role).run()
     finally:

@@ -1,0 +1,97 @@
+"""`detectviz plugins list|info|check`."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from apps.extensions.selectors import plugin_list
+from detectviz.cli.base import OrgCommand
+from detectviz.contracts.types import PluginKind
+from detectviz.pluginhost.checker import check_plugin
+
+
+class Command(OrgCommand):
+    """Work with plugins."""
+
+    help = "List plugins, describe one, or check folders without importing them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the verbs."""
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        listing = verbs.add_parser("list", help="all plugins, broken ones with their reason")
+        listing.add_argument("-o", "--output", choices=("table", "json"), default="table")
+        info = verbs.add_parser("info", help="one plugin and its configuration schema")
+        info.add_argument("name", help="name or kind/name")
+        check = verbs.add_parser("check", help="validate plugin folders offline")
+        check.add_argument("folders", nargs="*", type=Path)
+        check.add_argument("--all", action="store_true", help="every built-in plugin")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the verb."""
+        {"list": self._list, "info": self._info, "check": self._check}[options["verb"]](options)
+
+    def _list(self, options: dict[str, Any]) -> None:
+        rows = [
+            (
+                plugin.kind.value,
+                plugin.name,
+                plugin.manifest.version if plugin.manifest else "",
+                plugin.status,
+                "; ".join(str(problem) for problem in plugin.problems),
+            )
+            for plugin in plugin_list()
+        ]
+        columns = ("KIND", "NAME", "VERSION", "STATUS", "REASON")
+        if options["output"] == "json":
+            keys = [column.lower() for column in columns]
+            documents = [dict(zip(keys, row, strict=True)) for row in rows]
+            self.stdout.write(orjson.dumps(documents, option=orjson.OPT_INDENT_2).decode())
+        else:
+            self.print_table(columns, rows)
+
+    def _info(self, options: dict[str, Any]) -> None:
+        kind, _, name = options["name"].rpartition("/")
+        found = [
+            plugin
+            for plugin in plugin_list(PluginKind(kind) if kind else None)
+            if plugin.name == name
+        ]
+        if not found:
+            raise CommandError(f"There is no plugin {options['name']!r}; see `plugins list`.")
+        for plugin in found:
+            document: dict[str, Any] = {
+                "kind": plugin.kind.value,
+                "name": plugin.name,
+                "status": plugin.status,
+                "problems": [str(problem) for problem in plugin.problems],
+            }
+            if plugin.manifest is not None:
+                document |= {
+                    "title": plugin.manifest.title,
+                    "description": plugin.manifest.description,
+                    "version": plugin.manifest.version,
+                    "category": plugin.manifest.category,
+                    "config_schema": plugin.manifest.config_schema,
+                }
+            self.print_documents([document], "yaml")
+
+    def _check(self, options: dict[str, Any]) -> None:
+        root = Path(settings.BASE_DIR)
+        folders = options["folders"] or []
+        if options["all"]:
+            folders = sorted(path.parent for path in (root / "plugins").glob("*/*/plugin.yaml"))
+        if not folders:
+            raise CommandError("Name plugin folders, or --all.")
+        problems = [
+            problem for folder in folders for problem in check_plugin(folder, root / "tests")
+        ]
+        for problem in problems:
+            self.stdout.write(str(problem))
+        if problems:
+            sys.exit(1)
+        self.stdout.write(f"{len(folders)} plugins, no problems")

@@ -1,0 +1,51 @@
+"""Logs: readable lines on a terminal, JSON where a machine reads them; never a secret."""
+
+from typing import Any
+
+import structlog
+
+from detectviz.observability.context import current_context
+
+EventDict = structlog.typing.EventDict
+
+
+def add_request(logger: Any, name: str, event: EventDict) -> EventDict:
+    """Add the id of the request being served."""
+    context = current_context()
+    if context.address is not None:
+        event["request_id"] = context.request_id
+    return event
+
+
+def logging_settings(log_format: str) -> dict[str, Any]:
+    """Return Django's LOGGING for ``console`` or ``json``: one handler on standard error."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        add_request,
+    ]
+    final: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if log_format == "json"
+        else [structlog.dev.ConsoleRenderer(colors=False)]
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "structured": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        "loggers": {
+            "detectviz": {"level": "INFO"},
+            "apps": {"level": "INFO"},
+            "django": {"level": "WARNING"},
+            "celery": {"level": "WARNING"},
+        },
+    }

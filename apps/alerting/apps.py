@@ -1,5 +1,7 @@
 """Rule groups, the alerts they raise and their history."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,7 @@ class AlertingConfig(AppConfig):
     """Evaluates PromQL rules and keeps the state of every alert."""
 
     name = "apps.alerting"
+
+    def ready(self) -> None:
+        """Listen to the other apps."""
+        import_module("apps.alerting.receivers")

@@ -64,4 +64,4 @@ class TransitionReason(models.TextChoices):
     FOR_RAISED = "ForRaised"
     LIMIT_EXCEEDED = "LimitExceeded"
     RULE_REMOVED = "RuleRemoved"
-    GROUP_DISABLED = "GroupDisabled"
+    DISABLED = "Disabled"

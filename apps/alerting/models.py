@@ -1,5 +1,6 @@
 """Rule groups, their rules, the alerts these raise, and what happened to them."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -12,7 +13,7 @@ from apps.alerting.enums import (
     RuleHealth,
     RuleKind,
 )
-from detectviz.resources.models import ResourceModel
+from detectviz.resources.models import ResourceModel, new_uid
 from detectviz.tenancy.models import OrgOwned
 
 
@@ -52,7 +53,7 @@ class RuleGroup(ResourceModel):
 class Rule(OrgOwned):
     """One rule of a group, in its place; keeps its alerts while name and labels stay the same."""
 
-    uid = models.CharField(max_length=32, unique=True, editable=False)
+    uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
     group = models.ForeignKey(RuleGroup, on_delete=models.CASCADE, related_name="rules")
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=10, choices=RuleKind.choices)
@@ -71,7 +72,6 @@ class Rule(OrgOwned):
     health = models.CharField(max_length=10, choices=RuleHealth.choices, default=RuleHealth.UNKNOWN)
     last_error = models.TextField(blank=True, default="")
     last_eval_at = models.DateTimeField(null=True, blank=True)
-    last_duration_s = models.FloatField(null=True, blank=True)
 
     class Meta(OrgOwned.Meta):
         ordering: ClassVar[list[str]] = ["group_id", "position"]
@@ -89,9 +89,11 @@ class Alert(OrgOwned):
     """One label set of a rule that is active, or resolved not longer ago than 15 minutes.
 
     ``value`` is text so that NaN and infinities survive every database; ``suppressed_by`` says
-    what keeps its notifications back and never changes ``state``.
+    what keeps its notifications back and never changes ``state``. Read as a resource like any
+    other: ``name`` is the rule's uid and the fingerprint, the envelope's remaining parts follow.
     """
 
+    name = models.CharField(max_length=63)
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="alerts")
     fingerprint = models.CharField(max_length=16)
     labels = models.JSONField()
@@ -113,7 +115,8 @@ class Alert(OrgOwned):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["rule", "fingerprint"], name="alerting_alert_unique_in_rule"
-            )
+            ),
+            models.UniqueConstraint(fields=["org", "name"], name="alerting_alert_name"),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["org", "state"], name="alerting_alert_state"),
@@ -123,6 +126,33 @@ class Alert(OrgOwned):
     def __str__(self) -> str:
         """Return the alert's name and fingerprint."""
         return f"{self.labels.get('alertname', '')} {self.fingerprint}"
+
+    @property
+    def uid(self) -> str:
+        """The public identifier, which is also the name."""
+        return self.name
+
+    @property
+    def folder(self) -> models.Model | None:
+        """Where its rule group lies."""
+        return self.rule.group.folder
+
+    @property
+    def created_at(self) -> datetime:
+        """Since when the alert is active."""
+        return self.active_at
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the alert last changed its state."""
+        return self.resolved_at or self.fired_at or self.active_at
+
+    @property
+    def resource_version(self) -> int:
+        """Alerts are not written by clients, so they have one version."""
+        return 1
+
+    generation = resource_version
 
 
 class AlertEvent(OrgOwned):

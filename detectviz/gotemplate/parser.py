@@ -297,7 +297,7 @@ class _Parser:
             case TokenKind.NAME if token.text in self.functions:
                 return nodes.Function(name=token.text, place=token.place)
             case TokenKind.NAME:
-                self.fail(f'function "{token.text}" not defined', token)
+                raise self.failure(f'function "{token.text}" not defined', token)
             case TokenKind.LEFT:
                 self.deeper(token)
                 inner = self.pipeline("parenthesized pipeline", TokenKind.RIGHT)

@@ -1,6 +1,6 @@
 """The engine: text in, answer out."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Engine:
     """
 
     store: SeriesStore
+    _: KW_ONLY
     lookback_ms: int = 300_000
     max_samples: int = 50_000_000
     timeout_s: float = 120.0
@@ -117,7 +118,10 @@ class Engine:
         )
         with np.errstate(all="ignore"):
             resolved = resolve_durations(expression, bounds, text)
-            value = evaluator.evaluate(resolved, times)
+            try:
+                value = evaluator.evaluate(resolved, times)
+            except RecursionError:
+                raise EvaluationError("expression is nested too deeply") from None
             answer = _matrix(value, times) if is_range else _instant(value, times)
         budget.check()
         return Result(value=answer, annotations=annotations.collected())

@@ -1,5 +1,6 @@
 """Functions of range vectors: each applies one kernel to all windows."""
 
+import itertools
 from collections.abc import Iterable
 from functools import partial
 
@@ -12,12 +13,15 @@ from detectviz.promql.counters import COUNTER_KERNELS
 from detectviz.promql.numbers import format_number
 from detectviz.promql.over_time import OVER_TIME_KERNELS, quantile_over_time
 from detectviz.promql.positions import Span
+from detectviz.promql.quoting import quote
 from detectviz.promql.regression import deriv, predict_linear, smooth
 from detectviz.promql.vectors import BoolArray, StepVector, Value, empty_vector, single_series
 from detectviz.promql.windows import Kernel
 from detectviz.tsdb.interface import METRIC_NAME, Float64Array, Matcher, MatchOp
 
 _KEEP_NAME = frozenset({"first_over_time", "last_over_time"})
+_COUNTER_ENDINGS = ("_total", "_sum", "_count", "_bucket")
+_NO_COUNTER = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
 _BAD_QUANTILE = "quantile value should be between 0 and 1, got "
 
 
@@ -27,6 +31,17 @@ def _computed(call: FunctionCall, index: int, kernel: Kernel) -> StepVector:
     keeps_name = call.node.function in _KEEP_NAME
     dropped = ranges.drop_name if keeps_name else np.ones(len(ranges.labels), dtype=np.bool_)
     return StepVector(labels=ranges.labels, values=values, present=present, drop_name=dropped)
+
+
+def _counted(kernel: Kernel, call: FunctionCall) -> Value:
+    """Compute ``rate`` or ``increase``, with a note on names that do not end as counters' do."""
+    ranges = call.ranges(0)
+    held = np.diff(ranges.samples.offsets) > 0
+    for labels in itertools.compress(ranges.labels, held.tolist()):
+        name = labels.get(METRIC_NAME, "")
+        if name and not name.endswith(_COUNTER_ENDINGS):
+            call.annotations.inform(f"{_NO_COUNTER}{quote(name)}", call.node.arguments[0].span)
+    return _computed(call, 0, kernel)
 
 
 def _apply(kernel: Kernel, call: FunctionCall) -> Value:
@@ -102,8 +117,10 @@ RANGE_FUNCTIONS: dict[str, Implementation] = {
 } | {
     "absent": _absent,
     "absent_over_time": _absent_over_time,
+    "increase": partial(_counted, COUNTER_KERNELS["increase"]),
     "double_exponential_smoothing": _smooth,
     "holt_winters": _smooth,
     "predict_linear": _predict,
     "quantile_over_time": _quantile,
+    "rate": partial(_counted, COUNTER_KERNELS["rate"]),
 }

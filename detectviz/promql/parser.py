@@ -25,6 +25,7 @@ from detectviz.promql.tokens import TokenStream
 from detectviz.promql.type_check import check_types
 
 _MOST_PARSED = 2048
+_LONGEST_REMEMBERED = 4096
 _MOST_NESTED = 200
 _NO_METRIC_NAME = frozenset({"bool", "on", "ignoring", "group_left", "group_right", "atan2"})
 _BOUNDS = frozenset({"start", "end", "range", "step"})
@@ -267,16 +268,22 @@ class _Parser:
             node = with_modifier(self.tokens, node)
 
 
-@lru_cache(_MOST_PARSED)
 def parse(query: str) -> nodes.Expression:
     """Return the checked syntax tree of ``query``.
 
     Raise ParseError with byte positions when Prometheus would refuse it, UnsupportedError when
-    Prometheus would not. Syntax of Prometheus 3.x.
+    Prometheus would not. Syntax of Prometheus 3.x, its experimental parts included.
     """
+    return _remembered(query) if len(query) <= _LONGEST_REMEMBERED else _parsed(query)
+
+
+def _parsed(query: str) -> nodes.Expression:
     try:
         expression = _Parser(query).whole()
         check_types(expression, query)
     except RecursionError:
         raise ParseError("expression is nested too deeply", 0, 0, query) from None
     return expression
+
+
+_remembered = lru_cache(_MOST_PARSED)(_parsed)

@@ -48,6 +48,7 @@ def envelope_of(kind: ResourceKind[Any], instance: ResourceModel) -> dict[str, A
         "metadata": metadata,
         "spec": kind.to_spec(instance),
         "status": kind.to_status(instance),
+        **kind.to_top(instance),
     }
 
 

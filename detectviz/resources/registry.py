@@ -94,6 +94,10 @@ class ResourceKind(ABC, Generic[M]):
         """Return the server-owned status."""
         return {}
 
+    def to_top(self, instance: M) -> dict[str, Any]:
+        """Return fields to show beside ``metadata``, where a program expects them flat."""
+        return {}
+
     @abstractmethod
     def write(self, change: Write[M]) -> M:
         """Create or update the row from a validated spec; call the app's service.

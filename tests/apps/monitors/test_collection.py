@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from apps.monitors.api.serializers import MonitorSpecSerializer, draft_of
+from apps.monitors.api.serializers import MonitorSpecSerializer
 from apps.monitors.enums import PingKind
 from apps.monitors.models import Monitor, MonitorSchedule, MonitorState, StateChange
 from apps.monitors.services.collection import CollectionHost
 from apps.monitors.services.heartbeats import Ping, ping_record
-from apps.monitors.services.monitors import monitor_write
+from apps.monitors.services.monitors import draft_of, monitor_write
 from apps.orgs.models import Org
 from apps.series.selectors import chart_series
 from apps.series.services import series_store_use

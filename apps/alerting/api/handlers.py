@@ -1,0 +1,109 @@
+"""Subresources of rule groups and alerts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.alerting.api.serializers import PreviewSerializer
+from apps.alerting.models import Alert, RuleGroup
+from apps.alerting.selectors import alert_history
+from apps.alerting.services.builtin import builtin_restore
+from apps.alerting.services.previews import Preview, rule_preview
+from detectviz.clock import utc_now
+from detectviz.contracts.durations import parse_duration_s
+from detectviz.contracts.types import JsonObject
+from detectviz.gotemplate.values import format_float
+from detectviz.resources.errors import InvalidFieldsError
+from detectviz.resources.registry import Subresource
+from detectviz.resources.validation import flatten_errors
+
+DEFAULT_SHOWN = "1h"
+
+
+def evaluate_preview(request: Any, org: Any, instance: RuleGroup | None) -> JsonObject:
+    """Answer what a rule would fire now."""
+    body = request.data if isinstance(request.data, Mapping) else {}
+    serializer = PreviewSerializer(data=body)
+    if not serializer.is_valid():
+        raise InvalidFieldsError(
+            {
+                path.removeprefix("."): text
+                for path, text in flatten_errors(serializer.errors, "").items()
+            }
+        )
+    rule = dict(serializer.validated_data)
+    shown_s = parse_duration_s(rule.pop("shown", DEFAULT_SHOWN))
+    return preview_json(rule_preview(tenant=org, rule=rule, at=utc_now(), shown_s=shown_s))
+
+
+def preview_json(preview: Preview) -> JsonObject:
+    """Return a preview for an answer; values are text, as NaN is no JSON."""
+    return {
+        "at": preview.at.isoformat(),
+        "total": preview.total,
+        "has_data": preview.has_data,
+        "alerts": [
+            {
+                "labels": element.labels,
+                "annotations": element.annotations,
+                "value": format_float(element.value),
+            }
+            for element in preview.elements
+        ],
+        "operator": preview.operator,
+        "threshold": preview.threshold,
+        "timestamps_ms": list(preview.timestamps_ms),
+        "series": [{"labels": line.labels, "values": line.values} for line in preview.lines],
+    }
+
+
+def restore_builtin(request: Any, org: Any, instance: None) -> JsonObject:
+    """Set the built-in group back to how it came."""
+    group = builtin_restore(org=org, actor=request.user)
+    return {"name": group.name, "resource_version": group.resource_version}
+
+
+def history(request: Any, org: Any, instance: Alert) -> JsonObject:
+    """Answer the transitions of an alert, the newest first."""
+    return {
+        "items": [
+            {
+                "at": event.at.isoformat(),
+                "previous": event.previous,
+                "state": event.state,
+                "reason": event.reason or None,
+                "value": event.value,
+                "annotations": event.annotations,
+            }
+            for event in alert_history(org, instance.fingerprint)
+        ]
+    }
+
+
+RULEGROUP_SUBRESOURCES = (
+    Subresource(
+        name="evaluate-preview",
+        method="POST",
+        permission="read",
+        handler=evaluate_preview,
+        request=PreviewSerializer,
+        summary="What a rule would fire now, changing nothing.",
+        is_collection=True,
+    ),
+    Subresource(
+        name="restore-builtin",
+        method="POST",
+        permission="create",
+        handler=restore_builtin,
+        summary="Set the built-in group back to how it came.",
+        is_collection=True,
+    ),
+)
+ALERT_SUBRESOURCES = (
+    Subresource(
+        name="history",
+        method="GET",
+        permission="read",
+        handler=history,
+        summary="The transitions of an alert, the newest first.",
+    ),
+)

@@ -1,0 +1,121 @@
+"""The shape of a rule group's spec; what rules mean is judged by the services."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.alerting.enums import ErrorPolicy, NoDataPolicy
+from apps.alerting.services.rule_specs import labels_problems, rule_problems
+from detectviz.contracts.durations import DurationError, parse_duration_ms
+
+MOST_RULES = 1000
+SHORTEST_INTERVAL_MS = 1_000
+LONGEST_INTERVAL_MS = 86_400_000
+DEFAULT_INTERVAL = "1m"
+
+
+class DurationText(serializers.CharField):
+    """A Prometheus duration, kept as written."""
+
+    def __init__(self, *, shortest_ms: int = 0, longest_ms: int | None = None, **kw: Any) -> None:
+        super().__init__(max_length=100, **kw)
+        self.shortest_ms, self.longest_ms = shortest_ms, longest_ms
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text when it is a duration within bounds."""
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Write a duration as text, such as 30s or 5m.")
+        text = super().to_internal_value(data)
+        try:
+            milliseconds = parse_duration_ms(text)
+        except DurationError as error:
+            raise serializers.ValidationError(str(error)) from error
+        if milliseconds < self.shortest_ms:
+            raise serializers.ValidationError(f"Must be at least {self.shortest_ms} ms.")
+        if self.longest_ms is not None and milliseconds > self.longest_ms:
+            raise serializers.ValidationError("Must be at most 1d.")
+        return text
+
+
+class TextMapField(serializers.DictField):
+    """A map of names to texts; numbers are not silently turned into text."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        """Return the map when all its values are texts."""
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError("Must be a map of names to texts.")
+        wrong = {str(key): ["Must be text."] for key, text in data.items() if type(text) is not str}
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return dict(data)
+
+
+class RuleSerializer(serializers.Serializer[Any]):
+    """One rule, in Prometheus' own fields, plus ``no_data``, ``on_error`` and ``enabled``."""
+
+    alert = serializers.CharField(required=False, max_length=255, trim_whitespace=False)
+    record = serializers.CharField(required=False, max_length=255, trim_whitespace=False)
+    expr = serializers.CharField(max_length=16_384, trim_whitespace=False)
+    keep_firing_for = DurationText(required=False)
+    labels = TextMapField(required=False)
+    annotations = TextMapField(required=False)
+    no_data = serializers.ChoiceField(required=False, choices=NoDataPolicy.choices)
+    on_error = serializers.ChoiceField(required=False, choices=ErrorPolicy.choices)
+    enabled = serializers.BooleanField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields with ``for``, whose name Python keeps for itself."""
+        fields = super().get_fields()
+        fields["for"] = DurationText(required=False)
+        return fields
+
+    def validate(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Refuse what is no rule, naming the field."""
+        problems = rule_problems(attrs)
+        if problems:
+            raise serializers.ValidationError(problems)
+        return dict(attrs)
+
+
+class RuleGroupSpecSerializer(serializers.Serializer[Any]):
+    """``spec`` of a RuleGroup."""
+
+    title = serializers.CharField(max_length=200, allow_blank=True, default="")
+    interval = DurationText(
+        default=DEFAULT_INTERVAL, shortest_ms=SHORTEST_INTERVAL_MS, longest_ms=LONGEST_INTERVAL_MS
+    )
+    limit = serializers.IntegerField(min_value=0, max_value=1_000_000, default=0)
+    query_offset = DurationText(default="0s", longest_ms=LONGEST_INTERVAL_MS)
+    labels = TextMapField(default=dict)
+    enabled = serializers.BooleanField(default=True)
+    rules = RuleSerializer(many=True, default=list)
+
+    def validate_labels(self, value: dict[str, str]) -> dict[str, str]:
+        """Refuse names that are no label names."""
+        problems = labels_problems("", value, may_be_template=False)
+        if problems:
+            raise serializers.ValidationError(
+                {path.removeprefix("."): text for path, text in problems.items()}
+            )
+        return value
+
+    def validate_rules(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Bound the number of rules."""
+        if len(value) > MOST_RULES:
+            raise serializers.ValidationError(f"At most {MOST_RULES} rules; split the group.")
+        return value
+
+
+class EmptySpecSerializer(serializers.Serializer[Any]):
+    """``spec`` of what nobody writes."""
+
+
+class PreviewSerializer(RuleSerializer):
+    """A rule to try: only ``expr`` is needed. ``shown`` is how far back the picture goes."""
+
+    shown = DurationText(required=False)
+
+    def validate(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave the judgement to the service, which names the fields itself."""
+        return dict(attrs)

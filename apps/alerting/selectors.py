@@ -1,0 +1,106 @@
+"""Alerts, their history and rule groups as pages and programs ask for them."""
+
+from collections.abc import Sequence
+
+from django.db import models
+from django.db.models import Case, Count, IntegerField, Q, Value, When
+
+from apps.alerting.enums import AlertState, RuleHealth
+from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
+
+BROKEN_STATES = (AlertState.FIRING, AlertState.RECOVERING, AlertState.PENDING)
+_FIRING = (AlertState.FIRING, AlertState.RECOVERING)
+
+
+def alert_queryset(org: models.Model | int) -> models.QuerySet[Alert]:
+    """Return an org's alerts, pending to resolved, with what their envelope shows."""
+    rows: models.QuerySet[Alert] = Alert.objects.for_org(org)
+    return rows.select_related("org", "rule__group__folder")
+
+
+def alert_list(
+    org: models.Model | int, *, states: Sequence[str] = BROKEN_STATES
+) -> models.QuerySet[Alert]:
+    """Return what is broken now: firing first, then recovering and pending, newest first."""
+    rank = Case(
+        *(When(state=state, then=Value(at)) for at, state in enumerate(BROKEN_STATES)),
+        default=Value(len(BROKEN_STATES)),
+        output_field=IntegerField(),
+    )
+    rows = alert_queryset(org).filter(state__in=states)
+    return rows.alias(rank=rank).order_by("rank", "-active_at", "name")
+
+
+def alert_get(org: models.Model | int, name: str) -> Alert | None:
+    """Return one alert by its name, if it is still known."""
+    return alert_queryset(org).filter(name=name).first()
+
+
+def alert_counts(org: models.Model | int) -> dict[str, int]:
+    """Return how many alerts are in each state; one query."""
+    counted = Alert.objects.for_org(org).values("state").annotate(count=Count("id"))
+    found = {row["state"]: row["count"] for row in counted.order_by()}
+    return {state.value: found.get(state.value, 0) for state in AlertState}
+
+
+def alert_history(
+    org: models.Model | int, fingerprint: str, *, limit: int = 100
+) -> models.QuerySet[AlertEvent]:
+    """Return the transitions of one alert, the newest first; they outlive it."""
+    rows: models.QuerySet[AlertEvent] = AlertEvent.objects.for_org(org)
+    return rows.filter(fingerprint=fingerprint).order_by("-at", "-id")[:limit]
+
+
+def alert_event_list(org: models.Model | int, *, limit: int = 100) -> models.QuerySet[AlertEvent]:
+    """Return the newest transitions of all alerts of an org."""
+    rows: models.QuerySet[AlertEvent] = AlertEvent.objects.for_org(org)
+    return rows.order_by("-at", "-id")[:limit]
+
+
+def rulegroup_queryset(org: models.Model | int) -> models.QuerySet[RuleGroup]:
+    """Return an org's rule groups with their rules, ready for the envelope."""
+    rows: models.QuerySet[RuleGroup] = RuleGroup.objects.for_org(org)
+    return rows.select_related("org", "folder").prefetch_related(
+        models.Prefetch("rules", Rule.objects.for_org(org).order_by("position"))
+    )
+
+
+def rulegroup_list(org: models.Model | int) -> models.QuerySet[RuleGroup]:
+    """Return rule groups with ``firing_count``, ``pending_count``, ``rule_count``, ``error_count``.
+
+    ``worst_state`` is the worst of their alerts: firing, pending or inactive. One query.
+    """
+    rows: models.QuerySet[RuleGroup] = RuleGroup.objects.for_org(org).select_related("folder")
+    alerts = "rules__alerts"
+    counted = rows.annotate(
+        rule_count=Count("rules", distinct=True),
+        error_count=Count("rules", filter=Q(rules__health=RuleHealth.ERROR), distinct=True),
+        firing_count=Count(alerts, filter=Q(rules__alerts__state__in=_FIRING), distinct=True),
+        pending_count=Count(
+            alerts, filter=Q(rules__alerts__state=AlertState.PENDING), distinct=True
+        ),
+    )
+    worst = Case(
+        When(firing_count__gt=0, then=Value(AlertState.FIRING.value)),
+        When(pending_count__gt=0, then=Value(AlertState.PENDING.value)),
+        default=Value(AlertState.INACTIVE.value),
+        output_field=models.CharField(),
+    )
+    return counted.annotate(worst_state=worst).order_by("name")
+
+
+def rulegroup_get(org: models.Model | int, name: str) -> RuleGroup | None:
+    """Return one group with the same annotations as ``rulegroup_list`` and its rules."""
+    rows = rulegroup_list(org).filter(name=name)
+    return rows.prefetch_related(
+        models.Prefetch("rules", rule_queryset(org).order_by("position"))
+    ).first()
+
+
+def rule_queryset(org: models.Model | int) -> models.QuerySet[Rule]:
+    """Return rules with ``firing_count`` and ``pending_count`` of their alerts."""
+    rows: models.QuerySet[Rule] = Rule.objects.for_org(org)
+    return rows.annotate(
+        firing_count=Count("alerts", filter=Q(alerts__state__in=_FIRING)),
+        pending_count=Count("alerts", filter=Q(alerts__state=AlertState.PENDING)),
+    )

@@ -1,0 +1,119 @@
+"""Alerts as values and as rows: nothing is lost in either direction."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from apps.alerting.enums import AlertCondition, AlertState
+from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
+from apps.alerting.services.state_machine import Instance, Transition
+from detectviz.clock import from_ms, to_ms
+from detectviz.gotemplate.values import format_float
+
+WRITTEN_FIELDS = (
+    "labels",
+    "annotations",
+    "state",
+    "condition",
+    "value",
+    "active_at",
+    "fired_at",
+    "keep_firing_since",
+    "resolved_at",
+    "last_sent_at",
+)
+
+
+def instance_of(row: Alert) -> Instance:
+    """Return a row as the state machine's value."""
+    return Instance(
+        fingerprint=row.fingerprint,
+        labels=row.labels,
+        annotations=row.annotations,
+        state=AlertState(row.state),
+        condition=AlertCondition(row.condition) if row.condition else None,
+        value=float(row.value),
+        active_at_ms=to_ms(row.active_at),
+        fired_at_ms=_ms(row.fired_at),
+        keep_firing_since_ms=_ms(row.keep_firing_since),
+        resolved_at_ms=_ms(row.resolved_at),
+        last_sent_at_ms=_ms(row.last_sent_at),
+    )
+
+
+def row_of(rule: Rule, instance: Instance) -> Alert:
+    """Return a value as a row of its rule, not saved."""
+    return Alert(
+        org_id=rule.org_id,
+        rule=rule,
+        name=f"{rule.uid}-{instance.fingerprint}",
+        fingerprint=instance.fingerprint,
+        labels=dict(instance.labels),
+        annotations=dict(instance.annotations),
+        state=instance.state,
+        condition=instance.condition or "",
+        value=format_float(instance.value),
+        active_at=from_ms(instance.active_at_ms),
+        fired_at=_at(instance.fired_at_ms),
+        keep_firing_since=_at(instance.keep_firing_since_ms),
+        resolved_at=_at(instance.resolved_at_ms),
+        last_sent_at=_at(instance.last_sent_at_ms),
+    )
+
+
+def event_of(group: RuleGroup, rule: Rule, change: Transition) -> AlertEvent:
+    """Return a transition as a row of the history, not saved."""
+    instance = change.instance
+    return AlertEvent(
+        org_id=rule.org_id,
+        rule=rule,
+        group_name=group.name,
+        rule_name=rule.name,
+        fingerprint=instance.fingerprint,
+        labels=dict(instance.labels),
+        annotations=dict(instance.annotations),
+        previous=change.previous,
+        state=change.state,
+        reason=change.reason or "",
+        value=format_float(instance.value),
+        at=from_ms(change.at_ms),
+    )
+
+
+def is_same(before: Instance, after: Instance) -> bool:
+    """Whether writing would change nothing; NaN is the same as NaN."""
+    return row_key(before) == row_key(after)
+
+
+def row_key(instance: Instance) -> tuple[object, ...]:
+    """Return what is written of an instance, comparable."""
+    return (
+        instance.state,
+        instance.condition,
+        format_float(instance.value),
+        instance.active_at_ms,
+        instance.fired_at_ms,
+        instance.keep_firing_since_ms,
+        instance.resolved_at_ms,
+        instance.last_sent_at_ms,
+        instance.labels,
+        instance.annotations,
+    )
+
+
+def alerts_save(rows: Iterable[Alert]) -> None:
+    """Insert or update rows in one statement; what others own of them stays."""
+    Alert.objects.across_orgs(reason="rows carry the org of their rule").bulk_create(
+        list(rows),
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["rule", "fingerprint"],
+        update_fields=list(WRITTEN_FIELDS),
+    )
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)
+
+
+def _at(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else from_ms(milliseconds)

@@ -1,0 +1,210 @@
+"""Claims due rule groups and evaluates them, once per slot and fenced by the lease's epoch."""
+
+import logging
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+
+from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleHealth, RuleKind
+from apps.alerting.errors import LeaseLostError
+from apps.alerting.models import Alert, Rule, RuleGroup
+from apps.alerting.services.alert_rows import instance_of
+from apps.alerting.services.evaluation import (
+    GroupPlan,
+    RulePlan,
+    RuleRun,
+    Surroundings,
+    group_run,
+)
+from apps.alerting.services.outcomes import step_save
+from apps.alerting.services.queries import rule_querier
+from apps.alerting.services.schedule import slot_now
+from apps.alerting.services.state_machine import Instance
+from apps.series.services import series_store
+from detectviz.clock import Clock, to_ms, utc_now
+
+LEASE_S = 30.0
+RENEW_AFTER_S = 10.0
+MOST_CLAIMED = 4
+LONGEST_ERROR = 2000
+_ACROSS = "the scheduler serves every org"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to evaluate a group until the lease ends or somebody raises the epoch."""
+
+    group_id: int
+    epoch: int
+
+
+def groups_claim_due(*, owner: str, now: datetime, limit: int = MOST_CLAIMED) -> list[Claim]:
+    """Claim enabled groups whose slot has come and whose lease is free, the latest first due.
+
+    One statement: two claimers never get the same group. A claim that is not finished within the
+    lease (a killed process) is given out again with a higher epoch.
+    """
+    locking = "" if connection.vendor == "sqlite" else "FOR UPDATE SKIP LOCKED"
+    table, orgs = (
+        model._meta.db_table for model in (RuleGroup, apps.get_model(settings.DETECTVIZ_ORG_MODEL))
+    )
+    statement = f"""
+        UPDATE {table} SET lease_owner = %s, lease_until = %s, epoch = epoch + 1
+        WHERE id IN (
+            SELECT id FROM {table}
+            WHERE is_enabled AND next_due_at <= %s AND (lease_until IS NULL OR lease_until <= %s)
+            AND org_id IN (SELECT id FROM {orgs} WHERE is_active)
+            ORDER BY next_due_at LIMIT %s {locking}
+        )
+        RETURNING id, epoch
+    """  # noqa: S608 - the names of the tables are ours
+    until, moment = (
+        connection.ops.adapt_datetimefield_value(value)
+        for value in (now + timedelta(seconds=LEASE_S), now)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [owner, until, moment, moment, limit])
+        return [Claim(group_id=pk, epoch=epoch) for pk, epoch in cursor.fetchall()]
+
+
+def groups_evaluate_due(*, owner: str, clock: Clock = utc_now, most: int = 50) -> int:
+    """Claim and evaluate until nothing is due or ``most`` groups are done; return how many.
+
+    Safe to run in several processes at once, twice, or killed anywhere: a group's states, history
+    and messages are one transaction, and a repeated slot leads to the same.
+    """
+    done = 0
+    while done < most:
+        claims = groups_claim_due(owner=owner, now=clock())
+        for claim in claims:
+            try:
+                group_evaluate(group_id=claim.group_id, epoch=claim.epoch, now=clock())
+            except LeaseLostError as lost:
+                logger.info("%s", lost)
+            except Exception:  # one group's failure must not stop the others; its lease expires
+                logger.exception("rule group %d could not be evaluated", claim.group_id)
+        done += len(claims)
+        if not claims:
+            break
+    return done
+
+
+def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
+    """Evaluate a claimed group at its latest slot; skip and count the slots before it.
+
+    Raise LeaseLostError, with nothing written but series, when the epoch is no longer ours.
+    """
+    started = time.monotonic()
+    groups = RuleGroup.objects.across_orgs(reason=_ACROSS).select_related("org")
+    group = groups.filter(pk=group_id, epoch=epoch).first()
+    if group is None or group.next_due_at is None:
+        raise LeaseLostError(f"Rule group {group_id} was claimed, changed or deleted meanwhile.")
+    at, missed = slot_now(group.next_due_at, group.interval_ms, now)
+    rules, plan = _plan(group)
+    renewal = _Renewal(group=group, epoch=epoch)
+    runs = list(
+        group_run(plan, surroundings_of(group), at_ms=to_ms(at), between=renewal.renew_if_old)
+    )
+    with transaction.atomic():
+        _finish(group, epoch, at=at, missed=missed, duration_s=time.monotonic() - started)
+        Rule.objects.for_org(group.org_id).filter(group=group, is_enabled=True).update(
+            last_eval_at=at
+        )
+        for run in runs:
+            _save_run(group, rules[int(run.rule.key)], run)
+
+
+def surroundings_of(group: RuleGroup) -> Surroundings:
+    """Return where a group's rules are evaluated: its org's series, nothing else's."""
+    querier = rule_querier(series_store(), group.org.uid)
+    return Surroundings(querier=querier, external_url=settings.EXTERNAL_URL)
+
+
+def _plan(group: RuleGroup) -> tuple[dict[int, Rule], GroupPlan]:
+    rules = list(Rule.objects.for_org(group.org_id).filter(group=group).order_by("position"))
+    instances: dict[int, list[Instance]] = defaultdict(list)
+    for row in Alert.objects.for_org(group.org_id).filter(rule__group=group):
+        instances[row.rule_id].append(instance_of(row))
+    plan = GroupPlan(
+        name=group.name,
+        interval_ms=group.interval_ms,
+        limit=group.limit,
+        query_offset_ms=group.query_offset_ms,
+        rules=tuple(
+            rule_row_plan(group, rule, tuple(instances[rule.pk]))
+            for rule in rules
+            if rule.is_enabled
+        ),
+    )
+    return {rule.pk: rule for rule in rules}, plan
+
+
+def rule_row_plan(group: RuleGroup, rule: Rule, instances: tuple[Instance, ...]) -> RulePlan:
+    """Return a rule's row as it is evaluated."""
+    return RulePlan(
+        key=str(rule.pk),
+        kind=RuleKind(rule.kind),
+        name=rule.name,
+        expr=rule.expr,
+        for_ms=rule.for_ms,
+        keep_firing_for_ms=rule.keep_firing_for_ms,
+        labels={**group.shared_labels, **rule.labels},
+        annotations=rule.annotations,
+        no_data=NoDataPolicy(rule.no_data),
+        on_error=ErrorPolicy(rule.on_error),
+        instances=instances,
+        previous_at_ms=None if rule.last_eval_at is None else to_ms(rule.last_eval_at),
+    )
+
+
+def _finish(group: RuleGroup, epoch: int, *, at: datetime, missed: int, duration_s: float) -> None:
+    """Free the lease and move to the next slot, if the epoch is still ours."""
+    rows = RuleGroup.objects.across_orgs(reason=_ACROSS).filter(pk=group.pk, epoch=epoch)
+    updated = rows.update(
+        next_due_at=at + timedelta(milliseconds=group.interval_ms),
+        lease_owner="",
+        lease_until=None,
+        last_eval_at=at,
+        last_duration_s=duration_s,
+        missed_iterations=F("missed_iterations") + missed,
+    )
+    if not updated:
+        raise LeaseLostError(f"Rule group {group.name!r} was claimed or changed meanwhile.")
+
+
+def _save_run(group: RuleGroup, rule: Rule, run: RuleRun) -> None:
+    step_save(group=group, rule=rule, before=run.rule.instances, step=run.step)
+    health = RuleHealth.ERROR if run.error else RuleHealth.OK
+    error = (run.error or "")[:LONGEST_ERROR]
+    if (rule.health, rule.last_error) != (health, error):
+        Rule.objects.for_org(rule.org_id).filter(pk=rule.pk).update(health=health, last_error=error)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Renewal:
+    """Keeps the lease of a group whose rules take long."""
+
+    group: RuleGroup
+    epoch: int
+    renewed_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.renewed_at = time.monotonic()
+
+    def renew_if_old(self) -> None:
+        """Extend the lease when a third of it has passed."""
+        if time.monotonic() - self.renewed_at < RENEW_AFTER_S:
+            return
+        rows = RuleGroup.objects.across_orgs(reason=_ACROSS)
+        until = utc_now() + timedelta(seconds=LEASE_S)
+        if not rows.filter(pk=self.group.pk, epoch=self.epoch).update(lease_until=until):
+            raise LeaseLostError(f"Rule group {self.group.name!r} was claimed by somebody else.")
+        self.renewed_at = time.monotonic()

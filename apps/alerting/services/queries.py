@@ -1,0 +1,90 @@
+"""PromQL as rules need it: one instant, a flat list of elements, nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from detectviz.promql import nodes
+from detectviz.promql.engine import Engine
+from detectviz.promql.errors import EvaluationError
+from detectviz.promql.results import Matrix, Scalar, Vector
+from detectviz.promql.windows import is_stale
+from detectviz.tsdb.interface import METRIC_NAME, Matcher, MatchOp, SeriesStore
+
+SAMPLES_PER_QUERY = 5_000_000
+QUERY_TIMEOUT_S = 10.0
+_COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
+_LEFT_DECIDES = frozenset({"and", "unless"})
+_ABSENCE = frozenset({"absent", "absent_over_time"})
+
+VectorElement: TypeAlias = tuple[Mapping[str, str], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleQuerier:
+    """Answers the queries of one org's rules over one store."""
+
+    engine: Engine
+    tenant: str
+
+    @property
+    def store(self) -> SeriesStore:
+        """The store behind the engine, where rules write their series."""
+        return self.engine.store
+
+    def vector(self, query: str | nodes.Expression, at_ms: int) -> list[VectorElement]:
+        """Return the elements at one time; a scalar is one element without labels.
+
+        Raise PromqlError or StoreError.
+        """
+        answer = self.engine.instant(self.tenant, query, at_ms).value
+        if isinstance(answer, Scalar):
+            return [({}, answer.value)]
+        if not isinstance(answer, Vector):
+            raise EvaluationError("rule result is not a vector or scalar")
+        return list(zip(answer.labels, answer.values.tolist(), strict=True))
+
+    def has_data(self, expression: nodes.Expression, at_ms: int) -> bool:
+        """Whether anything an expression reads has a value, its conditions left aside.
+
+        An expression such as ``up == 0`` is empty when all is well; without its comparison it is
+        empty only when there is nothing to compare.
+        """
+        for source in data_sources(expression):
+            answer = self.engine.instant(self.tenant, source, at_ms).value
+            if isinstance(answer, Vector | Matrix) and len(answer):
+                return True
+        return False
+
+    def series_at(self, name: str, labels: Mapping[str, str], at_ms: int) -> list[dict[str, str]]:
+        """Return the label sets of ``name`` with a value (no stale marker) at exactly one time."""
+        matchers = [Matcher(METRIC_NAME, MatchOp.EQUAL, name)]
+        matchers += [Matcher(key, MatchOp.EQUAL, value) for key, value in labels.items()]
+        found = self.store.select(self.tenant, matchers, at_ms, at_ms)
+        stale = is_stale(found.values)
+        return [dict(one) for one, gone in zip(found.labels, stale, strict=True) if not gone]
+
+
+def rule_querier(
+    store: SeriesStore, tenant: str, *, timeout_s: float = QUERY_TIMEOUT_S
+) -> RuleQuerier:
+    """Return a querier with the limits of rule queries."""
+    engine = Engine(store, max_samples=SAMPLES_PER_QUERY, timeout_s=timeout_s)
+    return RuleQuerier(engine=engine, tenant=tenant)
+
+
+def data_sources(expression: nodes.Expression) -> Sequence[nodes.Expression]:
+    """Return the parts of an expression whose emptiness means that data are missing.
+
+    Comparisons are undone (both sides count), ``and`` and ``unless`` are judged by their left
+    side, ``or`` by both, ``absent(x)`` by ``x``.
+    """
+    node = nodes.unwrap(expression)
+    if isinstance(node, nodes.Binary):
+        if node.operator in _LEFT_DECIDES:
+            return data_sources(node.left)
+        if node.operator == "or" or (node.operator in _COMPARISONS and not node.is_bool):
+            return [*data_sources(node.left), *data_sources(node.right)]
+    if isinstance(node, nodes.Call) and node.function in _ABSENCE:
+        return data_sources(node.arguments[0])
+    return [node]

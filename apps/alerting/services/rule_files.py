@@ -1,0 +1,109 @@
+"""Prometheus' rule files: to manifests and back."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from apps.alerting.services.rule_specs import RULE_FIELDS
+from detectviz.resources.errors import InvalidFieldsError
+
+_GROUP_FIELDS = ("interval", "limit", "query_offset", "labels", "rules")
+_OURS_ONLY = ("no_data", "on_error", "enabled")
+_UNFIT = re.compile(r"[^a-z0-9]+")  # noqa: TID251 - our own constant
+_LONGEST_NAME = 63
+
+
+def rule_file_to_manifests(data: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return a RuleGroup manifest per group of a rule file; None when ``data`` is none.
+
+    A group's name becomes a DNS-1123 name (``Node Exporter`` → ``node-exporter``), the title
+    keeps it as written. Raise InvalidFieldsError naming the field that can't be understood.
+    """
+    if "groups" not in data or data.keys() - {"groups"}:
+        return None
+    groups = data["groups"] or []
+    if not isinstance(groups, list):
+        raise InvalidFieldsError({"groups": ["Must be a list of rule groups."]})
+    manifests, taken = [], set[str]()
+    for index, group in enumerate(groups):
+        path = f"groups[{index}]"
+        _check_group(group, path)
+        name = _free_name(str(group["name"]), taken)
+        taken.add(name)
+        spec = {key: group[key] for key in _GROUP_FIELDS if group.get(key) is not None}
+        if "labels" in spec:
+            spec["labels"] = _as_texts(spec["labels"])
+        spec["rules"] = [_rule(rule) for rule in spec.get("rules", [])]
+        manifests.append(
+            {
+                "apiVersion": "alerting/v1",
+                "kind": "RuleGroup",
+                "metadata": {"name": name},
+                "spec": {"title": str(group["name"])[:200], **spec},
+            }
+        )
+    return manifests
+
+
+def _check_group(group: object, path: str) -> None:
+    if not isinstance(group, Mapping):
+        raise InvalidFieldsError({path: ["Must be a rule group."]})
+    unknown = group.keys() - {*_GROUP_FIELDS, "name", "partial_response_strategy"}
+    if unknown:
+        name = min(map(str, unknown))
+        raise InvalidFieldsError({f"{path}.{name}": ["Unknown field of a rule group."]})
+    if not group.get("name"):
+        raise InvalidFieldsError({f"{path}.name": ["A rule group needs a name."]})
+    if not isinstance(group.get("rules") or [], list):
+        raise InvalidFieldsError({f"{path}.rules": ["Must be a list of rules."]})
+
+
+def _rule(rule: object) -> object:
+    """Give labels and annotations the texts YAML's scalars stand for, as Prometheus reads them."""
+    if not isinstance(rule, Mapping):
+        return rule
+    texts = {
+        key: _as_texts(rule[key]) for key in ("labels", "annotations") if rule.get(key) is not None
+    }
+    plain = {"expr": _as_text(rule["expr"])} if "expr" in rule else {}
+    return {key: value for key, value in rule.items() if value is not None} | plain | texts
+
+
+def _as_texts(mapping: object) -> object:
+    if not isinstance(mapping, Mapping):
+        return mapping
+    return {str(key): _as_text(value) for key, value in mapping.items()}
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _free_name(text: str, taken: set[str]) -> str:
+    base = _UNFIT.sub("-", text.lower()).strip("-")[:_LONGEST_NAME].strip("-") or "rules"
+    name, number = base, 2
+    while name in taken:
+        suffix = f"-{number}"
+        name, number = base[: _LONGEST_NAME - len(suffix)].rstrip("-") + suffix, number + 1
+    return name
+
+
+def manifests_to_rule_file(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return RuleGroup manifests as a rule file Prometheus reads; what only we know is left out."""
+    groups = []
+    for manifest in manifests:
+        spec = manifest["spec"]
+        group = {
+            key: spec[key] for key in _GROUP_FIELDS if spec.get(key) not in (None, {}, 0, "0s")
+        }
+        fields = RULE_FIELDS - set(_OURS_ONLY)
+        group["rules"] = [
+            {key: value for key, value in rule.items() if key in fields}
+            for rule in spec.get("rules", [])
+            if rule.get("enabled", True)
+        ]
+        name = spec.get("title") or manifest["metadata"]["name"]
+        groups.append({"name": name, **group})
+    return {"groups": groups}

@@ -1,0 +1,144 @@
+"""Writes rule groups: rules keep their alerts while kind, name and labels stay the same."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import F
+
+from apps.alerting.enums import RuleHealth, RuleKind, TransitionReason
+from apps.alerting.models import Alert, Rule, RuleGroup
+from apps.alerting.services.alert_rows import instance_of
+from apps.alerting.services.evaluation import RulePlan
+from apps.alerting.services.outcomes import events_save
+from apps.alerting.services.rule_specs import rule_plan
+from apps.alerting.services.schedule import slot_after
+from apps.alerting.services.state_machine import RuleTerms, alerts_cleared
+from apps.series.services import series_store
+from detectviz.clock import to_ms
+from detectviz.tsdb.interface import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleGroupDraft:
+    """A validated rule group; ``rules`` are the rules as written."""
+
+    name: str
+    title: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    folder: models.Model | None = None
+    interval_ms: int = 60_000
+    limit: int = 0
+    query_offset_ms: int = 0
+    shared_labels: Mapping[str, str] = field(default_factory=dict)
+    rules: Sequence[Mapping[str, Any]] = ()
+    is_enabled: bool = True
+    is_builtin: bool = False
+
+
+@transaction.atomic
+def rulegroup_write(
+    *, org: models.Model, draft: RuleGroupDraft, instance: RuleGroup | None, now: datetime
+) -> RuleGroup:
+    """Create or update a group with its rules.
+
+    Alerts of rules that are gone, changed their labels or were switched off end at once. An
+    evaluation under way is fenced out and done again with the new rules.
+    """
+    group = instance or RuleGroup(org_id=org.pk, name=draft.name, is_builtin=draft.is_builtin)
+    is_rescheduled = (
+        instance is None
+        or group.next_due_at is None
+        or (group.interval_ms, group.is_enabled) != (draft.interval_ms, draft.is_enabled)
+    )
+    group.title = draft.title
+    group.labels = dict(draft.labels)
+    group.folder_id = draft.folder.pk if draft.folder else None
+    group.interval_ms = draft.interval_ms
+    group.limit = draft.limit
+    group.query_offset_ms = draft.query_offset_ms
+    group.shared_labels = dict(draft.shared_labels)
+    group.spec_rules = [dict(rule) for rule in draft.rules]
+    group.is_enabled = draft.is_enabled
+    if is_rescheduled:
+        group.next_due_at = slot_after(group.uid, group.interval_ms, now)
+    group.epoch += 1
+    group.lease_owner, group.lease_until = "", None
+    group.save()
+    _rules_replace(group, now=now)
+    return group
+
+
+@transaction.atomic
+def rulegroup_delete(*, group: RuleGroup, now: datetime) -> None:
+    """Delete a group; its firing alerts are told to have ended, the history stays."""
+    RuleGroup.objects.for_org(group.org_id).filter(pk=group.pk).update(epoch=F("epoch") + 1)
+    rules = Rule.objects.for_org(group.org_id).filter(group=group)
+    _alerts_end(group, rules, now=now, reason=TransitionReason.RULE_REMOVED)
+    group.delete()
+
+
+def _rules_replace(group: RuleGroup, *, now: datetime) -> None:
+    left: dict[tuple[Any, ...], list[Rule]] = defaultdict(list)
+    for rule in Rule.objects.for_org(group.org_id).filter(group=group).order_by("position"):
+        left[_identity(rule.kind, rule.name, rule.labels)].append(rule)
+    stopped: list[Rule] = []
+    for position, spec in enumerate(group.spec_rules):
+        plan = rule_plan(spec, key=str(position), shared_labels=group.shared_labels)
+        same = left[_identity(plan.kind, plan.name, plan.labels)]
+        rule = same.pop(0) if same else Rule(org_id=group.org_id, group=group)
+        is_enabled = spec.get("enabled", True) and group.is_enabled
+        if rule.pk and rule.is_enabled and not is_enabled:
+            stopped.append(rule)
+        _rule_save(rule, plan, position=position, is_enabled=is_enabled)
+    removed = [rule for rules in left.values() for rule in rules]
+    _alerts_end(group, stopped, now=now, reason=TransitionReason.DISABLED)
+    _alerts_end(group, removed, now=now, reason=TransitionReason.RULE_REMOVED)
+    pks = [rule.pk for rule in removed]
+    Rule.objects.for_org(group.org_id).filter(pk__in=pks).delete()
+
+
+def _identity(kind: str, name: str, labels: Mapping[str, str]) -> tuple[Any, ...]:
+    return (str(kind), name, tuple(sorted(labels.items())))
+
+
+def _rule_save(rule: Rule, plan: RulePlan, *, position: int, is_enabled: bool) -> None:
+    rule.position = position
+    rule.kind = plan.kind
+    rule.name = plan.name
+    rule.expr = plan.expr
+    rule.for_ms = plan.for_ms
+    rule.keep_firing_for_ms = plan.keep_firing_for_ms
+    rule.labels = dict(plan.labels)
+    rule.annotations = dict(plan.annotations)
+    rule.no_data = plan.no_data
+    rule.on_error = plan.on_error
+    rule.is_enabled = is_enabled
+    if not is_enabled:
+        rule.health, rule.last_error, rule.last_eval_at = RuleHealth.UNKNOWN, "", None
+    rule.save()
+
+
+def _alerts_end(
+    group: RuleGroup, rules: Iterable[Rule], *, now: datetime, reason: TransitionReason
+) -> None:
+    by_rule = {rule.pk: rule for rule in rules if rule.kind == RuleKind.ALERTING}
+    rows = Alert.objects.for_org(group.org_id).filter(rule__in=by_rule)
+    samples: list[Sample] = []
+    for pk, rule in by_rule.items():
+        instances = [instance_of(row) for row in rows if row.rule_id == pk]
+        terms = RuleTerms(name=rule.name, query_offset_ms=group.query_offset_ms)
+        step = alerts_cleared(terms, instances, at_ms=to_ms(now), reason=reason)
+        events_save(group=group, rule=rule, step=step)
+        samples += step.samples
+    rows.delete()
+    if samples:
+        tenant = group.org.uid
+        transaction.on_commit(lambda: _write(tenant, samples), robust=True)
+
+
+def _write(tenant: str, samples: Sequence[Sample]) -> None:
+    series_store().append(tenant, samples)

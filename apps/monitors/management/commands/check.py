@@ -7,9 +7,8 @@ import orjson
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands.check import Command as DjangoCheck
 
-from apps.monitors.api.serializers import draft_of
 from apps.monitors.selectors.monitors import monitor_get
-from apps.monitors.services.monitors import MonitorDraft
+from apps.monitors.services.monitors import MonitorDraft, draft_of
 from apps.monitors.services.probes import Probe, monitor_run, monitor_test
 from apps.orgs.models import Org
 from apps.orgs.selectors import org_get

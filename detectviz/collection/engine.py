@@ -92,6 +92,7 @@ class Engine:
         self._ended = threading.Event()
         self._stop: asyncio.Event | None = None
         self._is_draining = False
+        self._is_turning = False
         self._idle: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
 
@@ -221,6 +222,7 @@ class Engine:
 
     def _turn(self) -> None:
         """Move along whatever may move now, then sleep until something else may."""
+        self._is_turning = False
         now = self._clock.monotonic()
         if not self._is_draining:
             for flight in self._wheel.pop_due(now):
@@ -230,6 +232,12 @@ class Engine:
                 for flight in (*self._plain.take(now), *self._tls.take(now)):
                     self._flights.launch(flight)
         self._sleep(now)
+
+    def _turn_soon(self) -> None:
+        """Turn once for all the checks that end in this pass of the loop."""
+        if not self._is_turning and self._loop is not None:
+            self._is_turning = True
+            self._loop.call_soon(self._turn)
 
     def _queue_of(self, flight: Flight) -> PacedQueue[Flight]:
         return self._tls if flight.check.is_tls else self._plain
@@ -258,7 +266,7 @@ class Engine:
         successor = self._hosts.leave(flight.check.host)
         if successor is not None:
             self._queue_of(successor).add(successor)
-            self._turn()
+            self._turn_soon()
         if not self._flights and self._idle is not None:
             self._idle.set()
 

@@ -72,6 +72,8 @@ def _secrets_of(check: ScheduledCheck) -> list[str]:
 
 
 def _mask(text: str, check: ScheduledCheck) -> str:
+    if not check.secrets:
+        return text
     for secret in _secrets_of(check):
         text = text.replace(secret, MASK)
     return text
@@ -86,6 +88,8 @@ def _fit(evidence: JsonObject, check: ScheduledCheck) -> JsonObject:
         return {"evidence_dropped": f"it is not JSON: {error}"}
     if len(encoded) > MAX_EVIDENCE_BYTES:
         return {"evidence_dropped": f"it has {len(encoded)} of at most {MAX_EVIDENCE_BYTES} bytes"}
+    if not check.secrets:
+        return evidence
     masked = encoded
     for secret in _secrets_of(check):
         masked = masked.replace(orjson.dumps(secret)[1:-1], MASK.encode())

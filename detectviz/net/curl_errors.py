@@ -69,7 +69,8 @@ def translate(failure: HopFailure) -> PluginError:
     if code == pycurl.E_COULDNT_CONNECT:
         return NetworkError(_connect_failure(failure), phase="connect")
     if code in _RECEIVE_FAILURES:
-        return NetworkError(_RECEIVE_FAILURES[code].format(target=failure.target), phase="receive")
+        sentence = _RECEIVE_FAILURES[code].format(target=failure.target)
+        return NetworkError(f"{sentence} ({failure.text})", phase="receive")
     return _translate_rare(failure)
 
 

@@ -59,6 +59,11 @@ class Hop:
     is_first_origin: bool = True
     cookies: tuple[bytes, ...] = ()
 
+    @property
+    def is_tls(self) -> bool:
+        """Whether the scheme is https."""
+        return self.url[:6].lower() == "https:"
+
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port, the default port filled in."""
@@ -151,7 +156,7 @@ def set_hop(curl: pycurl.Curl, request: HttpRequest, hop: Hop, *, timeout_s: flo
     _set_target(curl, request, hop)
     if hop.is_first_origin:
         _set_credentials(curl, request)
-    if hop.url[:6].lower() == "https:":
+    if hop.is_tls:
         _set_tls(curl, request.tls, is_first_origin=hop.is_first_origin)
 
 

@@ -12,6 +12,7 @@ from detectviz.contracts.errors import DeadlineExceededError
 from detectviz.contracts.network import HttpRequest, HttpResponse
 from detectviz.net.exchange import Exchange
 from detectviz.net.guard import EgressPolicy
+from detectviz.net.handles import HandlePool
 from detectviz.net.resolver import Resolver
 
 GRACE_S: Final = 2.0
@@ -21,12 +22,12 @@ class CurlHttp:
     """HTTP exchanges inside one event loop; not to be shared between loops."""
 
     def __init__(self, policy: EgressPolicy) -> None:
-        self._policy = policy
+        self._pool = HandlePool(policy)
         self._multi = pycurl.AsyncCurlMulti()
 
     async def fetch(self, request: HttpRequest) -> HttpResponse:
         """Run one HTTP exchange; raise NetworkError or ConfigurationError."""
-        exchange = Exchange(request, self._policy)
+        exchange = Exchange(request, self._pool)
         while True:
             failure: pycurl.error | None = None
             try:
@@ -40,6 +41,7 @@ class CurlHttp:
     async def aclose(self) -> None:
         """Abort what is under way and free the sockets."""
         await self._multi.aclose()
+        self._pool.clear()
 
 
 class SyncHttpClient:

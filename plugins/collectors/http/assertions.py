@@ -10,7 +10,7 @@ import jsonpath
 import re2
 from jsonpath.exceptions import JSONPathError
 
-from detectviz.contracts.config import get_bool, get_objects, get_text
+from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.errors import ConfigurationError
 from detectviz.contracts.types import JsonObject, JsonValue
 
@@ -43,9 +43,8 @@ class Finding:
     is_regex: bool = False
 
 
-def judge_assertions(config: JsonObject, answer: Answer) -> list[Finding]:
+def judge_assertions(assertions: Sequence[JsonObject], answer: Answer) -> list[Finding]:
     """Return a finding for each assertion that does not hold."""
-    assertions = get_objects(config, "assertions")
     return [
         finding
         for index, assertion in enumerate(assertions)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,31 +20,44 @@ MAX_HEADER_CHARACTERS: Final = 500
 MAX_BODY_JSON_BYTES: Final = 32_768
 MAX_FINDINGS: Final = 20
 MAX_CERTIFICATES: Final = 5
+_PHASE_LABELS: Final = {
+    name: {"phase": name} for name in ("resolve", "connect", "tls", "processing", "transfer")
+}
 _SECRET_WORDS: Final = ("cookie", "token", "secret", "authoriz", "api-key", "apikey", "password")
 
 
 def success_metrics(response: HttpResponse, findings: Sequence[Finding]) -> tuple[Metric, ...]:
     """Return the metrics of an answer, named as blackbox_exporter names them."""
+    is_regex = any(finding.is_regex for finding in findings)
+    measured = (
+        ("probe_http_content_length", response.content_length),
+        ("probe_http_uncompressed_body_length", len(response.body)),
+        ("probe_dns_lookup_time_seconds", response.phases.resolve),
+    )
     plain = {
         "probe_http_status_code": response.status_code,
-        "probe_http_content_length": response.content_length,
-        "probe_http_uncompressed_body_length": len(response.body),
         "probe_http_redirects": response.redirects,
         "probe_http_version": float(response.version or 0),
         "probe_http_ssl": float(response.tls is not None),
         "probe_http_failed_assertions": len(findings),
-        "probe_failed_due_to_regex": float(any(finding.is_regex for finding in findings)),
-        "probe_dns_lookup_time_seconds": response.phases.resolve,
+        "probe_failed_due_to_regex": float(is_regex),
         "probe_ip_protocol": 6.0 if ":" in response.remote_ip else 4.0,
     }
     modified = _timestamp(response.header("last-modified"))
     if modified is not None:
         plain["probe_http_last_modified_timestamp_seconds"] = modified
     return (
-        *(Metric(name=name, value=value) for name, value in plain.items()),
+        *[_constant(name, value) for name, value in plain.items()],
+        *[Metric(name=name, value=value) for name, value in measured],
         *_phase_metrics(response.phases),
         *tls_metrics(response.tls),
     )
+
+
+@lru_cache(maxsize=4096)
+def _constant(name: str, value: float) -> Metric:
+    """Make a metric of a value that comes again and again, once."""
+    return Metric(name=name, value=value)
 
 
 def failure_metrics(tls: TlsReport | None) -> tuple[Metric, ...]:
@@ -76,8 +90,10 @@ def _info(name: str, label: str, value: str) -> Metric:
 
 def _phase_metrics(phases: Phases) -> tuple[Metric, ...]:
     return tuple(
-        Metric(name="probe_http_duration_seconds", value=seconds, labels={"phase": phase})
-        for phase, seconds in _phases(phases).items()
+        [
+            Metric(name="probe_http_duration_seconds", value=seconds, labels=_PHASE_LABELS[phase])
+            for phase, seconds in _phases(phases).items()
+        ]
     )
 
 
@@ -91,6 +107,7 @@ def _phases(phases: Phases) -> dict[str, float]:
     }
 
 
+@lru_cache(maxsize=4096)
 def _timestamp(text: str | None) -> float | None:
     if text is None:
         return None
@@ -113,7 +130,12 @@ def _without_userinfo(url: str) -> str:
 
 
 def answer_evidence(
-    request: HttpRequest, response: HttpResponse, findings: Sequence[Finding], *, body_bytes: int
+    request: HttpRequest,
+    response: HttpResponse,
+    findings: Sequence[Finding],
+    *,
+    body_bytes: int,
+    is_brief: bool,
 ) -> JsonObject:
     """Return what a person needs to see of an answer; ``body_bytes`` of the body at most."""
     evidence: dict[str, JsonValue] = {
@@ -124,10 +146,14 @@ def answer_evidence(
         "phases_ms": {
             name: round(seconds * 1000, 3) for name, seconds in _phases(response.phases).items()
         },
-        "headers": [_masked(name, value) for name, value in response.headers[:MAX_HEADERS]],
-        "body_size": len(response.body),
-        "body_truncated": response.body_truncated,
     }
+    if response.tls is not None:
+        evidence["tls"] = tls_evidence(response.tls)
+    if is_brief:
+        return evidence
+    evidence["headers"] = [_masked(*header) for header in response.headers[:MAX_HEADERS]]
+    evidence["body_size"] = len(response.body)
+    evidence["body_truncated"] = response.body_truncated
     if response.redirects:
         evidence["redirects"] = response.redirects
         evidence["effective_url"] = _without_userinfo(response.effective_url)
@@ -136,8 +162,6 @@ def answer_evidence(
             {"severity": finding.severity, "message": finding.message}
             for finding in findings[:MAX_FINDINGS]
         ]
-    if response.tls is not None:
-        evidence["tls"] = tls_evidence(response.tls)
     if body_bytes:
         evidence["body"] = _excerpt(response.body, body_bytes)
     return evidence

@@ -27,17 +27,18 @@ _CONTENT_TYPES: Final = {
 _PAIRED: Final = frozenset({"basic", "digest"})
 
 
-def build_request(context: CollectorContext, *, bearer: str, timeout_s: float) -> HttpRequest:
-    """Return the request of ``context``; ``bearer`` is the token to send, empty for none."""
+def build_request(context: CollectorContext) -> HttpRequest:
+    """Return the request of ``context``, but for an OAuth 2 token and the cache-busting nonce."""
     config, secrets = context.config, context.secrets
     auth = get_text(config, "auth", "none")
+    bearer = secrets.get("bearer_token", "") if auth == "bearer" else ""
     pair = _credentials(config, secrets) if auth in _PAIRED else None
     return HttpRequest(
-        url=_url(config),
+        url=get_text(config, "url"),
         method=get_text(config, "method", "GET"),
         headers=_headers(config, secrets, bearer),
         body=get_text(config, "body").encode(),
-        timeout_s=timeout_s,
+        timeout_s=context.timeout_s,
         max_redirects=get_int(config, "max_redirects", 10),
         follow_redirects=get_bool(config, "follow_redirects", default=True),
         max_body_bytes=get_int(config, "max_body_bytes", 1_048_576),
@@ -74,10 +75,8 @@ def _credentials(config: JsonObject, secrets: Mapping[str, str]) -> tuple[str, s
     return username, secrets.get("password", "")
 
 
-def _url(config: JsonObject) -> str:
-    url = get_text(config, "url")
-    if not get_bool(config, "cache_bust"):
-        return url
+def bust_caches(url: str) -> str:
+    """Return ``url`` with a query parameter no cache has seen."""
     parts = urlsplit(url)
     nonce = f"{CACHE_BUST_PARAMETER}={random_source.token_hex(8)}"
     return urlunsplit(parts._replace(query=f"{parts.query}&{nonce}" if parts.query else nonce))
@@ -94,11 +93,16 @@ def _headers(
     if compression != "auto" and "accept-encoding" not in names:
         headers["Accept-Encoding"] = compression
     if bearer:
-        headers["Authorization"] = f"Bearer {bearer}"
+        headers["Authorization"] = bearer_header(bearer)
     secret_name = get_text(config, "secret_header_name")
     if secret_name and secrets.get("secret_header_value"):
         headers[secret_name] = secrets["secret_header_value"]
     return tuple(headers.items())
+
+
+def bearer_header(token: str) -> str:
+    """Return the value of the Authorization header."""
+    return f"Bearer {token}"
 
 
 def _proxy(config: JsonObject, secrets: Mapping[str, str]) -> str:

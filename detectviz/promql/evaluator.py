@@ -11,6 +11,7 @@ from detectviz.promql.calls import FunctionCall, QueryBounds
 from detectviz.promql.functions import IMPLEMENTATIONS
 from detectviz.promql.functions_ranges import warn_bad_quantile_values
 from detectviz.promql.grouping import Groups, group_series
+from detectviz.promql.info import enrich
 from detectviz.promql.matching import combine_sets, join_vectors
 from detectviz.promql.operators import between_scalars, with_scalar
 from detectviz.promql.ranking import (
@@ -163,6 +164,10 @@ class Evaluator:
         if node.function == "timestamp" and isinstance(first, nodes.VectorSelector):
             vector = self.reader.instant(first, times_ms, want_timestamps=True)
             return vector.derived(vector.values)
+        if node.function == "info":
+            base = self.evaluate(node.arguments[0], times_ms)
+            assert isinstance(base, StepVector)
+            return enrich(self.reader, node, base, times_ms)
         call = FunctionCall(
             node=node,
             arguments=tuple(self.evaluate(argument, times_ms) for argument in node.arguments),

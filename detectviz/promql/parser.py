@@ -199,13 +199,17 @@ class _Parser:
             return self.call()
         return parse_selector(self.tokens)
 
-    def arguments(self) -> tuple[nodes.Expression, ...]:
+    def arguments(self, function: str = "") -> tuple[nodes.Expression, ...]:
         self.tokens.expect("(", "function call")
         arguments: list[nodes.Expression] = []
         if self.tokens.accept(")"):
             return ()
         while True:
-            arguments.append(self.expression(0))
+            is_selector = function == "info" and len(arguments) == 1
+            if is_selector and self.tokens.peek().text == "{":
+                arguments.append(self.postfix(parse_selector(self.tokens, may_match_all=True)))
+            else:
+                arguments.append(self.expression(0))
             if not self.tokens.accept(","):
                 self.tokens.expect(")", "function call", wanted='"," or ")"')
                 return tuple(arguments)
@@ -220,7 +224,7 @@ class _Parser:
             raise self.tokens.unsupported(f"function {function!r}", name.span)
         if function not in FUNCTIONS:
             raise self.tokens.error(f'unknown function with name "{function}"', name.span)
-        arguments = self.arguments()
+        arguments = self.arguments(function)
         span = Span(start=name.span.start, end=self.tokens.last_end)
         return nodes.Call(function=function, arguments=arguments, span=span)
 

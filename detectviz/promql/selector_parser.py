@@ -12,8 +12,9 @@ _OPERATORS = frozenset(MatchOp)
 
 
 class _SelectorParser:
-    def __init__(self, tokens: TokenStream) -> None:
+    def __init__(self, tokens: TokenStream, *, may_match_all: bool) -> None:
         self.tokens = tokens
+        self.may_match_all = may_match_all
         self.name: str | None = None
         self.matchers: list[Matcher] = []
 
@@ -26,7 +27,7 @@ class _SelectorParser:
         span = Span(start=start, end=self.tokens.last_end)
         if self.name is not None:
             self.matchers.append(Matcher(METRIC_NAME, MatchOp.EQUAL, self.name))
-        if all(matches(matcher, "") for matcher in self.matchers):
+        if not self.may_match_all and all(matches(matcher, "") for matcher in self.matchers):
             message = "vector selector must contain at least one non-empty matcher"
             raise self.tokens.error(message, span)
         return VectorSelector(name=self.name, matchers=tuple(self.matchers), span=span)
@@ -73,6 +74,6 @@ class _SelectorParser:
         self.matchers.append(Matcher(label, operator, value))
 
 
-def parse_selector(tokens: TokenStream) -> VectorSelector:
-    """Take a vector selector without its modifiers."""
-    return _SelectorParser(tokens).run()
+def parse_selector(tokens: TokenStream, *, may_match_all: bool = False) -> VectorSelector:
+    """Take a vector selector without its modifiers; ParseError if it selects everything."""
+    return _SelectorParser(tokens, may_match_all=may_match_all).run()

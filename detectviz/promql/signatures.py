@@ -25,7 +25,7 @@ AGGREGATIONS = frozenset(
 UNSUPPORTED_OPERATORS = frozenset({"</", ">/"})
 _UNSUPPORTED = """
     histogram_avg histogram_count histogram_sum histogram_stddev histogram_stdvar
-    histogram_fraction histogram_quantiles info start_timestamp
+    histogram_fraction histogram_quantiles start_timestamp
 """
 UNSUPPORTED_FUNCTIONS = frozenset(_UNSUPPORTED.split())
 
@@ -60,6 +60,7 @@ def _table() -> dict[str, Signature]:
         "end": Signature((), _S),
         "histogram_quantile": Signature((_S, _V)),
         "holt_winters": smoothing,
+        "info": Signature((_V, _V), optional=1),
         "label_join": Signature((_V, _T, _T, _T), optional=1, repeats=True),
         "label_replace": Signature((_V, _T, _T, _T, _T)),
         "max_of": Signature((_S, _S), _S),

@@ -108,7 +108,16 @@ class _Checker:
         for index, argument in enumerate(node.arguments):
             wanted = types[min(index, len(types) - 1)]
             self._expect(argument, wanted, f'call to function "{node.function}"')
+        self._check_info(node)
         return signature.result
+
+    def _check_info(self, node: nodes.Call) -> None:
+        """Refuse a second argument of ``info`` that is more than matchers in braces."""
+        if node.function != "info" or len(node.arguments) == 1:
+            return
+        selector = node.arguments[1]
+        if not isinstance(selector, nodes.VectorSelector) or selector.name is not None:
+            raise self._error("expected label selectors only", selector)
 
     def _check_count(self, node: nodes.Call) -> None:
         signature = FUNCTIONS[node.function]

@@ -9,7 +9,7 @@ from detectviz.tsdb.embedded import EmbeddedStore
 from tests.conformance.promql.runner import DATA, expected_failures, run_file
 
 YEAR_S = 365 * 86_400
-REASONS = {"native histogram", "experimental function", "experimental syntax"}
+REASONS = {"native histogram"}
 SCRIPTS = sorted(path.name for path in DATA.glob("*.test"))
 
 

@@ -121,6 +121,20 @@ def test_sorting_puts_nan_last_both_ways() -> None:
     assert [one[5] for one in ordered(store, "sort_desc(a)")] == ["2", "1", "n"]
 
 
+def test_info_labels_follow_the_series_that_holds_them_at_each_step() -> None:
+    store = store_of(
+        'a{instance="x",job="j"} 1 2 3',
+        'target_info{instance="x",job="j",version="1"} 1 _ _',
+        'target_info{instance="x",job="j",version="2"} _ 1 _',
+    )
+    assert rows(store, "info(a)") == {
+        'a{instance="x", job="j"}': [None, None, 3.0],
+        'a{instance="x", job="j", version="1"}': [1.0, None, None],
+        'a{instance="x", job="j", version="2"}': [None, 2.0, None],
+    }
+    assert len(rows(store, 'info(a, {version=~".+"})')) == 2
+
+
 @pytest.mark.parametrize(
     "query",
     ["vector(1)[100y:1ms]", "sum_over_time(vector(1)[100y:1ms])", "max_over_time(a[50y:1s])"],

@@ -46,6 +46,8 @@ REFUSED = [
     ("a + fill(b) c", "1:10: parse error: fill value must be a number"),
     ("a + fill(1) fill_left(2) c", "1:13: parse error: missing series may be filled only once"),
     ("a or fill(1) c", "1:6: parse error: no fill modifier allowed for 'or' operation"),
+    ("info(foo, bar)", "1:11: parse error: expected label selectors only"),
+    ("info(foo, 1)", '1:11: parse error: expected type instant vector in call to function "info"'),
     ("foo + on(a) 1", "1:1: parse error: vector matching only allowed between instant vectors"),
     ("a and on(x) group_left b", "1:13: parse error: no grouping allowed for 'and' operation"),
     ("a * on(x) group_left(x) b", '1:5: parse error: label "x" must not occur in ON and GROUP'),
@@ -78,7 +80,6 @@ REFUSED = [
 ]
 UNSUPPORTED = [
     ("sum(histogram_quantiles(foo))", 4, "function 'histogram_quantiles'"),
-    ("info(foo)", 0, "function 'info'"),
     ("rate(foo[5m] anchored)", 13, "modifier 'anchored'"),
     ("foo </ 2", 4, "histogram operator '</'"),
 ]

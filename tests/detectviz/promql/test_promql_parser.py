@@ -16,6 +16,7 @@ SCRIPTS = sorted(path.name for path in DATA.glob("*.test"))
 UNKNOWN_TO_THE_OTHER = (
     r"\[[^]]*[-+*/%(][^]]*\]",
     r"(?i)offset [-+]?(\(|step|range|m\w\w_of)",
+    r"\binfo\(.*, *\{",
     r"\b(min_of|max_of|step|range|start|end)\(",
 )
 

@@ -26,7 +26,10 @@ class Manifest:
 
     ``config_schema`` is JSON Schema (2020-12): ``writeOnly: true`` marks a secret (stored apart,
     never read back); ``x-order``, ``x-group``, ``x-widget`` (textarea, code), ``x-placeholder``,
-    ``x-show-if`` ({field: value}) lay out the form made from it.
+    ``x-show-if`` ({field: value or list of values}), ``x-labels`` ({choice: label}) lay out the
+    form made from it; ``x-hint`` is said in place of a pattern, ``x-target: true`` marks where
+    secrets are sent. Formats: calendar, cron, date-time, duration, email, hostname, regex (RE2),
+    timezone, uri. References to its own ``$defs`` have been inlined.
     """
 
     name: str

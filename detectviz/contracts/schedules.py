@@ -29,6 +29,7 @@ class ScheduleError(ValueError):
 
 def parse_timezone(name: str) -> ZoneInfo:
     """Return the zone of the tz database; raise ScheduleError."""
+    _require_short(name)
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -43,6 +44,7 @@ def next_cron(expression: str, after: datetime, zone: tzinfo = UTC) -> datetime:
     Five fields, read in ``zone``, daylight saving time as Debian's cron treats it. Raise
     ScheduleError when the expression is wrong or never comes true.
     """
+    _require_short(expression)
     try:
         found: datetime = next(CronSim(expression, after.astimezone(zone)))
     except CronSimError as error:
@@ -71,6 +73,11 @@ def next_calendar(expression: str, after: datetime, zone: tzinfo = UTC) -> datet
             if found.astimezone(UTC) > after:
                 return found.astimezone(UTC)
     raise ScheduleError(f"{expression!r} does not come true within twelve years.")
+
+
+def _require_short(text: str) -> None:
+    if len(text) > _LONGEST:
+        raise ScheduleError(f"Shorten it to {_LONGEST} characters.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +111,8 @@ class _Calendar:
 
 
 def _parse_calendar(expression: str, zone: tzinfo) -> tuple[_Calendar, tzinfo]:
-    words = expression.split() if len(expression) <= _LONGEST else []
+    _require_short(expression)
+    words = expression.split()
     if not words:
         raise ScheduleError("Write a calendar expression such as Mon..Fri 08:30 or daily.")
     if words[0].lower() in _SHORTHANDS:

@@ -41,6 +41,9 @@ def validate(
 
     Never raises for what a user wrote: every problem is returned at once, each naming its field.
     """
+    if not isinstance(config, Mapping) or not isinstance(secrets, Mapping):
+        problem = ConfigurationProblem(field="", message="Config and secrets must be objects.")
+        return ValidatedConfiguration(config={}, secrets={}, problems=(problem,))
     names = {"/".join(path): path for path in secret_paths(schema)}
     problems = [*_misplaced_secrets(config, names), *_misnamed_secrets(secrets, names)]
     completed = fill_defaults(schema, config)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, partial
+from itertools import islice
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
@@ -21,6 +22,9 @@ _TYPES = {
     "null": "null",
 }
 _SHOWN_CHOICES = 40
+_MOST_PROBLEMS = 100
+_MOST_ENTRIES = 1_000
+_DEEPEST = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +36,34 @@ class FieldProblem:
 
 
 def find_problems(schema: JsonObject, document: JsonValue) -> tuple[FieldProblem, ...]:
-    """Return everything in ``document`` that ``schema`` refuses, in the order of the fields."""
+    """Return what ``schema`` refuses in ``document``, in the order of the fields.
+
+    At most a hundred problems are gathered, and a list or object of more than a thousand entries
+    is refused unread: JSON Schema compares every entry with every other.
+    """
+    oversized = tuple(_find_oversized(document, ()))
+    if oversized:
+        return oversized
     validator = Draft202012Validator(schema, format_checker=_format_checker())
     found: dict[tuple[str, str], FieldProblem] = {}
-    for error in validator.iter_errors(document):
+    for error in islice(validator.iter_errors(document), _MOST_PROBLEMS):
         for problem in _explain(error):
             found.setdefault((problem.field, problem.message), problem)
     return tuple(found[key] for key in sorted(found))
+
+
+def _find_oversized(value: JsonValue, path: tuple[str | int, ...]) -> Iterator[FieldProblem]:
+    if not isinstance(value, (list, dict)):
+        return
+    if len(value) > _MOST_ENTRIES:
+        yield FieldProblem(field=pointer(path), message=f"Keep at most {_MOST_ENTRIES} entries.")
+        return
+    if len(path) > _DEEPEST:
+        yield FieldProblem(field=pointer(path), message="Write it with fewer levels.")
+        return
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in entries:
+        yield from _find_oversized(inner, (*path, key))
 
 
 def pointer(parts: Iterable[str | int]) -> str:

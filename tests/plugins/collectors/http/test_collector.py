@@ -164,7 +164,7 @@ DOCUMENT = {"status": "ok", "count": 3, "rows": [{"n": 1}, {"n": 20}], "flag": T
 async def test_assertions_hold_or_not(
     run: Runner,
     assertion: dict[str, JsonValue],
-    holds: bool,  # noqa: FBT001 - a table's column
+    holds: bool,
 ) -> None:
     headers = (("X-Many", "one"), ("X-Many", "two"))
     answer = Answer(headers=headers, body=json.dumps(DOCUMENT).encode())

@@ -6,6 +6,7 @@ import numpy as np
 
 from detectviz.contracts.durations import DurationError, parse_duration_ms
 
+_OCTAL_DIGITS = frozenset("01234567")
 _NAMED = {"inf": math.inf, "+inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
@@ -20,7 +21,7 @@ def parse_number(text: str) -> float:
     if lowered.startswith("0x"):
         return float(int(lowered, 16))
     digits = lowered.replace("_", "") if _well_separated(lowered) else lowered
-    if len(digits) > 1 and digits[0] == "0" and digits.isdecimal():
+    if digits.startswith("0") and set(digits) <= _OCTAL_DIGITS:
         return float(int(digits, 8))
     return float(digits)
 

@@ -4,10 +4,12 @@ from functools import lru_cache
 
 from detectviz.promql import nodes
 from detectviz.promql.errors import ParseError
+from detectviz.promql.labels import is_valid_label_name
 from detectviz.promql.lexer import Kind, Token
 from detectviz.promql.modifiers import with_modifier
 from detectviz.promql.numbers import parse_duration_literal_ms, parse_number
 from detectviz.promql.positions import Span
+from detectviz.promql.quoting import quote
 from detectviz.promql.selector_parser import parse_selector
 from detectviz.promql.signatures import (
     AGGREGATIONS,
@@ -147,11 +149,19 @@ class _Parser:
         self.tokens.expect("(", "grouping opts")
         labels: list[str] = []
         while not self.tokens.accept(")"):
-            labels.append(self.tokens.label_name("grouping opts"))
+            labels.append(self.grouping_label())
             if not self.tokens.accept(","):
                 self.tokens.expect(")", "grouping opts", wanted='"," or ")"')
                 break
         return tuple(labels)
+
+    def grouping_label(self) -> str:
+        token = self.tokens.peek()
+        name = self.tokens.label_name("grouping opts")
+        if not is_valid_label_name(name):
+            message = f"invalid label name for grouping: {quote(name)}"
+            raise self.tokens.error(message, token.span)
+        return name
 
     def primary(self) -> nodes.Expression:
         token = self.tokens.peek()

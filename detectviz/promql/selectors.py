@@ -8,7 +8,7 @@ from detectviz.promql import nodes
 from detectviz.promql.limits import Budget
 from detectviz.promql.nodes import Anchor
 from detectviz.promql.vectors import RangeVector, StepVector
-from detectviz.promql.windows import RangeSamples, is_stale, upper_bounds, without_stale
+from detectviz.promql.windows import RangeSamples, is_stale, tiled, upper_bounds, without_stale
 from detectviz.tsdb.interface import Int64Array, Matcher, SeriesSet, SeriesStore
 
 
@@ -46,16 +46,18 @@ class Reader:
         looked_at = self.references(times_ms, node.at, node.offset_ms)
         found = self._select(node.matchers, looked_at, self.lookback_ms)
         self.budget.charge(len(found) * len(times_ms))
-        index = upper_bounds(found.timestamps_ms, found.offsets, looked_at) - 1
-        held = index >= found.offsets[:-1, None]
-        if not len(found.values):
-            values, present = np.full(index.shape, np.nan), held & False
-        else:
+        values = np.full((len(found), len(times_ms)), np.nan)
+        present = np.zeros(values.shape, dtype=np.bool_)
+        for rows in tiled(len(found) if len(found.values) else 0, len(times_ms)):
+            self.budget.check()
+            offsets = found.offsets[rows.start : rows.stop + 1]
+            index = upper_bounds(found.timestamps_ms, offsets, looked_at) - 1
+            held = index >= offsets[:-1, None]
             index = np.maximum(index, 0)
-            values = found.values[index]
-            times = found.timestamps_ms[index]
-            present = held & (times > looked_at - self.lookback_ms) & ~is_stale(values)
-            values = times / 1000.0 if want_timestamps else values
+            sampled, times = found.values[index], found.timestamps_ms[index]
+            is_fresh = times > looked_at - self.lookback_ms
+            present[rows] = held & is_fresh & ~is_stale(sampled)
+            values[rows] = times / 1000.0 if want_timestamps else sampled
         dropped = np.zeros(len(found), dtype=np.bool_)
         vector = StepVector(labels=found.labels, values=values, present=present, drop_name=dropped)
         return vector if vector.used.all() else vector.take(vector.used)

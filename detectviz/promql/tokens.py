@@ -98,4 +98,6 @@ def describe(token: Token) -> str:
             return f"<{token.lowered}>"
     if token.kind is Kind.OPERATOR:
         return f'"{token.text}"'
+    if token.kind is Kind.STRING:
+        return f"string {token.text}"
     return f'{token.kind.value} "{token.text}"'

@@ -114,10 +114,8 @@ class RangeSamples:
 
     def tiles(self, check: Callable[[], None]) -> Iterator[tuple[slice, Windows]]:
         """Yield slices of series with their windows, small enough to stay in cache."""
-        rows = max(1, _TILE_CELLS // max(1, len(self.ends_ms)))
-        for start in range(0, len(self), rows):
-            stop = min(start + rows, len(self))
-            yield slice(start, stop), replace(self._windows(start, stop), check=check)
+        for rows in tiled(len(self), len(self.ends_ms)):
+            yield rows, replace(self._windows(rows.start, rows.stop), check=check)
 
     def _windows(self, start: int, stop: int) -> Windows:
         begin, end = int(self.offsets[start]), int(self.offsets[stop])
@@ -144,6 +142,13 @@ class RangeSamples:
             if len(windows.values):
                 values[rows], present[rows] = kernel(windows)
         return values, present
+
+
+def tiled(rows: int, columns: int) -> Iterator[slice]:
+    """Yield slices of rows such that a tile of so many columns stays in cache."""
+    height = max(1, _TILE_CELLS // max(1, columns))
+    for start in range(0, rows, height):
+        yield slice(start, min(start + height, rows))
 
 
 def upper_bounds(

@@ -177,6 +177,7 @@ class AlertEvent(OrgOwned):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["org", "fingerprint", "-at"], name="alerting_event_alert"),
             models.Index(fields=["org", "-at"], name="alerting_event_recent"),
+            models.Index(fields=["at"], name="alerting_event_age"),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """The alert state machine against Prometheus' rules, step by step."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,8 @@ from apps.alerting.enums import (
     NoDataPolicy,
     TransitionReason,
 )
+from apps.alerting.models import Rule
+from apps.alerting.services.alert_rows import instance_of, row_key, row_of
 from apps.alerting.services.state_machine import (
     Answer,
     Element,
@@ -460,6 +463,48 @@ RULES = st.builds(
     interval_ms=st.just(15 * S),
     limit=st.sampled_from([0, 2]),
 )
+
+
+def reloaded(instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
+    rule = Rule(pk=1, uid="r", org_id=1)
+    rows = [row_of(rule, instance) for instance in instances]
+    texts = [json.dumps([row.labels, row.annotations]) for row in rows]
+    for row, text in zip(rows, texts, strict=True):
+        row.labels, row.annotations = json.loads(text)
+    return tuple(instance_of(row) for row in rows)
+
+
+def comparable(step: Step) -> object:
+    return (
+        sorted((item.fingerprint, row_key(item)) for item in step.instances),
+        [
+            (change.instance.fingerprint, *pair)
+            for change, pair in zip(step.transitions, changes(step), strict=True)
+        ],
+        sorted(
+            (str(sorted(s.labels.items())), s.timestamp_ms, repr(s.value)) for s in step.samples
+        ),
+        sorted((m.fingerprint, m.status, m.starts_at_ms, m.ends_at_ms) for m in step.notifications),
+        step.error,
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rule=RULES,
+    steps=st.lists(st.tuples(OUTCOMES, st.integers(1, 80), st.booleans()), max_size=20),
+)
+def test_a_restart_between_any_two_steps_changes_nothing(
+    rule: RuleTerms, steps: list[tuple[Outcome, int, bool]]
+) -> None:
+    steady, restarted, now_s = Timeline(rule), Timeline(rule), 0
+    for outcome, wait_s, restarts in steps:
+        now_s += wait_s
+        if restarts:
+            restarted.instances = reloaded(restarted.instances)
+        one = steady.step(outcome, at_s=now_s)
+        other = restarted.step(outcome, at_s=now_s)
+        assert comparable(one) == comparable(other)
 
 
 @settings(max_examples=150, deadline=None)

@@ -96,7 +96,8 @@ class Catalogue:
         if instance is not None:
             return instance
         with self._lock:
-            return self._instances.get((kind, name)) or self._load(kind, name)
+            instance = self._instances.get((kind, name))
+            return self._load(kind, name) if instance is None else instance
 
     def _load(self, kind: PluginKind, name: str) -> object:
         manifest = self.manifest(kind, name)

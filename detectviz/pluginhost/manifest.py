@@ -61,7 +61,7 @@ def read_manifest(
     Reads two files and no code. ``kind`` is the kind of the folder above.
     """
     problems: list[PluginProblem] = []
-    document = _read(folder / MANIFEST_FILE, yaml.safe_load, problems)
+    document = _read(folder / MANIFEST_FILE, _load_yaml, problems)
     schema = _read(folder / SCHEMA_FILE, json.loads, problems)
     if document is not None:
         found = [*find_problems(_manifest_schema(), document)]
@@ -102,6 +102,12 @@ def _read(
         message = f"The file cannot be understood: {error}"
     problems.append(PluginProblem(path=path, field="", message=message))
     return None
+
+
+def _load_yaml(text: str) -> JsonValue:
+    # libyaml reads five times as fast and is in every wheel; the pure reader is for the rest.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return cast("JsonValue", yaml.load(text, Loader=loader))  # noqa: S506 - both loaders are safe
 
 
 @cache
@@ -162,14 +168,19 @@ def _requirement_problems(requirements: list[str]) -> Iterator[FieldProblem]:
 
 
 def _missing_library(requirement: Requirement) -> str:
-    try:
-        found = installed_version(requirement.name)
-    except PackageNotFoundError:
-        found = ""
+    found = _installed_version(requirement.name)
     if found and requirement.specifier.contains(found, prereleases=True):
         return ""
     have = f"version {found} is installed" if found else "it is not installed"
     return f"The plugin needs {requirement} and {have}; run: pip install '{requirement}'"
+
+
+@cache
+def _installed_version(library: str) -> str:
+    try:
+        return installed_version(library)
+    except PackageNotFoundError:
+        return ""
 
 
 def _build(kind: PluginKind, document: _Document, schema: JsonObject) -> Manifest:

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-
 from detectviz.contracts.types import JsonObject, JsonValue
 from detectviz.pluginhost.explain import FieldProblem, find_problems, pointer
 from detectviz.pluginhost.formats import FORMATS
+from detectviz.pluginhost.vocabulary import find_vocabulary_problems
 
 _LOCAL = "#/$defs/"
 _DEEPEST_REFERENCE = 16
@@ -15,11 +13,11 @@ _DEEPEST_REFERENCE = 16
 
 def find_schema_problems(schema: JsonObject) -> tuple[FieldProblem, ...]:
     """Return everything to put right in ``schema``, as JSON pointers into it."""
+    unknown = tuple(find_vocabulary_problems(schema))
+    if unknown:
+        return unknown
     try:
-        Draft202012Validator.check_schema(schema)
         plain = inline_references(schema)
-    except SchemaError as error:
-        return (FieldProblem(field=pointer(error.absolute_path), message=error.message),)
     except ReferenceError as error:
         return (FieldProblem(field="", message=str(error)),)
     if plain.get("type") != "object":

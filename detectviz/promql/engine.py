@@ -147,7 +147,7 @@ def _instant(value: Value, times: Int64Array) -> Answer:
         case RangeVector():
             return _raw(value)
         case StepVector():
-            final = value.take(value.present[:, 0]).with_final_labels()
+            final = value.trimmed().with_final_labels()
             return Vector(timestamp_ms=at_ms, labels=final.labels, values=final.values[:, 0])
 
 
@@ -155,7 +155,7 @@ def _matrix(value: Value, times: Int64Array) -> Matrix:
     if isinstance(value, StepScalar):
         value = single_series({}, value.values, np.ones(len(times), dtype=np.bool_))
     assert isinstance(value, StepVector)
-    final = value.take(value.used).with_final_labels()
+    final = value.trimmed().with_final_labels()
     return _ordered(final, times)
 
 
@@ -185,4 +185,4 @@ def _raw(ranges: RangeVector) -> Matrix:
     vector = StepVector(
         labels=ranges.labels, values=values, present=present, drop_name=ranges.drop_name
     )
-    return _ordered(vector.take(vector.used).with_final_labels(), times)
+    return _ordered(vector.trimmed().with_final_labels(), times)

@@ -60,7 +60,7 @@ class Reader:
             values[rows] = times / 1000.0 if want_timestamps else sampled
         dropped = np.zeros(len(found), dtype=np.bool_)
         vector = StepVector(labels=found.labels, values=values, present=present, drop_name=dropped)
-        return vector if vector.used.all() else vector.take(vector.used)
+        return vector.trimmed()
 
     def ranges(self, node: nodes.MatrixSelector, times_ms: Int64Array) -> RangeVector:
         """Return the samples of all windows, without staleness markers."""

@@ -82,6 +82,11 @@ class StepVector:
         """Tell which series have a sample at any step."""
         return np.asarray(self.present.any(axis=1), dtype=np.bool_)
 
+    def trimmed(self) -> "StepVector":
+        """Return the series that have a sample at any step."""
+        used = self.used
+        return self if used.all() else self.take(used)
+
     def merged(self) -> "StepVector":
         """Join series of equal labels; EvaluationError if two have a sample at one step."""
         groups: dict[LabelKey, list[int]] = {}

@@ -107,7 +107,8 @@ def test_unsupported_syntax_is_refused_by_name(query: str, start: int, name: str
     [
         ("0x1F", 31.0), ("017", 15.0), ("08", 8.0), ("0", 0.0), ("1_000.5", 1000.5),
         (".5", 0.5), ("5.", 5.0), ("1e3", 1000.0), ("Inf", float("inf")),
-        ("-inf", float("-inf")), ("5m", 300.0), ("1h30m", 5400.0), ("10ms", 0.01), ("+3", 3.0), ("-0.5", -0.5),
+        ("-inf", float("-inf")), ("5m", 300.0), ("1h30m", 5400.0), ("10ms", 0.01),
+        ("+3", 3.0), ("-0.5", -0.5),
     ],
 )  # fmt: skip
 def test_numbers_are_read_in_every_spelling(query: str, value: float) -> None:

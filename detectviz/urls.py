@@ -27,4 +27,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.accounts.web.urls")),
     path("", include("apps.extensions.web.urls")),
     path("", include("apps.monitors.web.urls")),
+    path("", include("apps.audit.web.urls")),
 ]

@@ -20,6 +20,11 @@ from apps.orgs.models import Org
 from detectviz.resources.errors import NotFoundError
 
 
+def _member_name(org: models.Model, user: str) -> models.Subquery:
+    rows = Membership.objects.for_org(org).filter(user_id=models.OuterRef(user))
+    return models.Subquery(rows.values("name")[:1])
+
+
 def org_list_of(user: User | AnonymousUser) -> models.QuerySet[Org]:
     """Return the active orgs a user may enter: all for a platform administrator."""
     orgs = Org.objects.filter(is_active=True).order_by("name")
@@ -58,7 +63,9 @@ def membership_get(org: models.Model, name: str) -> Membership | None:
 def team_list(org: models.Model) -> models.QuerySet[Team]:
     """Return an org's teams, by name."""
     rows: models.QuerySet[Team] = Team.objects.for_org(org)
-    return rows.select_related("org", "group").order_by("name")
+    members = User.objects.annotate(member_name=_member_name(org, "pk")).order_by("username")
+    people = models.Prefetch("group__user_set", queryset=members)
+    return rows.select_related("org", "group").prefetch_related(people).order_by("name")
 
 
 def role_list(org: models.Model) -> models.QuerySet[Role]:
@@ -82,11 +89,15 @@ def role_require(org: models.Model, name: str) -> Role:
 
 
 def binding_list(org: models.Model) -> models.QuerySet[RoleBinding]:
-    """Return an org's role bindings with who and where."""
+    """Return an org's role bindings with who and where; ``member_name`` is the user's name."""
     rows: models.QuerySet[RoleBinding] = RoleBinding.objects.for_org(org)
-    return rows.select_related(
-        "org", "role", "user", "team", "service_account", "scope_folder", "scope_type"
-    ).order_by("name")
+    return (
+        rows.select_related(
+            "org", "role", "user", "team", "service_account", "scope_folder", "scope_type"
+        )
+        .annotate(member_name=_member_name(org, "user_id"))
+        .order_by("name")
+    )
 
 
 def serviceaccount_list(org: models.Model) -> models.QuerySet[ServiceAccount]:
@@ -98,9 +109,8 @@ def serviceaccount_list(org: models.Model) -> models.QuerySet[ServiceAccount]:
 def apikey_list(org: models.Model) -> models.QuerySet[ApiKey]:
     """Return an org's API keys; nothing in a row gives the key away."""
     rows: models.QuerySet[ApiKey] = ApiKey.objects.for_org(org)
-    return rows.select_related("org", "user", "user__service_account", "created_by").order_by(
-        "name"
-    )
+    rows = rows.select_related("org", "user", "user__service_account", "created_by")
+    return rows.annotate(member_name=_member_name(org, "user_id")).order_by("name")
 
 
 def invitation_list(org: models.Model) -> models.QuerySet[Invitation]:
@@ -113,3 +123,19 @@ def member_names(org: models.Model, users: Any) -> dict[int, str]:
     """Return the membership names of some users, by their primary keys."""
     rows = Membership.objects.for_org(org).filter(user__in=users)
     return dict(rows.values_list("user_id", "name"))
+
+
+def member_roles(org: models.Model) -> dict[int, list[str]]:
+    """Return the names of the roles each user has in the whole org, by primary key."""
+    rows = RoleBinding.objects.for_org(org).filter(
+        user__isnull=False, scope_folder=None, scope_type=None
+    )
+    roles: dict[int, list[str]] = {}
+    for user_id, role in rows.order_by("role__name").values_list("user_id", "role__name"):
+        roles.setdefault(user_id, []).append(role)
+    return roles
+
+
+def invitation_get(org: models.Model, uid: str) -> Invitation | None:
+    """Return an open invitation of an org."""
+    return invitation_list(org).filter(uid=uid).first()

@@ -102,12 +102,15 @@ class TeamKind(ResourceKind[Team]):
 
     def queryset(self, org: Any) -> Any:
         """Return the teams with their members."""
-        return team_list(org).prefetch_related("group__user_set")
+        return team_list(org)
 
     def to_spec(self, instance: Team) -> dict[str, Any]:
         """Return title and members."""
-        names = member_names(instance.org, instance.group.user_set.all())
-        return {"title": instance.title, "members": sorted(names.values())}
+        users = list(instance.group.user_set.all())
+        names = [vars(user).get("member_name") for user in users]
+        if None in names:  # the members were changed after loading
+            names = list(member_names(instance.org, users).values())
+        return {"title": instance.title, "members": sorted(filter(None, names))}
 
     def write(self, change: Write[Team]) -> Team:
         """Create or update."""
@@ -310,8 +313,7 @@ def _subject_of(binding: RoleBinding) -> dict[str, str]:
         return {"kind": "Team", "name": binding.team.name}
     if binding.service_account is not None:
         return {"kind": "ServiceAccount", "name": binding.service_account.name}
-    names = member_names(binding.org, [binding.user_id])
-    return {"kind": "User", "name": names.get(binding.user_id or 0, "")}
+    return {"kind": "User", "name": _member_name(binding)}
 
 
 def _scope_of(binding: RoleBinding) -> dict[str, str]:
@@ -326,8 +328,13 @@ def _owner_of(key: ApiKey) -> dict[str, str]:
     account = getattr(key.user, "service_account", None)
     if account is not None:
         return {"kind": "ServiceAccount", "name": account.name}
-    names = member_names(key.org, [key.user_id])
-    return {"kind": "User", "name": names.get(key.user_id, key.user.username)}
+    return {"kind": "User", "name": _member_name(key)}
+
+
+def _member_name(row: RoleBinding | ApiKey) -> str:
+    """Return the user's name in the org, which lists have loaded along."""
+    known: str | None = vars(row).get("member_name")
+    return known or member_names(row.org, [row.user_id]).get(row.user_id or 0, "")
 
 
 for kind in (

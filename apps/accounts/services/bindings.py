@@ -151,6 +151,7 @@ def _has_admin(org: models.Model) -> bool:
 def _point(binding: RoleBinding, change: BindingChange) -> None:
     binding.role = change.role
     subject, scope = change.subject, change.scope
+    vars(binding).pop("member_name", None)  # loaded by lists, of the former subject
     binding.user = subject if isinstance(subject, User) else None
     binding.team = subject if isinstance(subject, Team) else None
     binding.service_account = subject if isinstance(subject, ServiceAccount) else None

@@ -143,14 +143,14 @@ def answer_evidence(
         "status": response.status_code,
         "http_version": response.version,
         "remote": f"{response.remote_ip} port {response.remote_port}",
-        "phases_ms": {
-            name: round(seconds * 1000, 3) for name, seconds in _phases(response.phases).items()
-        },
     }
     if response.tls is not None:
         evidence["tls"] = tls_evidence(response.tls)
     if is_brief:
         return evidence
+    evidence["phases_ms"] = {
+        name: round(seconds * 1000, 3) for name, seconds in _phases(response.phases).items()
+    }
     evidence["headers"] = [_masked(*header) for header in response.headers[:MAX_HEADERS]]
     evidence["body_size"] = len(response.body)
     evidence["body_truncated"] = response.body_truncated

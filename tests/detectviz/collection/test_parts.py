@@ -299,7 +299,7 @@ def test_default_routes_are_read_from_the_kernels_tables() -> None:
 )
 def test_only_far_hosts_can_be_unreachable_for_our_own_sake(
     host: str,
-    far: bool,  # noqa: FBT001 - a table's column
+    far: bool,
 ) -> None:
     assert is_far(host) is far
     down = CheckResult(state=CheckState.DOWN, message="", evidence={"phase": "connect"})

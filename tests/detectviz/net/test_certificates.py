@@ -40,7 +40,7 @@ def roots_of(authority: trustme.CA) -> list[x509.Certificate]:
 def test_a_host_is_matched_against_the_alternative_names(
     names: list[str],
     host: str,
-    matches: bool,  # noqa: FBT001 - a table's column
+    matches: bool,
 ) -> None:
     leaf = read_chain(chain_of(AUTHORITY.issue_cert(*names)))[0]
     assert hostname_matches(leaf, host) is matches

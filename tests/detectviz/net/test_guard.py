@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from detectviz.contracts.errors import EgressDeniedError, NetworkError, PluginError
-from detectviz.contracts.network import HttpRequest, PingOptions
+from detectviz.contracts.network import HttpRequest, HttpVersion, PingOptions
 from detectviz.net.guard import EgressPolicy, classify, own_addresses
 from detectviz.net.network import EngineNetwork
 
@@ -188,6 +188,24 @@ async def test_no_spelling_of_an_inner_address_gets_past_the_guard(
         and "cannot" in caught.value.message
     )
     assert isinstance(caught.value, EgressDeniedError) or refused_as_text, caught.value.message
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "2", "3"])
+async def test_every_http_version_asks_the_guard(
+    guarded: EngineNetwork, version: HttpVersion
+) -> None:
+    request = HttpRequest(url="https://127.0.0.1/", version=version, timeout_s=2.0)
+    with pytest.raises(EgressDeniedError):
+        await guarded.fetch(request)
+
+
+async def test_a_proxy_and_a_pinned_address_ask_the_guard(guarded: EngineNetwork) -> None:
+    proxied = HttpRequest(url="http://example.org/", proxy_url="http://127.0.0.1:3128")
+    socks = HttpRequest(url="http://127.0.0.1/", proxy_url="socks5://10.0.0.1:1080")
+    pinned = HttpRequest(url="http://example.org/", resolve={"example.org": "127.0.0.1"})
+    for request in (proxied, socks, pinned):
+        with pytest.raises(EgressDeniedError):
+            await guarded.fetch(request)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "localhost", "::1"])

@@ -346,6 +346,38 @@ async def test_a_request_that_would_not_be_one_request_is_a_configuration_error(
     assert caught.value.field in {"/url", "/method", "/headers"}
 
 
+async def test_a_kept_handle_carries_nothing_over_to_the_next_exchange(
+    network: EngineNetwork,
+) -> None:
+    def respond(request: ReceivedRequest) -> Answer:
+        cookie = (("Set-Cookie", "s=1; Path=/"),) if request.path == "/set" else ()
+        return Answer(headers=cookie, body=request.path.encode())
+
+    with http_server(respond) as server:
+        for path in ("/one", "/set", "/two", "/three"):
+            response = await network.fetch(HttpRequest(url=f"{server.url}{path}"))
+            assert response.body == path.encode()
+        secret = HttpRequest(url=server.url, headers=(("X-Api-Key", "k"),), basic_auth=("u", "p"))
+        await network.fetch(secret)
+        await network.fetch(HttpRequest(url=server.url))
+        head = await network.fetch(HttpRequest(url=f"{server.url}/h", method="HEAD"))
+    assert head.body == b""
+    assert not any("cookie" in seen.headers for seen in server.requests)
+    assert "x-api-key" in server.requests[4].headers
+    assert not {"x-api-key", "authorization"} & set(server.requests[5].headers)
+
+
+async def test_a_kept_handle_asks_the_guard_again(authority: TestAuthority) -> None:
+    policy = EgressPolicy(allow=["127.0.0.1"])
+    network = EngineNetwork(policy)
+    with http_server(hello) as server:
+        await network.fetch(HttpRequest(url=server.url))
+        with pytest.raises(EgressDeniedError):
+            await network.fetch(HttpRequest(url=f"http://127.0.0.2:{server.port}"))
+        assert (await network.fetch(HttpRequest(url=server.url))).status_code == 200
+    await network.aclose()
+
+
 async def test_environment_proxies_are_not_used(
     network: EngineNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,7 +43,7 @@ def test_a_good_manifest_is_read_whole(make_plugin: Callable[..., Path]) -> None
         ({"api_version": "detectviz/v2"}, "/api_version", "detectviz/v1"),
         ({"version": "one"}, "/version", "1.0.0"),
         ({"title": None}, "/title", "required"),
-        ({"descripton": "x"}, "/descripton", "did you mean description"),
+        ({"descriptions": "x"}, "/descriptions", "did you mean description"),
         ({"engine_version": ">=99"}, "/engine_version", "made for Detectviz >=99"),
         ({"engine_version": "newest"}, "/engine_version", "version range"),
         ({"capability": "dummy.Dummy"}, "/capability", "module:Class"),

@@ -78,7 +78,7 @@ def test_defaults_are_filled_in_deeply() -> None:
         ({"url": "nonsense"}, "/url", "full address"),
         ({"url": 5}, "/url", "Must be text"),
         ({**GOOD, "timeout": "soon"}, "/timeout", "duration such as 30s"),
-        ({**GOOD, "time_out": "5s"}, "/timout", "did you mean timeout"),
+        ({**GOOD, "time_out": "5s"}, "/time_out", "did you mean timeout"),
         ({**GOOD, "steps": [{"expect": "("}]}, "/steps/0/expect", "RE2"),
         ({**GOOD, "steps": [{"expect": "x", "count": 0}]}, "/steps/0/count", "at least 1"),
         ({**GOOD, "steps": [{}]}, "/steps/0/expect", "required"),

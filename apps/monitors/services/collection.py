@@ -45,9 +45,10 @@ class CollectionHost:
 
     ``owner`` names this process among the living collectors. ``start`` returns when checks run;
     ``wake`` (from any thread) has due monitors claimed now instead of at the next tick.
+    ``freeze_gc`` spares a process that does nothing else the collection of what is loaded.
     """
 
-    def __init__(self, *, owner: str, location: str) -> None:
+    def __init__(self, *, owner: str, location: str, freeze_gc: bool = False) -> None:
         self.owner = owner
         self.location = location
         network = engine_network()
@@ -55,7 +56,7 @@ class CollectionHost:
             registry=CatalogueCollectors(),
             sink=self,
             network=network,
-            settings=EngineSettings(),
+            settings=EngineSettings(freeze_gc=freeze_gc),
             connectivity=ConnectivityProbe(network, _references()),
         )
         self._plans = PlanCache()
@@ -201,7 +202,9 @@ class CollectionModule:
         if settings.IS_EMBEDDED:
             # There is one collector: whatever an earlier life of it held is free at once.
             leases_release(owner=None, now=utc_now())
-        host = CollectionHost(owner=process_owner(), location=settings.LOCATION)
+        host = CollectionHost(
+            owner=process_owner(), location=settings.LOCATION, freeze_gc=True
+        )
         host.start()
         _hosted.append(host)
         self._receiver = signals.listen("collector", lambda _: host.wake())

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
@@ -25,7 +25,13 @@ from apps.monitors.services.samples import (
     sample_time_ms,
 )
 from apps.monitors.services.schedule import slots_finish
-from apps.monitors.services.states import Policy, Standing, Step, next_step
+from apps.monitors.services.states import (
+    Policy,
+    Standing,
+    Step,
+    Transition,
+    next_step,
+)
 from apps.monitors.services.uptime import Hour, bucket_of, hours_credit, longest_gap_s
 from detectviz.clock import from_ms, to_ms
 from detectviz.contracts.collector import CheckResult
@@ -111,11 +117,15 @@ class _Progress:
     """One monitor while its reports of this batch are applied in order."""
 
     plan: CheckPlan
-    row: MonitorState
     epoch: int
+    slot_ms: int
     standing: Standing
     hour: Hour
-    slot_ms: int
+    last_check_at: datetime | None
+    last_duration_s: float | None
+    message: str
+    certificate_expires_at: datetime | None
+    recent: bytes
     retry_ms: int | None = None
     reports: int = 0
     hours: list[Hour] = field(default_factory=list)
@@ -175,28 +185,60 @@ def _progress_load(reports: Sequence[CheckReport]) -> dict[int, _Progress]:
     }
     rows = MonitorState.objects.across_orgs(reason=_ACROSS).filter(monitor_id__in=fences)
     return {
-        row.monitor_id: _progress_of(row, plans[row.monitor_id], fences[row.monitor_id])
-        for row in rows
+        row[0]: _progress_of(row, plans[row[0]], fences[row[0]])
+        for row in rows.values_list("monitor_id", *_STATE_COLUMNS)
     }
 
 
-def _progress_of(row: MonitorState, plan: CheckPlan, fence: tuple[int, int]) -> _Progress:
-    epoch, done_ms = fence
-    standing = Standing(
-        state=CheckState(row.state),
-        since=row.since,
-        consecutive_failures=row.consecutive_failures,
-        is_retrying=row.is_retrying,
+def _progress_of(row: tuple[Any, ...], plan: CheckPlan, fence: tuple[int, int]) -> _Progress:
+    """Read one row, whose columns are the key and then ``_STATE_COLUMNS``."""
+    return _Progress(
+        plan=plan,
+        epoch=fence[0],
+        slot_ms=fence[1],
+        standing=Standing(
+            state=CheckState(row[1]),
+            since=row[2],
+            consecutive_failures=row[6],
+            is_retrying=row[7],
+        ),
+        hour=Hour(
+            hour_ms=row[10],
+            up_s=row[11],
+            degraded_s=row[12],
+            down_s=row[13],
+            unknown_s=row[14],
+            maintenance_s=row[15],
+        ),
+        last_check_at=row[3],
+        last_duration_s=row[4],
+        message=row[5],
+        certificate_expires_at=row[8],
+        recent=bytes(row[9]),
     )
-    hour = Hour(
-        hour_ms=row.hour_ms,
-        up_s=row.up_s,
-        degraded_s=row.degraded_s,
-        down_s=row.down_s,
-        unknown_s=row.unknown_s,
-        maintenance_s=row.maintenance_s,
+
+
+def _state_values(each: _Progress) -> tuple[Any, ...]:
+    """Return the row to write: ``_STATE_COLUMNS``, then the key."""
+    standing, hour = each.standing, each.hour
+    return (
+        standing.state.value,
+        standing.since,
+        each.last_check_at,
+        each.last_duration_s,
+        each.message,
+        standing.consecutive_failures,
+        standing.is_retrying,
+        each.certificate_expires_at,
+        each.recent,
+        hour.hour_ms,
+        hour.up_s,
+        hour.degraded_s,
+        hour.down_s,
+        hour.unknown_s,
+        hour.maintenance_s,
+        each.plan.monitor_id,
     )
-    return _Progress(plan=plan, row=row, epoch=epoch, standing=standing, hour=hour, slot_ms=done_ms)
 
 
 def _report_apply(each: _Progress, report: CheckReport) -> Iterable[Sample]:
@@ -205,10 +247,10 @@ def _report_apply(each: _Progress, report: CheckReport) -> Iterable[Sample]:
     step = next_step(each.standing, result, report.plan.policy, at=at)
     _uptime_count(each, at)
     each.standing = step.standing
-    each.retry_ms = _retry_ms(step, report)
-    _row_update(each.row, step, report)
+    each.retry_ms = _retry_ms(step, report, at)
+    _remember(each, step, result, at)
     if step.transition is not None:
-        each.changes.append(_change_of(report, step))
+        each.changes.append(_change_of(report, step, step.transition))
     return result_samples(
         base=report.plan.base_labels,
         result=result,
@@ -220,35 +262,27 @@ def _report_apply(each: _Progress, report: CheckReport) -> Iterable[Sample]:
 def _uptime_count(each: _Progress, at: datetime) -> None:
     plan, end_ms = each.plan, to_ms(at)
     gap_ms = round(longest_gap_s(plan.interval_s, plan.timeout_s) * 1000)
-    before = each.row.last_check_at
+    before = each.last_check_at
     start_ms = end_ms if before is None else max(to_ms(before), end_ms - gap_ms)
     bucket = bucket_of(each.standing.state, is_in_maintenance=plan.policy.is_in_maintenance)
     each.hour, finished = hours_credit(each.hour, bucket, start_ms=start_ms, end_ms=end_ms)
     each.hours.extend(finished)
 
 
-def _retry_ms(step: Step, report: CheckReport) -> int | None:
+def _retry_ms(step: Step, report: CheckReport, at: datetime) -> int | None:
     retry_interval_s = report.plan.policy.retry_interval_s
     if not step.standing.is_retrying or retry_interval_s >= report.plan.interval_s:
         return None
-    return to_ms(report.finished_at + timedelta(seconds=retry_interval_s))
+    return to_ms(at) + round(retry_interval_s * 1000)
 
 
-def _row_update(row: MonitorState, step: Step, report: CheckReport) -> None:
-    result = report.result
-    row.state = step.standing.state.value
-    row.since = step.standing.since
-    row.consecutive_failures = step.standing.consecutive_failures
-    row.is_retrying = step.standing.is_retrying
-    row.last_check_at = report.finished_at
-    row.last_duration_s = result.duration_s
-    row.message = text_clean(step.message)[:LONGEST_MESSAGE]
-    row.certificate_expires_at = _certificate_expiry(result) or row.certificate_expires_at
-    row.recent = recent_push(
-        bytes(row.recent),
-        at=report.finished_at,
-        state=step.observed,
-        duration_s=result.duration_s,
+def _remember(each: _Progress, step: Step, result: CheckResult, at: datetime) -> None:
+    each.last_check_at = at
+    each.last_duration_s = result.duration_s
+    each.message = text_clean(step.message)[:LONGEST_MESSAGE]
+    each.certificate_expires_at = _certificate_expiry(result) or each.certificate_expires_at
+    each.recent = recent_push(
+        each.recent, at=at, state=step.observed, duration_s=result.duration_s
     )
 
 
@@ -262,9 +296,7 @@ def _certificate_expiry(result: CheckResult) -> datetime | None:
         return None
 
 
-def _change_of(report: CheckReport, step: Step) -> StateChange:
-    transition = step.transition
-    assert transition is not None
+def _change_of(report: CheckReport, step: Step, transition: Transition) -> StateChange:
     return StateChange(
         org_id=report.plan.org_id,
         monitor_id=report.plan.monitor_id,
@@ -287,11 +319,6 @@ def _progress_write(accepted: Sequence[_Progress]) -> tuple[MonitorStateChanged,
     StateChange.objects.across_orgs(reason=_ACROSS).bulk_create(changes)
     _hours_write(accepted)
     return tuple(_event_of(each.plan, change) for each in accepted for change in each.changes)
-
-
-def _state_values(each: _Progress) -> list[Any]:
-    values = {**{name: getattr(each.row, name) for name in _STATE_COLUMNS}, **asdict(each.hour)}
-    return [each.row.monitor_id, *(values[name] for name in _STATE_COLUMNS)]
 
 
 def _hours_write(accepted: Sequence[_Progress]) -> None:
@@ -323,6 +350,8 @@ def _event_of(plan: CheckPlan, change: StateChange) -> MonitorStateChanged:
 
 def text_clean(text: str) -> str:
     """Return ``text`` as every database can keep it: no NUL, no lone surrogates."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 

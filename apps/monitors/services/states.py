@@ -101,6 +101,9 @@ def _advance(previous: Standing, observed: CheckState, policy: Policy, at: datet
         and failures <= policy.retries
     )
     state = previous.state if is_retrying else observed
+    is_same = state is previous.state and is_retrying is previous.is_retrying
+    if is_same and failures == previous.consecutive_failures:
+        return previous
     return Standing(
         state=state,
         since=previous.since if state is previous.state else at,

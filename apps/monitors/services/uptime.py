@@ -53,12 +53,17 @@ def hours_credit(
     A finished hour is complete: writing it twice changes nothing.
     """
     finished: list[Hour] = []
+    if running.hour_ms <= start_ms <= end_ms < running.hour_ms + HOUR_MS:
+        return _with(running, bucket, end_ms - start_ms), ()
     for piece_start, piece_end in _pieces(max(start_ms, running.hour_ms), end_ms):
         hour_ms = piece_start - piece_start % HOUR_MS
         running = _turn(running, hour_ms, finished)
-        seconds = getattr(running, bucket) + (piece_end - piece_start) / 1000
-        running = replace(running, **{bucket: seconds})
+        running = _with(running, bucket, piece_end - piece_start)
     return _turn(running, end_ms - end_ms % HOUR_MS, finished), tuple(finished)
+
+
+def _with(hour: Hour, bucket: Bucket, more_ms: int) -> Hour:
+    return replace(hour, **{bucket: getattr(hour, bucket) + more_ms / 1000})
 
 
 def _turn(running: Hour, hour_ms: int, finished: list[Hour]) -> Hour:

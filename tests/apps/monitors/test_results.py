@@ -69,9 +69,8 @@ def test_a_result_becomes_state_history_samples_and_an_event(
     assert (stored.stored, stored.fenced) == (1, 0)
     assert (state.state, state.message, state.last_duration_s) == ("up", "is up", 0.02)
     assert state.since == state.last_check_at == after(0.02)
-    assert [(each.state.value, each.duration_s) for each in recent_read(state.recent)] == [
-        ("up", pytest.approx(0.02))
-    ]
+    (bar,) = recent_read(state.recent)
+    assert (bar.state, bar.duration_s) == ("up", pytest.approx(0.02))
     change = StateChange.objects.for_org(org).get()
     assert (change.previous, change.state, change.evidence) == ("unknown", "up", {"a": 1})
     assert [(event.name, event.previous, event.state) for event in published] == [

@@ -5,13 +5,14 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from apps.extensions.services import secrets_masked
 from apps.monitors.api.serializers import MonitorSpecSerializer
 from apps.monitors.api.views import SUBRESOURCES
 from apps.monitors.models import Monitor
 from apps.monitors.selectors.monitors import monitor_queryset
-from apps.monitors.services.configuration import secrets_masked
 from apps.monitors.services.monitors import draft_of, monitor_delete, monitor_write
 from detectviz.contracts.durations import format_duration
+from detectviz.contracts.types import PluginKind
 from detectviz.resources.registry import ResourceKind, Write, registry
 
 
@@ -60,7 +61,9 @@ class MonitorKind(ResourceKind[Monitor]):
             "degraded_above": _optional(instance.degraded_above_s),
             "down_above": _optional(instance.down_above_s),
             "config": dict(instance.config),
-            "secrets": secrets_masked(instance.type, instance.secrets),
+            "secrets": secrets_masked(
+                kind=PluginKind.COLLECTOR, name=instance.type, secrets=instance.secrets
+            ),
         }
 
     def to_status(self, instance: Monitor) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from apps.monitors.services.schedule import (
     leases_renew,
     slots_skip,
 )
-from apps.series.services import series_store
+from apps.series.selectors import series_store
 from detectviz.clock import utc_now
 from detectviz.collection.checks import Outcome
 from detectviz.collection.connectivity import ConnectivityProbe
@@ -202,9 +202,7 @@ class CollectionModule:
         if settings.IS_EMBEDDED:
             # There is one collector: whatever an earlier life of it held is free at once.
             leases_release(owner=None, now=utc_now())
-        host = CollectionHost(
-            owner=process_owner(), location=settings.LOCATION, freeze_gc=True
-        )
+        host = CollectionHost(owner=process_owner(), location=settings.LOCATION, freeze_gc=True)
         host.start()
         _hosted.append(host)
         self._receiver = signals.listen("collector", lambda _: host.wake())

@@ -9,15 +9,14 @@ from django.db import models, transaction
 
 from apps.monitors.models import Monitor, MonitorState
 from apps.monitors.services.configuration import (
-    StoredConfiguration,
+    collector_configuration,
     collector_manifest,
-    configuration_check,
     is_passive,
 )
 from apps.monitors.services.heartbeats import heartbeat_ensure, heartbeat_remove
 from apps.monitors.services.samples import series_end
 from apps.monitors.services.schedule import schedule_make_due, schedule_renew
-from apps.series.services import series_store
+from apps.series.selectors import series_store
 from detectviz.clock import utc_now
 from detectviz.runtime.signals import send_on_commit
 
@@ -93,14 +92,8 @@ def monitor_write(
     in a transaction; collectors are woken when that commits.
     """
     now = now or utc_now()
-    manifest = collector_manifest(draft.type)
-    stored = None
-    if instance is not None:
-        stored = StoredConfiguration(
-            type=instance.type, config=instance.config, secrets=instance.secrets
-        )
-    checked = configuration_check(
-        type_name=draft.type, config=draft.config, secrets=draft.secrets, stored=stored
+    checked = collector_configuration(
+        type_name=draft.type, config=draft.config, secrets=draft.secrets, instance=instance
     )
     monitor = instance or Monitor(org_id=org.pk)
     before = {name: _comparable(monitor, name) for name in _FIELDS}
@@ -113,7 +106,7 @@ def monitor_write(
         setattr(monitor, name, values[name])
     monitor.config_version += int(instance is not None and bool(changed & _CHECKED_FIELDS))
     monitor.save()
-    if is_passive(manifest):
+    if is_passive(collector_manifest(draft.type)):
         heartbeat_ensure(monitor=monitor, now=now)
     else:
         heartbeat_remove(monitor=monitor)

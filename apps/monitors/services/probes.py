@@ -13,9 +13,8 @@ from django.db import models
 
 from apps.monitors.models import Monitor
 from apps.monitors.services.configuration import (
-    StoredConfiguration,
+    collector_configuration,
     collector_manifest,
-    configuration_check,
     is_passive,
 )
 from apps.monitors.services.monitors import MonitorDraft, draft_of
@@ -104,13 +103,8 @@ def monitor_test(
     Raise InvalidFieldsError for what saving would refuse.
     """
     now = now or utc_now()
-    stored = None
-    if instance is not None:
-        stored = StoredConfiguration(
-            type=instance.type, config=instance.config, secrets=instance.secrets
-        )
-    checked = configuration_check(
-        type_name=draft.type, config=draft.config, secrets=draft.secrets, stored=stored
+    checked = collector_configuration(
+        type_name=draft.type, config=draft.config, secrets=draft.secrets, instance=instance
     )
     check = ScheduledCheck(
         key=0,

@@ -281,9 +281,7 @@ def _remember(each: _Progress, step: Step, result: CheckResult, at: datetime) ->
     each.last_duration_s = result.duration_s
     each.message = text_clean(step.message)[:LONGEST_MESSAGE]
     each.certificate_expires_at = _certificate_expiry(result) or each.certificate_expires_at
-    each.recent = recent_push(
-        each.recent, at=at, state=step.observed, duration_s=result.duration_s
-    )
+    each.recent = recent_push(each.recent, at=at, state=step.observed, duration_s=result.duration_s)
 
 
 def _certificate_expiry(result: CheckResult) -> datetime | None:

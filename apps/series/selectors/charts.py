@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from apps.series.services import series_store
+from apps.series.selectors.store import series_store
 from detectviz.clock import to_ms
 from detectviz.tsdb.interface import METRIC_NAME, Matcher, MatchOp
 

@@ -4,11 +4,10 @@ import os
 import pwd
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import run
-from typing import Any
 
 from django.core.management import call_command
 from django.db import connections
@@ -47,21 +46,14 @@ def postgresql_server() -> Iterator[str]:
 
 
 @contextmanager
-def migrated_database(url: str, *, data_dir: Path) -> Iterator[None]:
-    """Make the database at ``url`` Django's default one, in every thread, with our tables.
+def default_database(url: str) -> Iterator[None]:
+    """Make the database at ``url`` Django's default one, in every thread, until the block ends.
 
-    An empty URL means a SQLite file below ``data_dir``. Close connections in threads you start.
+    Threads started inside close their own connections.
     """
-    with _default_database(env.database(url, data_dir / "detectviz.sqlite")):
-        call_command("migrate", verbosity=0, interactive=False)
-        yield
-
-
-@contextmanager
-def _default_database(settings: Mapping[str, Any]) -> Iterator[None]:
     before = connections.settings["default"]
     wrapper = connections["default"]
-    fresh = connections.configure_settings({"default": dict(settings)})["default"]
+    fresh = connections.configure_settings({"default": env.database(url, Path())})["default"]
     connections.settings["default"] = fresh
     del connections["default"]
     try:
@@ -70,6 +62,11 @@ def _default_database(settings: Mapping[str, Any]) -> Iterator[None]:
         connections["default"].close()
         connections.settings["default"] = before
         connections["default"] = wrapper
+
+
+def tables_make() -> None:
+    """Make our tables in the default database."""
+    call_command("migrate", verbosity=0, interactive=False)
 
 
 def tables_clear() -> None:

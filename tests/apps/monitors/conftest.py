@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from typing import cast
 
 import pytest
-from pytest_django import DjangoDbBlocker
 
 from apps.extensions.selectors import catalogue_use
 from apps.series.services import series_store_use
 from detectviz.pluginhost.catalogue import Catalogue, scan
-from detectviz.testing.databases import migrated_database, postgresql_server, tables_clear
 from detectviz.testing.plugins import PLUGINS
 from detectviz.tsdb.interface import SeriesStore
 from tests.factories.series import RecordingStore
@@ -87,36 +85,3 @@ def store() -> Iterator[RecordingStore]:
     series_store_use(cast("SeriesStore", recording))
     yield recording
     series_store_use(None)
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=[pytest.mark.postgres, pytest.mark.services("initdb", "postgres")],
-        ),
-    ],
-)
-def both_databases(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    django_db_blocker: DjangoDbBlocker,
-) -> Iterator[str]:
-    """Run the module on a migrated SQLite file, then on a private PostgreSQL."""
-    data_dir = tmp_path_factory.mktemp("database")
-    with django_db_blocker.unblock():
-        if request.param == "sqlite":
-            with migrated_database("", data_dir=data_dir):
-                yield request.param
-        else:
-            with postgresql_server() as url, migrated_database(url, data_dir=data_dir):
-                yield request.param
-
-
-@pytest.fixture
-def database(both_databases: str) -> Iterator[str]:
-    """Give one test an empty database of either kind."""
-    yield both_databases
-    tables_clear()

@@ -15,6 +15,7 @@ from apps.monitors.services.schedule import claim_due, schedule_renew
 from apps.orgs.models import Org
 from detectviz.clock import to_ms
 from detectviz.contracts.collector import CheckResult, Metric
+from detectviz.contracts.types import CheckState
 from detectviz.events import bus
 from detectviz.events.types import MonitorStateChanged
 from detectviz.tsdb.interface import SeriesStore, StoreError
@@ -70,7 +71,8 @@ def test_a_result_becomes_state_history_samples_and_an_event(
     assert (state.state, state.message, state.last_duration_s) == ("up", "is up", 0.02)
     assert state.since == state.last_check_at == after(0.02)
     (bar,) = recent_read(state.recent)
-    assert (bar.state, bar.duration_s) == ("up", pytest.approx(0.02))
+    assert bar.state is CheckState.UP
+    assert bar.duration_s == pytest.approx(0.02)
     change = StateChange.objects.for_org(org).get()
     assert (change.previous, change.state, change.evidence) == ("unknown", "up", {"a": 1})
     assert [(event.name, event.previous, event.state) for event in published] == [

@@ -1,12 +1,10 @@
 """Claims, leases and slots, on SQLite and on PostgreSQL."""
 
-import threading
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from apps.monitors.models import Monitor, MonitorSchedule
 from apps.monitors.services.schedule import (
@@ -210,29 +208,3 @@ def test_a_push_makes_an_active_monitor_due() -> None:
 def test_phases_spread_over_the_interval() -> None:
     tenths = {phase_ms(f"uid-{number}", 60_000) // 6_000 for number in range(200)}
     assert tenths == set(range(10))
-
-
-def test_concurrent_claimers_never_share_a_slot() -> None:
-    org = make_org()
-    for number in range(120):
-        make_monitor(org, f"m-{number}", uid=f"{number:020d}")
-    claimed: list[Claim] = []
-    lock = threading.Lock()
-    start = threading.Barrier(4)
-
-    def work(owner: str) -> None:
-        start.wait()
-        try:
-            while found := claim(after(1), owner=owner, limit=7):
-                with lock:
-                    claimed.extend(found)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=work, args=(f"owner-{n}",)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    keys = [each.monitor_id for each in claimed]
-    assert len(keys) == len(set(keys)) == 120

@@ -1,0 +1,66 @@
+"""Real databases of both kinds, for raw SQL and for code with threads of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import transaction
+from pytest_django import DjangoDbBlocker
+
+from detectviz.testing.databases import (
+    default_database,
+    postgresql_server,
+    tables_clear,
+    tables_make,
+)
+
+
+@pytest.fixture(scope="session")
+def sqlite_url(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> str:
+    """Return the URL of a SQLite file with our tables."""
+    url = f"sqlite://{tmp_path_factory.mktemp('database') / 'detectviz.sqlite'}"
+    with django_db_blocker.unblock(), default_database(url):
+        tables_make()
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """Yield the URL of a private PostgreSQL with our tables."""
+    with postgresql_server() as url:
+        with django_db_blocker.unblock(), default_database(url):
+            tables_make()
+        yield url
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "sqlite",
+        pytest.param(
+            "postgresql",
+            marks=[pytest.mark.postgres, pytest.mark.services("initdb", "postgres")],
+        ),
+    ],
+)
+def both_databases(
+    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
+) -> Iterator[str]:
+    """Run the module on SQLite, then on PostgreSQL; every thread sees the same database."""
+    url = request.getfixturevalue(f"{request.param}_url")
+    with django_db_blocker.unblock(), default_database(url):
+        yield request.param
+
+
+@pytest.fixture
+def database(both_databases: str) -> Iterator[str]:
+    """Give one test an empty database of either kind; what it writes is rolled back."""
+    with transaction.atomic():
+        yield both_databases
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def shared_database(both_databases: str) -> Iterator[str]:
+    """Give one test an empty database of either kind that its threads see too."""
+    yield both_databases
+    tables_clear()

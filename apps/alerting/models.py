@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 
 from apps.alerting.enums import (
@@ -94,6 +95,13 @@ class Alert(OrgOwned):
     """
 
     name = models.CharField(max_length=63)
+    folder = models.ForeignKey(
+        settings.DETECTVIZ_FOLDER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+    )  # the group's, so that who may look into the folder sees its alerts
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="alerts")
     fingerprint = models.CharField(max_length=16)
     labels = models.JSONField()
@@ -131,11 +139,6 @@ class Alert(OrgOwned):
     def uid(self) -> str:
         """The public identifier, which is also the name."""
         return self.name
-
-    @property
-    def folder(self) -> models.Model | None:
-        """Where its rule group lies."""
-        return self.rule.group.folder
 
     @property
     def created_at(self) -> datetime:

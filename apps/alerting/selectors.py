@@ -15,7 +15,7 @@ _FIRING = (AlertState.FIRING, AlertState.RECOVERING)
 def alert_queryset(org: models.Model | int) -> models.QuerySet[Alert]:
     """Return an org's alerts, pending to resolved, with what their envelope shows."""
     rows: models.QuerySet[Alert] = Alert.objects.for_org(org)
-    return rows.select_related("org", "rule__group__folder")
+    return rows.select_related("org", "folder", "rule__group")
 
 
 def alert_list(

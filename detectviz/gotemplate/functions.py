@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import TypeAlias
 
 from detectviz.gotemplate.errors import FunctionError
@@ -31,10 +32,8 @@ class Functions:
 
 def call(name: str, function: Callee, arguments: list[Value]) -> Value:
     """Call a function with the number of arguments it takes and texts it may be given."""
-    try:
-        inspect.signature(function).bind(*arguments)
-    except TypeError as error:
-        raise FunctionError(f"wrong number of args for {name}: got {len(arguments)}") from error
+    if not _takes(function, len(arguments)):
+        raise FunctionError(f"wrong number of args for {name}: got {len(arguments)}")
     try:
         result = function(*arguments)
     except FunctionError as error:
@@ -42,6 +41,13 @@ def call(name: str, function: Callee, arguments: list[Value]) -> Value:
     if isinstance(result, str) and len(result) > LARGEST_TEXT:
         raise FunctionError(f"error calling {name}: its text is longer than {LARGEST_TEXT}")
     return result
+
+
+def _takes(function: Callee, count: int) -> bool:
+    """Whether a plain Python function takes so many arguments; ours have no defaults."""
+    code: CodeType = function.__code__
+    is_open = bool(code.co_flags & inspect.CO_VARARGS)
+    return count >= code.co_argcount if is_open else count == code.co_argcount
 
 
 def as_text(value: Value) -> str:

@@ -10,6 +10,7 @@ from detectviz.clock import from_ms, to_ms
 from detectviz.gotemplate.values import format_float
 
 WRITTEN_FIELDS = (
+    "folder",
     "labels",
     "annotations",
     "state",
@@ -40,11 +41,12 @@ def instance_of(row: Alert) -> Instance:
     )
 
 
-def row_of(rule: Rule, instance: Instance) -> Alert:
+def row_of(rule: Rule, instance: Instance, *, folder_id: int | None = None) -> Alert:
     """Return a value as a row of its rule, not saved."""
     return Alert(
         org_id=rule.org_id,
         rule=rule,
+        folder_id=folder_id,
         name=f"{rule.uid}-{instance.fingerprint}",
         fingerprint=instance.fingerprint,
         labels=dict(instance.labels),

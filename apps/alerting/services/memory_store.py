@@ -32,13 +32,15 @@ class MemoryStore:
         """Return raw samples of matching series."""
         labels: list[Mapping[str, str]] = []
         offsets, times, values = [0], list[int](), list[float]()
-        for key, samples in sorted(self._candidates(tenant, matchers)):
-            one = dict(key)
-            if not all(matches(matcher, one.get(matcher.name, "")) for matcher in matchers):
-                continue
+        found = [
+            item
+            for item in self._candidates(tenant, matchers)
+            if _all_match(matchers, dict(item[0]))
+        ]
+        for key, samples in sorted(found, key=_by_labels):
             inside = [at for at in sorted(samples) if start_ms <= at <= end_ms]
             if inside:
-                labels.append(one)
+                labels.append(dict(key))
                 times += inside
                 values += [samples[at] for at in inside]
                 offsets.append(len(times))
@@ -86,3 +88,11 @@ class MemoryStore:
 
     def close(self) -> None:
         """Release nothing: the store goes with its test."""
+
+
+def _all_match(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
+    return all(matches(matcher, labels.get(matcher.name, "")) for matcher in matchers)
+
+
+def _by_labels(item: tuple[_Key, dict[int, float]]) -> _Key:
+    return item[0]

@@ -21,7 +21,7 @@ def step_save(*, group: RuleGroup, rule: Rule, before: Sequence[Instance], step:
         if instance.fingerprint not in known or not is_same(known[instance.fingerprint], instance)
     ]
     if changed:
-        alerts_save(row_of(rule, instance) for instance in changed)
+        alerts_save(row_of(rule, instance, folder_id=group.folder_id) for instance in changed)
     gone = known.keys() - {instance.fingerprint for instance in step.instances}
     if gone:
         Alert.objects.for_org(rule.org_id).filter(rule=rule, fingerprint__in=gone).delete()

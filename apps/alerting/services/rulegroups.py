@@ -69,6 +69,7 @@ def rulegroup_write(
     group.lease_owner, group.lease_until = "", None
     group.save()
     _rules_replace(group, now=now)
+    Alert.objects.for_org(org).filter(rule__group=group).update(folder=group.folder_id)
     return group
 
 

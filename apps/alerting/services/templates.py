@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from detectviz.gotemplate.errors import FunctionError, TemplateError
+from detectviz.gotemplate.functions import Functions
 from detectviz.gotemplate.prometheus import prometheus_functions, sample
 from detectviz.gotemplate.template import Template
 from detectviz.gotemplate.values import Struct, Value
@@ -42,12 +43,12 @@ class TemplateScope:
     external_url: str = ""
     external_labels: Mapping[str, str] = field(default_factory=dict)
     queries_asked: int = 0
+    _functions: Functions | None = None
 
     def expanded(self, text: str, labels: Mapping[str, str], value: float) -> str:
         """Return ``text`` expanded; a failure becomes text, as in Prometheus."""
         if "{{" not in text:
             return text
-        functions = prometheus_functions(query=self._answer, external_url=self.external_url)
         data: dict[str, Value] = {
             "labels": dict(labels),
             "externalLabels": dict(self.external_labels),
@@ -56,9 +57,16 @@ class TemplateScope:
         }
         root = Struct({name[0].upper() + name[1:]: item for name, item in data.items()})
         try:
-            return _parsed(text).render(root, variables=data, functions=functions)
+            return _parsed(text).render(root, variables=data, functions=self._known())
         except TemplateError as error:
             return f"<error expanding template: {error}>"
+
+    def _known(self) -> Functions:
+        if self._functions is None:
+            self._functions = prometheus_functions(
+                query=self._answer, external_url=self.external_url
+            )
+        return self._functions
 
     def _answer(self, expression: str) -> Sequence[Struct]:
         self.queries_asked += 1

@@ -37,7 +37,7 @@ from tests.factories.alerting import (
     seconds,
     states,
 )
-from tests.factories.orgs import make_org
+from tests.factories.orgs import make_folder, make_org
 
 pytestmark = pytest.mark.django_db
 
@@ -351,6 +351,16 @@ def test_alerts_of_rules_that_end_are_told_to_have_ended(
     after_ms = to_ms(at + seconds(1))
     matcher = Matcher("__name__", MatchOp.EQUAL, "ALERTS")
     assert len(store.select(org.uid, [matcher], after_ms, after_ms)) == 1
+
+
+def test_alerts_lie_in_the_folder_of_their_group(org: Org, store: MemoryStore) -> None:
+    first, second = make_folder(org, "first"), make_folder(org, "second")
+    group = make_rulegroup(org, folder=first)
+    put(store, org, START, 0, instance="a")
+    at = evaluate(group)
+    assert Alert.objects.for_org(org).get().folder == first
+    change_rulegroup(group, rules=[DOWN], now=at, folder=second)
+    assert Alert.objects.for_org(org).get().folder == second
 
 
 def test_a_change_fences_out_an_evaluation_under_way(org: Org, store: MemoryStore) -> None:

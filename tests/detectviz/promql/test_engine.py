@@ -166,6 +166,11 @@ def test_counting_values_under_a_label_of_the_grouping_counts_all() -> None:
     assert found == {"job=4": 3.0}
 
 
+def test_a_chain_too_long_to_evaluate_is_refused_not_a_crash() -> None:
+    with pytest.raises((EvaluationError, ParseError), match="nested too deeply"):
+        Engine(filled()).instant("acme", " + ".join(["hits_total"] * 5000), 0)
+
+
 def test_raw_ranges_exclude_their_start() -> None:
     value = Engine(filled()).instant("acme", "hits_total[2m]", 10 * MINUTE_MS).value
     assert isinstance(value, Matrix)

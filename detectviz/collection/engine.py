@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from detectviz.collection.checks import (
@@ -70,7 +71,7 @@ class Engine:
             batch=self._settings.batch,
             capacity=self._settings.capacity,
         )
-        self._inbox: deque[Iterable[ScheduledCheck]] = deque()
+        self._inbox: deque[tuple[ScheduledCheck, ...]] = deque()
         self._wheel: TimingWheel[Flight] = TimingWheel()
         self._hosts: HostGate[Flight] = HostGate(self._settings.per_host)
         self._plain: PacedQueue[Flight] = PacedQueue(self._settings.plain_rate)
@@ -114,7 +115,7 @@ class Engine:
 
     def submit(self, checks: Iterable[ScheduledCheck]) -> None:
         """Schedule ``checks``; those already due start at once and are told their lag."""
-        self._inbox.append(checks)
+        self._inbox.append(tuple(checks))
         self._call(self._admit)
 
     @property
@@ -171,7 +172,7 @@ class Engine:
         answer: Future[list[ScheduledCheck]] = asyncio.run_coroutine_threadsafe(
             self._drain(timeout_s), loop
         )
-        left = answer.result()
+        left = answer.result(timeout_s + 2 * UNWIND_S)
         unflushed = self._flusher.close(timeout_s)
         if unflushed:
             logger.error("%d results could not be stored before the end", unflushed)
@@ -181,8 +182,10 @@ class Engine:
 
     def _call(self, function: Callable[[], None]) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(function)
+        if loop is not None:
+            # A loop that has just been closed has nothing left to do.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(function)
 
     def _on_room(self) -> None:
         self._call(self._turn)

@@ -10,8 +10,7 @@ from urllib.parse import quote, urlencode
 from detectviz.contracts.collector import CollectorContext
 from detectviz.contracts.config import get_text, get_texts
 from detectviz.contracts.errors import ConfigurationError, NetworkError, PluginError
-from detectviz.contracts.network import HttpRequest
-from plugins.collectors.http.request import tls_options
+from detectviz.contracts.network import HttpRequest, TlsOptions
 
 MAX_ANSWER_BYTES: Final = 65_536
 KEPT_TOKENS: Final = 1_000
@@ -98,7 +97,7 @@ def _request(context: CollectorContext) -> HttpRequest:
         timeout_s=context.timeout_s,
         max_body_bytes=MAX_ANSWER_BYTES,
         follow_redirects=False,
-        tls=tls_options(config, {}) if get_text(config, "ca_pem") else HttpRequest(url=url).tls,
+        tls=TlsOptions(ca_pem=get_text(config, "ca_pem")),
     )
 
 

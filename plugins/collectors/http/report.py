@@ -1,5 +1,6 @@
 """Metrics and evidence of one exchange."""
 
+import base64
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from detectviz.contracts.types import JsonObject, JsonValue
 from plugins.collectors.http.assertions import Finding
 
 MASK: Final = "***"
+SHORTEST_SECRET: Final = 4
 MAX_HEADERS: Final = 100
 MAX_HEADER_CHARACTERS: Final = 500
 # Leaves room for all else within the 64 KiB an evidence may have.
@@ -151,7 +153,8 @@ def answer_evidence(
     evidence["phases_ms"] = {
         name: round(seconds * 1000, 3) for name, seconds in _phases(response.phases).items()
     }
-    evidence["headers"] = [_masked(*header) for header in response.headers[:MAX_HEADERS]]
+    sent = _sent_credentials(request)
+    evidence["headers"] = [_masked(*header, sent) for header in response.headers[:MAX_HEADERS]]
     evidence["body_size"] = len(response.body)
     evidence["body_truncated"] = response.body_truncated
     if response.redirects:
@@ -163,7 +166,7 @@ def answer_evidence(
             for finding in findings[:MAX_FINDINGS]
         ]
     if body_bytes:
-        evidence["body"] = _excerpt(response.body, body_bytes)
+        evidence["body"] = _without(sent, _excerpt(response.body, body_bytes))
     return evidence
 
 
@@ -195,11 +198,31 @@ def certificate_days(tls: TlsReport | None, now: datetime) -> float | None:
     return (tls.earliest_expiry - now).total_seconds() / 86_400
 
 
-def _masked(name: str, value: str) -> list[str]:
+def _is_secret_name(name: str) -> bool:
     lowered = name.lower()
-    if any(word in lowered for word in _SECRET_WORDS):
+    return any(word in lowered for word in _SECRET_WORDS)
+
+
+def _masked(name: str, value: str, sent: Sequence[str]) -> list[str]:
+    if _is_secret_name(name):
         return [name, MASK]
-    return [name, value[:MAX_HEADER_CHARACTERS]]
+    return [name, _without(sent, value)[:MAX_HEADER_CHARACTERS]]
+
+
+def _sent_credentials(request: HttpRequest) -> list[str]:
+    """Return what an echoing server could send back: the host masks only what it gave us."""
+    sent = [
+        value.removeprefix("Bearer ") for name, value in request.headers if _is_secret_name(name)
+    ]
+    if request.basic_auth is not None:
+        sent.append(base64.b64encode(":".join(request.basic_auth).encode()).decode())
+    return [value for value in sent if len(value) >= SHORTEST_SECRET]
+
+
+def _without(sent: Sequence[str], text: str) -> str:
+    for value in sent:
+        text = text.replace(value, MASK)
+    return text
 
 
 def _excerpt(body: bytes, limit: int) -> str:

@@ -264,6 +264,7 @@ async def test_credentials_are_sent_and_never_shown(run: Runner) -> None:
     assert server.requests[0].headers["authorization"].startswith("Basic ")
     assert server.requests[1].headers["authorization"] == "Bearer sesame-2"
     told = json.dumps([basic.evidence, bearer.evidence])
+    assert (basic.evidence["body"], bearer.evidence["body"]) == ("Basic ***", "Bearer ***")
     assert "sesame" not in told
     assert "abcdef" not in told
 
@@ -273,7 +274,8 @@ async def test_an_oauth2_token_is_fetched_once_and_again_when_refused(run: Runne
         if request.path == "/token":
             return json_answer({"access_token": "granted", "expires_in": 3600})
         is_first = sum(seen.path == "/" for seen in server.requests) <= 2
-        return Answer(status=200 if is_first else 401)
+        said = request.headers["authorization"].encode()
+        return Answer(status=200 if is_first else 401, body=said)
 
     config: dict[str, JsonValue] = {
         "auth": "oauth2_client_credentials",
@@ -284,13 +286,14 @@ async def test_an_oauth2_token_is_fetched_once_and_again_when_refused(run: Runne
     with http_server(respond) as server:
         for _ in range(4):
             config["oauth2_token_url"] = f"{server.url}/token"
-            await run(f"{server.url}/", config, secrets=secrets)
+            refused = await run(f"{server.url}/", config, secrets=secrets)
     tokens = [seen for seen in server.requests if seen.path == "/token"]
     assert len(tokens) == 2
     assert b"scope=a+b" in tokens[0].body
     assert tokens[0].headers["authorization"].startswith("Basic ")
     targets = [seen for seen in server.requests if seen.path == "/"]
     assert targets[0].headers["authorization"] == "Bearer granted"
+    assert "granted" not in json.dumps(refused.evidence)
 
 
 @pytest.mark.parametrize(

@@ -28,4 +28,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.extensions.web.urls")),
     path("", include("apps.monitors.web.urls")),
     path("", include("apps.audit.web.urls")),
+    path("", include("apps.alerting.web.urls")),
+    path("", include("apps.operations.web.urls")),
 ]

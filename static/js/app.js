@@ -199,7 +199,7 @@
       const index = Number(list.dataset.next);
       list.dataset.next = index + 1;
       const holder = document.createElement("template");
-      holder.innerHTML = template.innerHTML.replaceAll("__row__", String(index));
+      holder.innerHTML = template.innerHTML.replaceAll(list.dataset.placeholder, String(index));
       const row = holder.content.firstElementChild;
       list.querySelector(":scope > .rows").append(row);
       row.querySelector("input, select, textarea")?.focus();

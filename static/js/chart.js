@@ -1,6 +1,7 @@
 // <div data-chart data-src="…json" data-height="220">: draws what detectviz.web.charts describes.
 (() => {
   const charts = new Map();
+  const loaded = new WeakMap();
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const faded = (colour, share) => `color-mix(in srgb, ${colour} ${share}%, transparent)`;
 
@@ -167,6 +168,10 @@
   });
 
   const load = async (holder) => {
+    if (holder.dataset.inline) {
+      draw(holder, JSON.parse(holder.dataset.inline));
+      return;
+    }
     try {
       const answer = await fetch(holder.dataset.src, { headers: { Accept: "application/json" } });
       const data = await answer.json();
@@ -179,8 +184,9 @@
   const start = (root) => {
     for (const holder of charts.keys()) if (!holder.isConnected) charts.delete(holder);
     for (const holder of root.querySelectorAll("[data-chart]")) {
-      if (holder.dataset.loaded === holder.dataset.src) continue;
-      holder.dataset.loaded = holder.dataset.src;
+      const wanted = holder.dataset.src || holder.dataset.inline;
+      if (loaded.get(holder) === wanted) continue;
+      loaded.set(holder, wanted);
       load(holder);
     }
   };

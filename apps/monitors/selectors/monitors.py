@@ -153,6 +153,13 @@ def state_history(
     return tuple(rows.defer("evidence")[:limit])
 
 
+def state_change_list(access: Access, *, limit: int = 20) -> tuple[StateChange, ...]:
+    """Return the newest transitions of all monitors the user may read, without evidence."""
+    readable = access.filter(Monitor.objects.for_org(access.org_id), "monitors:read")
+    rows = StateChange.objects.for_org(access.org_id).filter(monitor__in=readable)
+    return tuple(rows.select_related("monitor").defer("evidence")[:limit])
+
+
 def state_change_get(monitor: Monitor, key: int) -> StateChange:
     """Return one transition of the monitor with its evidence; raise NotFoundError."""
     rows = StateChange.objects.for_org(monitor.org_id).filter(monitor=monitor, pk=key)

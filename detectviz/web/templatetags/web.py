@@ -104,3 +104,9 @@ def state_tone(state: str) -> str:
 def state_icon(state: str) -> SafeString:
     """Draw the large icon of a state."""
     return icon(look_of(str(state)).icon, "icon-lg")
+
+
+@register.filter
+def milliseconds(value: float | None) -> str:
+    """Show milliseconds as a duration."""
+    return duration(None if value is None else value / 1000)

@@ -1,0 +1,177 @@
+"""The form of a rule group."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apps.alerting.models import RuleGroup
+from detectviz.contracts.types import JsonObject
+from detectviz.pluginhost.forms import FormField, form_fields
+from detectviz.web.forms import Errors
+
+_RULE: JsonObject = {
+    "type": "object",
+    "required": ["name", "expr"],
+    "properties": {
+        "kind": {
+            "type": "string",
+            "title": "Kind",
+            "enum": ["alert", "record"],
+            "default": "alert",
+            "x-labels": {"alert": "Alert", "record": "Record a series"},
+        },
+        "name": {
+            "type": "string",
+            "title": "Name",
+            "x-placeholder": "CheckoutDown",
+            "description": "The alert's name, or of the series that is recorded.",
+        },
+        "expr": {
+            "type": "string",
+            "title": "Expression",
+            "x-widget": "code",
+            "x-placeholder": 'probe_success{monitor="home"} == 0',
+            "description": "PromQL. An alert exists for every series this returns.",
+        },
+        "for": {
+            "type": "string",
+            "title": "For",
+            "format": "duration",
+            "x-placeholder": "0s",
+            "x-show-if": {"kind": "alert"},
+            "description": "How long it must hold before the alert fires.",
+        },
+        "keep_firing_for": {
+            "type": "string",
+            "title": "Keep firing for",
+            "format": "duration",
+            "x-placeholder": "0s",
+            "x-show-if": {"kind": "alert"},
+            "description": "How long it goes on firing when it no longer holds.",
+        },
+        "no_data": {
+            "type": "string",
+            "title": "Without data",
+            "enum": ["ok", "alerting", "no_data", "keep_last"],
+            "default": "ok",
+            "x-labels": {
+                "ok": "All is well",
+                "alerting": "Fire",
+                "no_data": "Fire as no data",
+                "keep_last": "Keep the state",
+            },
+            "x-show-if": {"kind": "alert"},
+        },
+        "on_error": {
+            "type": "string",
+            "title": "On an error",
+            "enum": ["keep_last", "alerting", "error", "ok"],
+            "default": "keep_last",
+            "x-labels": {
+                "keep_last": "Keep the state",
+                "alerting": "Fire",
+                "error": "Fire as an error",
+                "ok": "All is well",
+            },
+            "x-show-if": {"kind": "alert"},
+        },
+        "enabled": {"type": "boolean", "title": "Enabled", "default": True},
+        "labels": {
+            "type": "object",
+            "title": "Labels",
+            "description": "Added to the alert; routes select by them. Templates are allowed.",
+        },
+        "annotations": {
+            "type": "object",
+            "title": "Annotations",
+            "x-show-if": {"kind": "alert"},
+            "description": "summary, description, runbook_url … Templates are allowed.",
+        },
+    },
+}
+_GROUP: JsonObject = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        "title": {"type": "string", "title": "Title", "x-placeholder": "Web shop"},
+        "name": {
+            "type": "string",
+            "title": "Name",
+            "x-placeholder": "web-shop",
+            "description": "Lowercase letters, digits and dashes; it can't be changed later.",
+        },
+        "interval": {
+            "type": "string",
+            "title": "Interval",
+            "format": "duration",
+            "default": "1m",
+            "description": "How often the rules are evaluated, in order.",
+        },
+        "rules": {"type": "array", "title": "Rules", "items": _RULE},
+        "query_offset": {
+            "type": "string",
+            "title": "Query offset",
+            "format": "duration",
+            "default": "0s",
+            "x-group": "More",
+            "description": "Evaluate as of this long ago, for series that arrive late.",
+        },
+        "limit": {
+            "type": "integer",
+            "title": "Limit",
+            "default": 0,
+            "x-group": "More",
+            "description": "Most alerts or series a rule may make; 0 is no limit.",
+        },
+        "labels": {
+            "type": "object",
+            "title": "Labels of all rules",
+            "x-group": "More",
+            "description": "A rule's own label of the same name wins.",
+        },
+    },
+}
+
+
+def group_fields(*, is_new: bool) -> tuple[FormField, ...]:
+    """Return the fields of a rule group."""
+    return tuple(each for each in form_fields(_GROUP) if is_new or each.name != "name")
+
+
+def document_of(group: RuleGroup | None, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the form shows of a stored group; a new one begins with one empty rule."""
+    if group is None:
+        return {"rules": [{}]}
+    rules: Sequence[Mapping[str, Any]] = spec["rules"]
+    return {**spec, "name": group.name, "rules": [_shown(rule) for rule in rules]}
+
+
+def spec_of(document: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec of a submitted document; ``base`` has what the form does not ask."""
+    kept = {"enabled": base["enabled"]} if "enabled" in base else {}
+    own = {key: value for key, value in document.items() if key not in {"name", "rules"}}
+    return {**kept, **own, "rules": [rule_of(rule) for rule in document.get("rules", [])]}
+
+
+def rule_of(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule in Prometheus' own fields."""
+    rule = {key: value for key, value in shown.items() if key not in {"kind", "name"}}
+    kind = "record" if shown.get("kind") == "record" else "alert"
+    if rule.get("enabled") is True:
+        rule.pop("enabled")
+    return {kind: shown.get("name", ""), "expr": "", **{k: v for k, v in rule.items() if v != {}}}
+
+
+def shown_errors(errors: Errors) -> Errors:
+    """Move the errors of ``alert`` and ``record`` to the field that asks for the name."""
+    moved: dict[str, list[str]] = {}
+    for name, messages in errors.items():
+        head, _, last = name.rpartition("/")
+        place = f"{head}/name" if head and last in {"alert", "record"} else name
+        moved.setdefault(place, []).extend(messages)
+    return moved
+
+
+def _shown(rule: Mapping[str, Any]) -> dict[str, Any]:
+    kind = "record" if "record" in rule else "alert"
+    rest = {key: value for key, value in rule.items() if key not in {"alert", "record"}}
+    return {"kind": kind, "name": rule[kind], **rest}

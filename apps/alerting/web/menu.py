@@ -1,0 +1,24 @@
+"""What the sidebar shows of alerting."""
+
+from detectviz.web.menu import MenuEntry
+
+MENU = (
+    MenuEntry(
+        title="Alerts",
+        icon="bell",
+        route="alerting:alert-list",
+        permission="alerts:read",
+        section="Alert",
+        order=10,
+        covers=("alerting:alert",),
+    ),
+    MenuEntry(
+        title="Rules",
+        icon="list-details",
+        route="alerting:rulegroup-list",
+        permission="rulegroups:read",
+        section="Alert",
+        order=20,
+        covers=("alerting:rulegroup",),
+    ),
+)

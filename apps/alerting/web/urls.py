@@ -1,0 +1,31 @@
+"""Addresses of the pages."""
+
+from django.urls import path
+
+from apps.alerting.web.views import alerts, edit, rulegroups
+
+app_name = "alerting"
+urlpatterns = [
+    path("o/<slug:org>/alerts", alerts.alert_page, name="alert-list"),
+    path("o/<slug:org>/alerts/<slug:name>", alerts.alert_detail, name="alert-detail"),
+    path("o/<slug:org>/rules", rulegroups.rulegroup_page, name="rulegroup-list"),
+    path("o/<slug:org>/rules/new", edit.rulegroup_create, name="rulegroup-create"),
+    path("o/<slug:org>/rules/preview", edit.rule_try, name="rulegroup-preview"),
+    path(
+        "o/<slug:org>/rules/restore-builtin",
+        rulegroups.rulegroup_restore,
+        name="rulegroup-restore",
+    ),
+    path("o/<slug:org>/rules/g/<slug:name>", rulegroups.rulegroup_detail, name="rulegroup-detail"),
+    path("o/<slug:org>/rules/g/<slug:name>/edit", edit.rulegroup_edit, name="rulegroup-edit"),
+    path(
+        "o/<slug:org>/rules/g/<slug:name>/enable",
+        rulegroups.rulegroup_enable,
+        name="rulegroup-enable",
+    ),
+    path(
+        "o/<slug:org>/rules/g/<slug:name>/delete",
+        rulegroups.rulegroup_remove,
+        name="rulegroup-delete",
+    ),
+]

@@ -1,9 +1,11 @@
 """Logs: readable lines on a terminal, JSON where a machine reads them; never a secret."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
+from detectviz.contracts.masking import masked
 from detectviz.observability.context import current_context
 
 EventDict = structlog.typing.EventDict
@@ -17,6 +19,23 @@ def add_request(logger: Any, name: str, event: EventDict) -> EventDict:
     return event
 
 
+def hide_secrets(logger: Any, name: str, event: EventDict) -> EventDict:
+    """Mask what names or looks like a secret."""
+    return {
+        key: next(iter(masked({key: value}).values()))
+        if isinstance(value, str | Mapping | list)
+        else value
+        for key, value in event.items()
+    }
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    """Return readable lines. Rich tracebacks would print local variables, secrets among them."""
+    return structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+
+
 def logging_settings(log_format: str) -> dict[str, Any]:
     """Return Django's LOGGING for ``console`` or ``json``: one handler on standard error."""
     shared: list[Any] = [
@@ -24,11 +43,12 @@ def logging_settings(log_format: str) -> dict[str, Any]:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_request,
+        hide_secrets,
     ]
     final: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        else [_console()]
     )
     return {
         "version": 1,

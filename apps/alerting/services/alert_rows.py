@@ -5,7 +5,7 @@ from datetime import datetime
 
 from apps.alerting.enums import AlertCondition, AlertState
 from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
-from apps.alerting.services.state_machine import Instance, Transition
+from apps.alerting.services.state_values import Instance, Transition
 from detectviz.clock import from_ms, to_ms
 from detectviz.gotemplate.values import format_float
 

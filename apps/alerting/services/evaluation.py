@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
 from apps.alerting.services.queries import RuleQuerier
-from apps.alerting.services.state_machine import (
+from apps.alerting.services.state_machine import alerts_step
+from apps.alerting.services.state_series import marked_stale
+from apps.alerting.services.state_values import (
     Answer,
     Element,
     Failure,
@@ -20,9 +22,7 @@ from apps.alerting.services.state_machine import (
     Outcome,
     RuleTerms,
     Step,
-    alerts_step,
 )
-from apps.alerting.services.state_series import marked_stale
 from apps.alerting.services.templates import TemplateScope
 from detectviz.promql.errors import PromqlError
 from detectviz.promql.parser import parse

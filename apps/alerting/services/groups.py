@@ -25,7 +25,7 @@ from apps.alerting.services.evaluation import (
 from apps.alerting.services.outcomes import step_save
 from apps.alerting.services.queries import rule_querier
 from apps.alerting.services.schedule import slot_now
-from apps.alerting.services.state_machine import Instance
+from apps.alerting.services.state_values import Instance
 from apps.series.services import series_store
 from detectviz.clock import Clock, to_ms, utc_now
 

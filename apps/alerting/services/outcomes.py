@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
 from apps.alerting.services.alert_rows import alerts_save, event_of, is_same, row_of
-from apps.alerting.services.state_machine import Instance, Notification, Step
+from apps.alerting.services.state_values import Instance, Notification, Step
 from detectviz.clock import from_ms
 from detectviz.events.bus import publish
 from detectviz.events.types import AlertChanged

@@ -10,7 +10,7 @@ from django.conf import settings
 from apps.alerting.services.evaluation import GroupPlan, RulePlan, Surroundings, rule_outcome
 from apps.alerting.services.queries import QUERY_TIMEOUT_S, SAMPLES_PER_QUERY, rule_querier
 from apps.alerting.services.rule_specs import rule_plan, rule_problems
-from apps.alerting.services.state_machine import Answer, Element, NoData
+from apps.alerting.services.state_values import Answer, Element, NoData
 from apps.series.selectors import Tenant
 from apps.series.services import series_store
 from detectviz.clock import to_ms

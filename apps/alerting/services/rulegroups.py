@@ -16,7 +16,8 @@ from apps.alerting.services.evaluation import RulePlan
 from apps.alerting.services.outcomes import events_save
 from apps.alerting.services.rule_specs import rule_plan
 from apps.alerting.services.schedule import slot_after
-from apps.alerting.services.state_machine import RuleTerms, alerts_cleared
+from apps.alerting.services.state_machine import alerts_cleared
+from apps.alerting.services.state_values import RuleTerms
 from apps.series.services import series_store
 from detectviz.clock import to_ms
 from detectviz.tsdb.interface import Sample

@@ -21,7 +21,7 @@ from apps.alerting.services.groups import (
 )
 from apps.alerting.services.memory_store import MemoryStore
 from apps.alerting.services.schedule import slot_after, slot_now, slot_offset_ms
-from apps.alerting.services.state_machine import Instance
+from apps.alerting.services.state_values import Instance
 from apps.orgs.models import Org
 from detectviz.clock import to_ms
 from detectviz.events.types import AlertChanged

@@ -17,7 +17,8 @@ from apps.alerting.enums import (
 )
 from apps.alerting.models import Rule
 from apps.alerting.services.alert_rows import instance_of, row_key, row_of
-from apps.alerting.services.state_machine import (
+from apps.alerting.services.state_machine import alerts_cleared, alerts_step
+from apps.alerting.services.state_values import (
     Answer,
     Element,
     Failure,
@@ -26,8 +27,6 @@ from apps.alerting.services.state_machine import (
     Outcome,
     RuleTerms,
     Step,
-    alerts_cleared,
-    alerts_step,
 )
 from detectviz.contracts.types import AlertStatus
 from detectviz.tsdb.interface import STALE_NAN_BITS

@@ -52,6 +52,9 @@ def groups_claim_due(*, owner: str, now: datetime, limit: int = MOST_CLAIMED) ->
     One statement: two claimers never get the same group. A claim that is not finished within the
     lease (a killed process) is given out again with a higher epoch.
     """
+    due = RuleGroup.objects.across_orgs(reason=_ACROSS).filter(is_enabled=True)
+    if not due.filter(next_due_at__lte=now).exists():
+        return []  # an idle tick must not take SQLite's write lock
     locking = "" if connection.vendor == "sqlite" else "FOR UPDATE SKIP LOCKED"
     table, orgs = (
         model._meta.db_table for model in (RuleGroup, apps.get_model(settings.DETECTVIZ_ORG_MODEL))

@@ -94,7 +94,7 @@ def _scheduler() -> str:
     holder = Lease.objects.filter(name="beat", expires_at__gte=utc_now()).first()
     if holder is None:
         raise RuntimeError("no process holds the beat lease")
-    return f"epoch {holder.epoch}"
+    return f"{holder.owner} (epoch {holder.epoch})"
 
 
 def _workers() -> str:

@@ -3,6 +3,8 @@
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 from django.conf import settings
@@ -66,8 +68,8 @@ def processes_of(application: str, *, is_embedded: bool) -> tuple[str, ...]:
     return {
         "all": ("web", "collector", "worker", "beat", "sys"),
         "web": ("web",),
-        "worker": ("collector", "worker"),
-        "beat": ("beat",),
+        "worker": ("collector", "worker", "sys"),
+        "beat": ("beat", "sys"),
         "sys": ("sys",),
     }[application]
 
@@ -87,5 +89,12 @@ def run_role(role: str) -> int:
     signal.signal(signal.SIGTERM, stop)
     # Ctrl-C reaches the whole process group; the supervisor alone decides the order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _show_name(role)
     logger.info("%s starts", role)
     return runner.run()
+
+
+def _show_name(role: str) -> None:
+    """Let `ps` and `top` tell the processes apart (Linux keeps 15 characters)."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(f"dv:{role}", encoding="ascii")

@@ -36,7 +36,7 @@ def last(firing: str = "", resolved: str = "", ago_s: float = 60) -> LastSent:
 )
 def test_each_row_of_the_table(
     firing: str, resolved: str, before: LastSent | None, sends_resolved: bool, expected: Reason
-):
+) -> None:
     assert (
         decide(
             firing=set(firing),

@@ -144,7 +144,7 @@ def configure(world: World, **options: Any) -> None:
     )
 
 
-def test_an_alert_waits_for_its_group_and_is_told_once(world: World):
+def test_an_alert_waits_for_its_group_and_is_told_once(world: World) -> None:
     world.say("a")
     world.run(5)
     world.say("b")
@@ -154,7 +154,7 @@ def test_an_alert_waits_for_its_group_and_is_told_once(world: World):
     assert world.receiver.words == [("firing", ["a", "b"], [])]
 
 
-def test_a_resolve_before_the_group_wait_ends_is_never_told(world: World):
+def test_a_resolve_before_the_group_wait_ends_is_never_told(world: World) -> None:
     world.say("a")
     world.run(5)
     world.say("a", "resolved")
@@ -164,7 +164,7 @@ def test_a_resolve_before_the_group_wait_ends_is_never_told(world: World):
     assert not AlertGroup.all_orgs.exists()
 
 
-def test_the_resolve_is_told_once_at_the_next_flush(world: World):
+def test_the_resolve_is_told_once_at_the_next_flush(world: World) -> None:
     world.say("a")
     world.run(15)
     world.say("a", "resolved")
@@ -174,7 +174,7 @@ def test_the_resolve_is_told_once_at_the_next_flush(world: World):
     assert not AlertGroup.all_orgs.exists()
 
 
-def test_a_new_alert_joins_at_the_group_interval(world: World):
+def test_a_new_alert_joins_at_the_group_interval(world: World) -> None:
     world.say("a")
     world.run(15)
     world.say("b")
@@ -184,7 +184,7 @@ def test_a_new_alert_joins_at_the_group_interval(world: World):
     assert world.receiver.words[1] == ("firing", ["a", "b"], [])
 
 
-def test_nothing_new_is_repeated_only_after_the_repeat_interval_rounded_up(world: World):
+def test_nothing_new_is_repeated_only_after_the_repeat_interval_rounded_up(world: World) -> None:
     world.say("a")
     world.run(10 + 300)
     assert len(world.receiver.told) == 1
@@ -192,7 +192,7 @@ def test_nothing_new_is_repeated_only_after_the_repeat_interval_rounded_up(world
     assert len(world.receiver.told) == 2
 
 
-def test_an_alert_older_than_the_group_wait_is_told_at_once(world: World):
+def test_an_alert_older_than_the_group_wait_is_told_at_once(world: World) -> None:
     world.say("a")
     world.now += timedelta(seconds=30)
     world.run(2)
@@ -200,7 +200,7 @@ def test_an_alert_older_than_the_group_wait_is_told_at_once(world: World):
     assert len(world.receiver.told) == 1
 
 
-def test_an_alert_that_fires_again_is_told_again(world: World):
+def test_an_alert_that_fires_again_is_told_again(world: World) -> None:
     world.say("a")
     world.run(15)
     world.say("a", "resolved")
@@ -211,7 +211,7 @@ def test_an_alert_that_fires_again_is_told_again(world: World):
     assert [word[0] for word in world.receiver.words] == ["firing", "resolved", "firing"]
 
 
-def test_without_send_resolved_the_end_is_silent_but_remembered(world: World):
+def test_without_send_resolved_the_end_is_silent_but_remembered(world: World) -> None:
     existing = ContactPoint.objects.for_org(world.org).get()
     contact_point_write(
         org=world.org,
@@ -230,7 +230,7 @@ def test_without_send_resolved_the_end_is_silent_but_remembered(world: World):
     assert world.receiver.words == [("firing", ["a"], [])] * 2
 
 
-def test_an_evaluator_that_falls_silent_resolves_its_alerts(world: World):
+def test_an_evaluator_that_falls_silent_resolves_its_alerts(world: World) -> None:
     world.say("a")
     RoutedAlert.all_orgs.update(ends_at=world.now + timedelta(seconds=100))
     world.run(200)
@@ -238,7 +238,7 @@ def test_an_evaluator_that_falls_silent_resolves_its_alerts(world: World):
     assert [word[0] for word in world.receiver.words] == ["firing", "resolved"]
 
 
-def test_a_failed_attempt_is_retried_with_backoff_and_counted_once(world: World):
+def test_a_failed_attempt_is_retried_with_backoff_and_counted_once(world: World) -> None:
     world.receiver.failures = [
         DeliveryError("500", reason="serverError", status_code=500),
         DeliveryError("slow down", reason="rateLimited", status_code=429, retry_after_s=20),
@@ -255,7 +255,7 @@ def test_a_failed_attempt_is_retried_with_backoff_and_counted_once(world: World)
     assert (row.status, row.attempts) == (DeliveryStatus.DELIVERED, 3)
 
 
-def test_a_permanent_failure_is_kept_and_the_next_flush_tries_anew(world: World):
+def test_a_permanent_failure_is_kept_and_the_next_flush_tries_anew(world: World) -> None:
     world.receiver.failures = [DeliveryError("gone", reason="clientError", permanent=True)]
     world.say("a")
     world.run(12)
@@ -264,7 +264,7 @@ def test_a_permanent_failure_is_kept_and_the_next_flush_tries_anew(world: World)
     assert world.receiver.words == [("firing", ["a"], [])]
 
 
-def test_a_flush_replaces_what_could_not_be_told_yet(world: World):
+def test_a_flush_replaces_what_could_not_be_told_yet(world: World) -> None:
     world.receiver.failures = [DeliveryError("down", reason="serverError") for _ in range(4)]
     world.say("a")
     world.run(30)
@@ -276,7 +276,7 @@ def test_a_flush_replaces_what_could_not_be_told_yet(world: World):
     assert statuses == [DeliveryStatus.SUPERSEDED, DeliveryStatus.DELIVERED]
 
 
-def test_a_sender_that_dies_after_taking_the_lease_is_followed_by_another(world: World):
+def test_a_sender_that_dies_after_taking_the_lease_is_followed_by_another(world: World) -> None:
     world.say("a")
     world.run(12)
     Delivery.all_orgs.update(
@@ -293,7 +293,7 @@ def test_a_sender_that_dies_after_taking_the_lease_is_followed_by_another(world:
     assert len(world.receiver.told) == 1
 
 
-def test_every_delivery_has_a_stable_id_and_a_unique_place(world: World):
+def test_every_delivery_has_a_stable_id_and_a_unique_place(world: World) -> None:
     world.receiver.failures = [DeliveryError("down", reason="serverError")]
     world.say("a")
     world.run(30)
@@ -302,7 +302,7 @@ def test_every_delivery_has_a_stable_id_and_a_unique_place(world: World):
     assert world.receiver.told[0].delivery_id == row.uid
 
 
-def test_changing_the_tree_routes_active_alerts_anew_without_repeating(world: World):
+def test_changing_the_tree_routes_active_alerts_anew_without_repeating(world: World) -> None:
     world.say("a")
     world.run(15)
     configure_again(world)
@@ -318,7 +318,7 @@ def configure_again(world: World) -> None:
     routing_tree_write(org=world.org, name="default", root=root, instance=tree)
 
 
-def test_an_org_without_a_contact_point_tells_nobody_and_breaks_nothing(world: World):
+def test_an_org_without_a_contact_point_tells_nobody_and_breaks_nothing(world: World) -> None:
     other = make_org("globex")
     org_prepare(org_id=other.pk)
     stranger = World(other, world.receiver, world.now)

@@ -46,11 +46,13 @@ TREE: dict[str, Any] = {
         ({"team": "webb", "severity": "info"}, ["default"]),
     ],
 )
-def test_an_alert_goes_where_alertmanager_sends_it(labels: dict[str, str], expected: list[str]):
+def test_an_alert_goes_where_alertmanager_sends_it(
+    labels: dict[str, str], expected: list[str]
+) -> None:
     assert [route.contact_point for route in match_routes(build_tree(TREE), labels)] == expected
 
 
-def test_children_inherit_what_they_do_not_say():
+def test_children_inherit_what_they_do_not_say() -> None:
     nodes = {route.contact_point: route for route in flatten(build_tree(TREE))}
 
     assert nodes["web-pager"].group_by == ("alertname", "instance")
@@ -59,7 +61,7 @@ def test_children_inherit_what_they_do_not_say():
     assert nodes["default"].repeat_interval_ms == 14_400_000
 
 
-def test_dots_group_by_every_label_and_an_empty_list_makes_one_group():
+def test_dots_group_by_every_label_and_an_empty_list_makes_one_group() -> None:
     nodes = {route.contact_point: route for route in flatten(build_tree(TREE))}
     labels = {"alertname": "A", "b": "c"}
 
@@ -67,14 +69,14 @@ def test_dots_group_by_every_label_and_an_empty_list_makes_one_group():
     assert group_labels(nodes["mail"], labels) == {}
 
 
-def test_twin_routes_do_not_share_groups():
+def test_twin_routes_do_not_share_groups() -> None:
     twin = {"matchers": ['a="b"'], "contact_point": "x", "continue": True}
     first, second = match_routes(build_tree({"routes": [twin, twin]}), {"a": "b"})
 
     assert group_key(first, {"a": "b"}) != group_key(second, {"a": "b"})
 
 
-def test_the_group_key_is_written_as_alertmanager_writes_it():
+def test_the_group_key_is_written_as_alertmanager_writes_it() -> None:
     tree = build_tree({"routes": [{"matchers": ['team="web"']}], "group_by": ["alertname"]})
     (route,) = match_routes(tree, {"team": "web", "alertname": 'A"b'})
 
@@ -93,7 +95,7 @@ def test_the_group_key_is_written_as_alertmanager_writes_it():
         ('a=""', LabelMatcher("a", "=", "")),
     ],
 )
-def test_matchers_are_read_and_printed_back(text: str, expected: LabelMatcher):
+def test_matchers_are_read_and_printed_back(text: str, expected: LabelMatcher) -> None:
     matcher = parse_matcher(text)
     assert matcher == expected
     if expected.name.isascii():
@@ -101,7 +103,7 @@ def test_matchers_are_read_and_printed_back(text: str, expected: LabelMatcher):
 
 
 @pytest.mark.parametrize("text", ["", "a", "a=~(", "=b", 'a="b', "a==b", "{a=b}", 'a=~"(?=x)"'])
-def test_what_is_no_matcher_is_refused(text: str):
+def test_what_is_no_matcher_is_refused(text: str) -> None:
     with pytest.raises(MatcherError):
         parse_matcher(text)
 
@@ -117,6 +119,8 @@ def test_what_is_no_matcher_is_refused(text: str):
         ('a!~"b"', "bb", True),
     ],
 )
-def test_regexes_are_anchored_and_missing_is_empty(text: str, value: str | None, expected: bool):
+def test_regexes_are_anchored_and_missing_is_empty(
+    text: str, value: str | None, expected: bool
+) -> None:
     labels = {} if value is None else {"a": value}
     assert parse_matcher(text).matches(labels) is expected

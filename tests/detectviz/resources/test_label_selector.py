@@ -27,11 +27,11 @@ from detectviz.resources.label_selector import Requirement, parse_label_selector
         ),
     ],
 )
-def test_selectors_are_read(text: str, expected: list[Requirement]):
+def test_selectors_are_read(text: str, expected: list[Requirement]) -> None:
     assert parse_label_selector(text) == expected
 
 
 @pytest.mark.parametrize("text", ["=web", "team=a b", "tier in a", "a=1,,b=2", "tier in (a", "%"])
-def test_what_is_not_understood_is_quoted(text: str):
+def test_what_is_not_understood_is_quoted(text: str) -> None:
     with pytest.raises(InvalidFieldsError, match="Not understood"):
         parse_label_selector(text)

@@ -62,7 +62,7 @@ def write(name: str = "web", spec: object = None, **options: Any) -> Any:
     return resource_write(KIND, org=org, actor=None, name=name, spec=spec, **options)
 
 
-def test_a_first_write_creates_and_tells_the_others(heard: list[ResourceChanged]):
+def test_a_first_write_creates_and_tells_the_others(heard: list[ResourceChanged]) -> None:
     result = write(labels={"team": "web"})
 
     assert result.outcome == "created"
@@ -72,7 +72,7 @@ def test_a_first_write_creates_and_tells_the_others(heard: list[ResourceChanged]
     assert heard[0].after["metadata"]["labels"] == {"team": "web"}
 
 
-def test_the_same_write_again_changes_nothing(heard: list[ResourceChanged]):
+def test_the_same_write_again_changes_nothing(heard: list[ResourceChanged]) -> None:
     org = make_org()
     write(org=org)
     again = write(org=org)
@@ -82,7 +82,7 @@ def test_the_same_write_again_changes_nothing(heard: list[ResourceChanged]):
     assert len(heard) == 1
 
 
-def test_a_change_of_spec_counts_both_versions_and_labels_only_one():
+def test_a_change_of_spec_counts_both_versions_and_labels_only_one() -> None:
     org = make_org()
     write(org=org)
     assert write(org=org, labels={"a": "b"}).instance.generation == 1
@@ -91,7 +91,7 @@ def test_a_change_of_spec_counts_both_versions_and_labels_only_one():
     assert (changed.resource_version, changed.generation) == (3, 2)
 
 
-def test_a_stale_version_is_refused_and_says_which_is_current():
+def test_a_stale_version_is_refused_and_says_which_is_current() -> None:
     org = make_org()
     write(org=org)
     write(org=org, spec={"title": "Other"}, resource_version=1)
@@ -100,7 +100,7 @@ def test_a_stale_version_is_refused_and_says_which_is_current():
         write(org=org, spec={"title": "Mine"}, resource_version=1)
 
 
-def test_creating_twice_and_updating_nothing_are_refused():
+def test_creating_twice_and_updating_nothing_are_refused() -> None:
     org = make_org()
     with pytest.raises(NotFoundError):
         write(org=org, mode="update")
@@ -122,7 +122,7 @@ def test_creating_twice_and_updating_nothing_are_refused():
         ("text", "spec"),
     ],
 )
-def test_a_wrong_spec_names_the_path_and_writes_nothing(spec: object, path: str):
+def test_a_wrong_spec_names_the_path_and_writes_nothing(spec: object, path: str) -> None:
     with pytest.raises(InvalidFieldsError) as caught:
         write(spec=spec)
 
@@ -131,12 +131,12 @@ def test_a_wrong_spec_names_the_path_and_writes_nothing(spec: object, path: str)
 
 
 @pytest.mark.parametrize("name", ["", "Web", "-web", "web_1", "w" * 64, "../x", "web\n"])
-def test_a_bad_name_is_refused(name: str):
+def test_a_bad_name_is_refused(name: str) -> None:
     with pytest.raises(InvalidFieldsError, match="DNS-1123"):
         write(name=name)
 
 
-def test_deleting_tells_what_is_gone(heard: list[ResourceChanged]):
+def test_deleting_tells_what_is_gone(heard: list[ResourceChanged]) -> None:
     org = make_org()
     write(org=org)
     resource_delete(KIND, org=org, actor=None, name="web")
@@ -147,7 +147,7 @@ def test_deleting_tells_what_is_gone(heard: list[ResourceChanged]):
         resource_delete(KIND, org=org, actor=None, name="web")
 
 
-def test_an_org_does_not_see_the_resources_of_another():
+def test_an_org_does_not_see_the_resources_of_another() -> None:
     write(org=make_org("acme"))
     with pytest.raises(NotFoundError):
         resource_delete(KIND, org=make_org("globex"), actor=None, name="web")

@@ -25,7 +25,7 @@ class Recorded:
         self.log.append(f"-{self.name}")
 
 
-def test_dependencies_start_first_and_stop_last():
+def test_dependencies_start_first_and_stop_last() -> None:
     log: list[str] = []
     runner = Runner([Recorded("web", log, ("db",)), Recorded("db", log)])
     runner.stop_requested.set()
@@ -35,7 +35,7 @@ def test_dependencies_start_first_and_stop_last():
     assert set(runner.states.values()) == {ModuleState.STOPPED}
 
 
-def test_when_one_fails_those_that_run_are_stopped_in_order():
+def test_when_one_fails_those_that_run_are_stopped_in_order() -> None:
     log: list[str] = []
     runner = Runner(
         [
@@ -50,16 +50,16 @@ def test_when_one_fails_those_that_run_are_stopped_in_order():
     assert runner.states["web"] is ModuleState.FAILED
 
 
-def test_a_missing_dependency_is_named():
+def test_a_missing_dependency_is_named() -> None:
     with pytest.raises(ModuleError, match="'web' needs 'db'"):
         start_order([Recorded("web", [], ("db",))])
 
 
-def test_a_circle_is_named():
+def test_a_circle_is_named() -> None:
     with pytest.raises(ModuleError, match="a → b → a"):
         start_order([Recorded("a", [], ("b",)), Recorded("b", [], ("a",))])
 
 
-def test_two_modules_of_one_name_are_refused():
+def test_two_modules_of_one_name_are_refused() -> None:
     with pytest.raises(ModuleError, match="Two modules"):
         start_order([Recorded("a", []), Recorded("a", [])])

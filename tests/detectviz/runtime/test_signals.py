@@ -7,7 +7,7 @@ from typing import Any
 from detectviz.runtime import signals
 
 
-def test_a_signal_reaches_a_listener_and_nobody_is_no_error():
+def test_a_signal_reaches_a_listener_and_nobody_is_no_error() -> None:
     signals.send("collector", {"n": 0})
     heard: queue.Queue[Mapping[str, Any]] = queue.Queue()
     receiver = signals.listen("collector", heard.put)
@@ -20,7 +20,7 @@ def test_a_signal_reaches_a_listener_and_nobody_is_no_error():
     assert heard.empty()
 
 
-def test_a_failing_handler_does_not_end_the_listener():
+def test_a_failing_handler_does_not_end_the_listener() -> None:
     heard: queue.Queue[int] = queue.Queue()
 
     def handle(message: Mapping[str, Any]) -> None:

@@ -1,0 +1,77 @@
+"""`detectviz query 'PROMQL' [--range 1h --step 15s]`."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+import orjson
+from django.core.management.base import CommandError
+
+from apps.orgs.selectors import org_get
+from apps.series.selectors.queries import query_instant, query_range
+from detectviz.cli.base import OrgCommand
+from detectviz.clock import utc_now
+from detectviz.contracts.durations import parse_duration_ms
+from detectviz.promql.errors import PromqlError
+from detectviz.promql.json import result_json
+from detectviz.promql.results import Result
+from detectviz.resources.errors import NotFoundError
+
+
+class Command(OrgCommand):
+    """Ask an org's time series."""
+
+    help = "Evaluate PromQL now, or over a range that ends now."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        super().add_arguments(parser)
+        parser.add_argument("promql")
+        parser.add_argument("--range", default="", help="a duration such as 1h")
+        parser.add_argument("--step", default="15s")
+        parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Evaluate and print."""
+        org = org_get(options["org"])
+        if org is None:
+            raise NotFoundError(f"There is no org {options['org']!r}.")
+        try:
+            result = self._result(org.uid, options)
+        except (PromqlError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        answer = result_json(result)
+        for warning in result.warnings:
+            self.stderr.write(warning)
+        if options["output"] == "json":
+            self.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
+        else:
+            self.print_table(("SERIES", "TIME", "VALUE"), _rows(answer))
+
+    def _result(self, tenant: str, options: dict[str, Any]) -> Result:
+        now = utc_now()
+        if not options["range"]:
+            return query_instant(tenant=tenant, promql=options["promql"], at=now)
+        return query_range(
+            tenant=tenant,
+            promql=options["promql"],
+            end=now,
+            range_ms=parse_duration_ms(options["range"]),
+            step_ms=parse_duration_ms(options["step"]),
+        )
+
+
+def _rows(answer: dict[str, Any]) -> list[tuple[str, str, str]]:
+    if answer["resultType"] in {"scalar", "string"}:
+        at, value = answer["result"]
+        return [("", str(at), value)]
+    rows: list[tuple[str, str, str]] = []
+    for series in answer["result"]:
+        points = series["values"] if "values" in series else [series["value"]]
+        rows += [(_shown(series["metric"]), str(at), value) for at, value in points]
+    return rows
+
+
+def _shown(labels: dict[str, str]) -> str:
+    name = labels.get("__name__", "")
+    rest = ", ".join(f'{key}="{value}"' for key, value in labels.items() if key != "__name__")
+    return f"{name}{{{rest}}}" if rest else name

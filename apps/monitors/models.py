@@ -144,8 +144,14 @@ class MonitorState(OrgOwned):
 class StateChange(OrgOwned):
     """One transition of a monitor, with the evidence of the result that caused it."""
 
+    # A checked reference would lock the monitor's row while results are stored, and deadlock with
+    # an edit that holds it and waits for the schedule; the schedule row fences deletion instead.
     monitor = models.ForeignKey(
-        Monitor, on_delete=models.CASCADE, related_name="changes", db_index=False
+        Monitor,
+        on_delete=models.CASCADE,
+        related_name="changes",
+        db_index=False,
+        db_constraint=False,
     )
     previous = models.CharField(max_length=16, choices=MonitorStateName)
     state = models.CharField(max_length=16, choices=MonitorStateName)
@@ -170,8 +176,12 @@ class StateChange(OrgOwned):
 class MonitorUptime(OrgOwned):
     """Seconds a monitor spent in each state during one past hour (Unix milliseconds, UTC)."""
 
-    monitor = models.ForeignKey(
-        Monitor, on_delete=models.CASCADE, related_name="uptimes", db_index=False
+    monitor = models.ForeignKey(  # unchecked for the same reason as in StateChange
+        Monitor,
+        on_delete=models.CASCADE,
+        related_name="uptimes",
+        db_index=False,
+        db_constraint=False,
     )
     hour_ms = models.BigIntegerField()
     up_s = models.FloatField(default=0.0)

@@ -12,9 +12,10 @@ from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.extensions.selectors import plugin_list
+from apps.monitors.services import telemetry
 from apps.monitors.services.network import CatalogueCollectors, engine_network
 from apps.monitors.services.plans import PlanCache
-from apps.monitors.services.results import CheckReport, StoredResults, results_store
+from apps.monitors.services.results import CheckReport, StoredResults, results_store_safely
 from apps.monitors.services.schedule import (
     CLAIM_LIMIT,
     claim_due,
@@ -67,7 +68,6 @@ class CollectionHost:
         self._feeder = threading.Thread(target=self._feed_forever, name="collection-feed")
         self._renew_at = 0.0
         self._flushing: BaseDatabaseWrapper | None = None
-        self.stored = self.fenced = self.skipped = 0
 
     def start(self) -> None:
         """Start engine and feeder."""
@@ -108,16 +108,16 @@ class CollectionHost:
         """Store a batch; an exception brings the same batch again."""
         close_old_connections()
         self._flushing = connections["default"]
+        started = time.perf_counter()
         try:
-            stored = results_store(reports=self._reports(outcomes), store=series_store())
+            stored = results_store_safely(reports=self._reports(outcomes), store=series_store())
         except Exception:
             connections.close_all()  # a broken connection would fail every further try
             raise
         with self._lock:
             for outcome in outcomes:
                 self._outstanding.pop(outcome.key, None)
-        self.stored += stored.stored
-        self.fenced += stored.fenced
+        telemetry.flush_count(outcomes, stored, took_s=time.perf_counter() - started)
         _tell_pages(stored)
 
     def _reports(self, outcomes: Sequence[Outcome]) -> list[CheckReport]:
@@ -171,7 +171,8 @@ class CollectionHost:
         now = utc_now()
         self._renew()
         leases_expire(now=now)
-        self.skipped += slots_skip(now=now, location=self.location)
+        telemetry.slots_skipped.inc(slots_skip(now=now, location=self.location))
+        telemetry.engine_show(self._engine.stats())
 
     def _renew(self) -> None:
         """Keep the leases of checks that wait long inside the engine, behind a slow host."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models, transaction
 
-from apps.monitors.models import Monitor, MonitorState
+from apps.monitors.models import Monitor, MonitorSchedule, MonitorState
 from apps.monitors.services.configuration import (
     collector_configuration,
     collector_manifest,
@@ -123,6 +123,8 @@ def monitor_write(
 def monitor_delete(*, monitor: Monitor, now: datetime | None = None) -> None:
     """Delete a monitor with its state and history; its series end but stay for their retention."""
     _end_series(monitor, monitor.name, now or utc_now())
+    # First the schedule: it fences results in flight, which would write history meanwhile.
+    MonitorSchedule.objects.for_org(monitor.org_id).filter(monitor=monitor).delete()
     monitor.delete()
 
 

@@ -7,6 +7,7 @@ fenced off meanwhile, so storing one batch twice changes nothing.
 """
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from apps.monitors.models import MonitorSchedule, MonitorState, MonitorUptime, StateChange
 from apps.monitors.selectors.recent import recent_push
@@ -38,12 +39,15 @@ from detectviz.contracts.collector import CheckResult
 from detectviz.contracts.types import CheckState, JsonObject
 from detectviz.events.bus import publish
 from detectviz.events.types import MonitorStateChanged
-from detectviz.tsdb.interface import Sample, SeriesStore
+from detectviz.tsdb.interface import Sample, SeriesStore, StoreError
+
+logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 1000
 LARGEST_EVIDENCE_BYTES = 65_536
 _TRUNCATED_CHARACTERS = 15_000
 _ACROSS = "collectors serve all orgs"
+_COME_AGAIN = (StoreError, OperationalError, InterfaceError)
 
 _STATE_COLUMNS = {
     "state": "text",
@@ -158,6 +162,36 @@ def results_store(*, reports: Sequence[CheckReport], store: SeriesStore) -> Stor
         samples=sum(len(batch) for batch in samples.values()),
         transitions=events,
     )
+
+
+def results_store_safely(*, reports: Sequence[CheckReport], store: SeriesStore) -> StoredResults:
+    """Store a batch; if one result breaks it, store the others and log that one.
+
+    Raise StoreError, OperationalError or InterfaceError when the whole batch should come again.
+    """
+    try:
+        return results_store(reports=reports, store=store)
+    except _COME_AGAIN:
+        raise
+    except Exception:
+        logger.exception("a batch of %d results could not be stored; now one by one", len(reports))
+    pieces = [_store_alone(report, store) for report in reports]
+    return StoredResults(
+        stored=sum(piece.stored for piece in pieces),
+        fenced=sum(piece.fenced for piece in pieces),
+        samples=sum(piece.samples for piece in pieces),
+        transitions=tuple(event for piece in pieces for event in piece.transitions),
+    )
+
+
+def _store_alone(report: CheckReport, store: SeriesStore) -> StoredResults:
+    try:
+        return results_store(reports=[report], store=store)
+    except _COME_AGAIN:
+        raise
+    except Exception:
+        logger.exception("a result of monitor %d is dropped", report.plan.monitor_id)
+        return StoredResults(stored=0, fenced=1, samples=0, transitions=())
 
 
 def _reports_apply(

@@ -10,7 +10,12 @@ import pytest
 from apps.monitors.models import Monitor, MonitorSchedule, MonitorState, MonitorUptime, StateChange
 from apps.monitors.selectors.recent import recent_read
 from apps.monitors.selectors.uptime import uptime_list
-from apps.monitors.services.results import CheckReport, StoredResults, results_store
+from apps.monitors.services.results import (
+    CheckReport,
+    StoredResults,
+    results_store,
+    results_store_safely,
+)
 from apps.monitors.services.schedule import claim_due, schedule_renew
 from apps.orgs.models import Org
 from detectviz.clock import to_ms
@@ -284,3 +289,16 @@ def test_time_without_results_counts_neither_for_nor_against(
     check(store, monitor, make_result("up", duration_s=0.0))
     check(store, monitor, make_result("up", duration_s=0.0), at=after(1800))
     assert state_of(monitor).up_s == pytest.approx(130)
+
+
+def test_one_result_that_cannot_be_stored_does_not_hold_up_the_others(
+    org: Org, store: RecordingStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad = make_monitor(org, "good"), make_monitor(org, "bad")
+    broken = make_result("up", duration_s="not a number")
+    reports = [make_report(good, make_result("up")), make_report(bad, broken)]
+    stored = results_store_safely(reports=reports, store=cast("SeriesStore", store))
+    assert (stored.stored, stored.fenced) == (1, 1)
+    assert state_of(good).state == "up"
+    assert state_of(bad).last_check_at is None
+    assert "is dropped" in caplog.text

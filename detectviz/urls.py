@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/docs", _docs, name="docs"),
     path("apis/core/v1/", include("apps.accounts.api.urls")),
     path("apis/core/v1/", include("apps.audit.api.urls")),
+    path("apis/", include("apps.extensions.api.urls")),
     path("apis/", include((resource_urlpatterns(), "apis"))),
     path("orgs/", include("apps.monitors.api.urls")),
     path("", include("apps.accounts.web.urls")),

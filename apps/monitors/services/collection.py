@@ -3,9 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connections
@@ -14,8 +13,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from apps.extensions.selectors import plugin_list
 from apps.monitors.services import telemetry
 from apps.monitors.services.network import CatalogueCollectors, engine_network
+from apps.monitors.services.pages import PageTeller
 from apps.monitors.services.plans import PlanCache
-from apps.monitors.services.results import CheckReport, StoredResults, results_store_safely
+from apps.monitors.services.results import CheckReport, results_store_safely
 from apps.monitors.services.schedule import (
     CLAIM_LIMIT,
     claim_due,
@@ -67,6 +67,7 @@ class CollectionHost:
         self._stopping = threading.Event()
         self._feeder = threading.Thread(target=self._feed_forever, name="collection-feed")
         self._renew_at = 0.0
+        self._pages = PageTeller()
         self._flushing: BaseDatabaseWrapper | None = None
 
     def start(self) -> None:
@@ -118,7 +119,7 @@ class CollectionHost:
             for outcome in outcomes:
                 self._outstanding.pop(outcome.key, None)
         telemetry.flush_count(outcomes, stored, took_s=time.perf_counter() - started)
-        _tell_pages(stored)
+        self._pages.tell(stored)
 
     def _reports(self, outcomes: Sequence[Outcome]) -> list[CheckReport]:
         reports = []
@@ -242,14 +243,3 @@ def _references() -> list[tuple[str, int]]:
         host, _, port = target.rpartition(":")
         found.append((host.strip("[]"), int(port)))
     return found
-
-
-def _tell_pages(stored: StoredResults) -> None:
-    """Wake the pages of every org that had a transition."""
-    by_org: dict[int, list[Mapping[str, Any]]] = {}
-    for event in stored.transitions:
-        change = {"name": event.name, "state": event.state, "previous": event.previous}
-        by_org.setdefault(event.org_id, []).append(change)
-    for org_id, changes in by_org.items():
-        message = {"org": org_id, "event": "monitors", "data": {"changes": changes[:100]}}
-        signals.send("web", message)

@@ -114,6 +114,7 @@ class StoredResults:
     fenced: int
     samples: int
     transitions: tuple[MonitorStateChanged, ...]
+    plans: tuple[CheckPlan, ...] = ()  # of the monitors with a stored result
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,6 +162,7 @@ def results_store(*, reports: Sequence[CheckReport], store: SeriesStore) -> Stor
         fenced=len(reports) - stored,
         samples=sum(len(batch) for batch in samples.values()),
         transitions=events,
+        plans=tuple(each.plan for each in accepted),
     )
 
 
@@ -181,6 +183,7 @@ def results_store_safely(*, reports: Sequence[CheckReport], store: SeriesStore) 
         fenced=sum(piece.fenced for piece in pieces),
         samples=sum(piece.samples for piece in pieces),
         transitions=tuple(event for piece in pieces for event in piece.transitions),
+        plans=tuple(plan for piece in pieces for plan in piece.plans),
     )
 
 

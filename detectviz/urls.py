@@ -30,5 +30,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.monitors.web.urls")),
     path("", include("apps.audit.web.urls")),
     path("", include("apps.alerting.web.urls")),
+    path("", include("apps.notifications.web.urls")),
     path("", include("apps.operations.web.urls")),
 ]

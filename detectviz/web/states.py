@@ -33,6 +33,8 @@ LOOKS = {
     "queued": Look("Queued", "", "clock"),
     "retrying": Look("Retrying", "is-degraded", "refresh"),
     "sent": Look("Sent", "is-up", "check"),
+    "delivered": Look("Delivered", "is-up", "check"),
+    "superseded": Look("Superseded", "", "player-skip-forward"),
     "failed": Look("Failed", "is-down", "circle-x"),
 }
 

@@ -2,11 +2,10 @@
 
 from django.urls import path
 
-from apps.operations.web.views import home, overview, system_health
+from apps.operations.web.views import overview, system_health
 
 app_name = "operations"
 urlpatterns = [
-    path("", home, name="home"),
     path("o/<slug:org>/", overview, name="overview"),
     path("o/<slug:org>/system", system_health, name="system-health"),
 ]

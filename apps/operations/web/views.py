@@ -1,15 +1,11 @@
-"""The front door, what is broken now, and how the system itself is."""
+"""What is broken now, and how the system itself is."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
 
-from apps.accounts.models import User
-from apps.accounts.selectors import home_org
 from apps.alerting.models import Alert
 from apps.alerting.selectors import alert_counts, alert_list
 from apps.extensions.selectors import plugin_list
@@ -139,16 +135,6 @@ class SystemHealthPage:
         """The situation in a sentence."""
         failing = [each.name for each in self.report.components if not each.is_ok]
         return f"Not ready: {', '.join(failing)}" if failing else "Everything answers"
-
-
-@login_required
-def home(request: PageRequest) -> HttpResponse:
-    """Lead to the overview of the org one works in."""
-    assert isinstance(request.user, User)
-    org = home_org(request.user)
-    if org is None:
-        return render(request, "operations/no_org.html")
-    return redirect("operations:overview", org=org.name)
 
 
 @org_page()

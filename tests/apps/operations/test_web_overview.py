@@ -4,7 +4,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.monitors.models import MonitorState, StateChange
 from apps.orgs.models import Org
-from tests.factories.accounts import make_member, make_user
+from tests.factories.accounts import make_member
 from tests.factories.monitors import START, make_monitor
 from tests.factories.orgs import make_org
 from tests.factories.pages import HTMX, make_browser
@@ -23,16 +23,6 @@ def make_state(org: Org, name: str, state: str) -> None:
     rows = MonitorState.objects.for_org(org).filter(monitor=monitor)
     rows.update(state=state, last_check_at=START, message=f"{name} says {state}")
     StateChange.objects.create_for(org, monitor=monitor, previous="up", state=state, at=START)
-
-
-def test_the_front_door_leads_to_the_org_one_works_in(acme: Org) -> None:
-    assert make_browser(acme).get("/")["Location"] == OVERVIEW
-    assert Client().get("/")["Location"] == "/login?next=/"
-
-
-def test_who_belongs_to_no_org_is_told_what_to_do(client: Client) -> None:
-    client.force_login(make_user("lonely"))
-    assert "Ask an administrator for an invitation" in client.get("/").content.decode()
 
 
 def test_an_empty_org_teaches_the_next_step(acme: Org) -> None:

@@ -1,0 +1,32 @@
+"""What the sidebar shows of notifications."""
+
+from detectviz.web.menu import MenuEntry
+
+MENU = (
+    MenuEntry(
+        title="Contact points",
+        icon="address-book",
+        route="notifications:contactpoint-list",
+        permission="contactpoints:read",
+        section="Alert",
+        order=40,
+        covers=("notifications:contactpoint", "notifications:receiver"),
+    ),
+    MenuEntry(
+        title="Routing",
+        icon="route",
+        route="notifications:routing-tree",
+        permission="routingtrees:read",
+        section="Alert",
+        order=50,
+        covers=("notifications:routing",),
+    ),
+    MenuEntry(
+        title="Deliveries",
+        icon="send",
+        route="notifications:delivery-list",
+        permission="deliveries:read",
+        section="Alert",
+        order=60,
+    ),
+)

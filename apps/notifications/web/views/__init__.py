@@ -1,0 +1,1 @@
+"""Views of contact points, receivers, routing and deliveries."""

@@ -11,6 +11,7 @@ from django.db.models import ProtectedError, RestrictedError
 
 from detectviz.events.bus import publish
 from detectviz.events.types import ResourceChanged
+from detectviz.permissions.requests import actor_access
 from detectviz.resources.envelope import envelope_of, label_errors
 from detectviz.resources.errors import (
     ConflictError,
@@ -67,6 +68,8 @@ def resource_write(
         spec=validate_spec(kind, org=org, instance=instance, spec=spec),
         instance=instance,
     )
+    if instance is not None:
+        _require_move(change, kind)
     try:
         with transaction.atomic():
             written = kind.write(change)
@@ -163,6 +166,14 @@ def _check_version(
             f"{kind.kind} {instance.name!r} is at resource_version {instance.resource_version}, "
             f"you have {resource_version}: read it again and redo your change."
         )
+
+
+def _require_move(change: Write[Any], kind: ResourceKind[Any]) -> None:
+    """Moving into a folder (or out, to the org) is creating there: its keepers gain the object."""
+    target = change.folder
+    was = change.instance.folder_id if change.instance and kind.has_folder else None
+    if kind.has_folder and was != (target.pk if target else None):
+        actor_access(change.actor, change.org).require(f"{kind.permission}:create", target)
 
 
 def _folder(

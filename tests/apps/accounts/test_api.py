@@ -7,6 +7,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiKey, Membership, Role, RoleBinding, User
 from apps.accounts.selectors import role_get
+from apps.alerting.models import RuleGroup
 from apps.orgs.models import Folder, Org
 from detectviz.permissions.access import access_of
 from tests.factories.accounts import (
@@ -298,3 +299,24 @@ class TestOrgs:
 
 def put_org(client: APIClient, name: str, spec: object) -> Any:
     return client.put(f"/apis/core/v1/orgs/{name}", {"spec": spec}, format="json")
+
+
+def test_moving_an_object_into_another_folder_is_creating_it_there(org: Org) -> None:
+    """Else whoever may update it would gain what they hold in a folder of their choice."""
+    mine = make_folder(org, "mine")
+    group = RuleGroup.objects.create_for(org, name="web")
+    user = make_bound_member(org, "bob")
+    Role.objects.create_for(
+        org, name="updater", permissions=["rulegroups:read", "rulegroups:update"]
+    )
+    bind("updater", user, org, group)
+    Role.objects.create_for(org, name="deleter", permissions=["rulegroups:delete"])
+    bind("deleter", user, org, mine)
+    client, path = client_of(user), f"/apis/alerting/v1/orgs/{org.name}/rulegroups/web"
+    moved = client.patch(path, {"metadata": {"folder": "mine"}}, format="json")
+    assert (moved.status_code, moved.json()["code"]) == (403, "forbidden")
+    group.refresh_from_db()
+    assert group.folder is None
+    bind("operator", user, org, mine)
+    moved = client.patch(path, {"metadata": {"folder": "mine"}}, format="json")
+    assert moved.status_code == 200

@@ -192,6 +192,8 @@ class Evaluator:
         if isinstance(first, nodes.Chain):
             arguments = [self.operand(operand, dot) for operand in rest] + extra
             return self.chain(first, dot, arguments)
+        if isinstance(first, nodes.Literal) and first.value is None:
+            raise self.error("nil is not a command", node.place)
         if rest or extra:
             raise self.error("can't give argument to non-function", node.place)
         return self.operand(first, dot)

@@ -89,6 +89,8 @@ def _text(value: str, verb: str, precision: int | None) -> str:
 def _integer(value: int, verb: str, flags: str) -> str | None:
     if verb == "c":
         return chr(value) if 0 <= value <= 0x10FFFF else "\ufffd"  # noqa: PLR2004 - last rune
+    if verb == "U":
+        return f"U+{value:04X}"
     if verb not in _INTEGER_VERBS:
         return None
     sign = "+" if "+" in flags else (" " if " " in flags else "")

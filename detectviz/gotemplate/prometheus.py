@@ -47,6 +47,8 @@ def _replace_all(pattern: Value, replacement: Value, text: Value) -> str:
     result: list[str] = []
     source, end = as_text(text), 0
     for match in compiled.finditer(source):
+        if result and match.end() == end:
+            continue  # Go ignores an empty match right behind the one before
         result.append(source[end : match.start()])
         end = match.end()
         for piece in pieces:
@@ -94,12 +96,17 @@ def _group_name(rest: str) -> tuple[str | None, str]:
     return (rest[:length], rest[length:]) if length else (None, rest)
 
 
+def _one(character: str, changed: str) -> str:
+    """Return a changed letter if it is one letter still: Go never makes two of one (ß)."""
+    return changed if len(changed) == 1 else character
+
+
 def _title(text: Value) -> str:
     """Upper-case the first letter of each word, as Go's strings.Title does."""
     shown, previous = [], " "
     for character in as_text(text):
-        is_inside = previous.isalnum() or previous in "_'"
-        shown.append(character if is_inside else character.title())
+        is_inside = previous.isalnum() or previous == "_"
+        shown.append(character if is_inside else _one(character, character.title()))
         previous = character
     return "".join(shown)
 
@@ -192,9 +199,9 @@ _PLAIN_FUNCTIONS = GO_FUNCTIONS.extended(
         "strvalue": lambda sample: _sample_label("__value__", sample),
         "tableLink": _table_link,
         "title": _title,
-        "toLower": lambda text: as_text(text).lower(),
+        "toLower": lambda text: "".join(_one(each, each.lower()) for each in as_text(text)),
         "toTime": lambda value: Moment(as_number(value)),
-        "toUpper": lambda text: as_text(text).upper(),
+        "toUpper": lambda text: "".join(_one(each, each.upper()) for each in as_text(text)),
         "trimSpace": lambda text: as_text(text).strip(),
         "value": lambda sample: as_struct(sample)["Value"],
     },

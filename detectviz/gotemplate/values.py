@@ -12,7 +12,7 @@ Value: TypeAlias = Scalar | Sequence["Value"] | Mapping[str, "Value"]
 
 LARGEST_TEXT = 65_536
 DEEPEST_VALUE = 30
-_LARGEST_PLAIN_EXPONENT = 21
+_LARGEST_PLAIN_EXPONENT = 6
 _SMALLEST_PLAIN_EXPONENT = -4
 
 
@@ -44,7 +44,7 @@ def type_name(value: Value) -> str:
 
 
 def format_float(value: float) -> str:
-    """Return the shortest text of a number, as Go's ``%v`` prints a float64."""
+    """Return the shortest text of a number, as Go's ``%v`` prints a float64: ``1e+06``."""
     if not math.isfinite(value):
         return format_special(value)
     if value == 0:

@@ -64,7 +64,7 @@ def render(source: str, value: Value = None) -> str:
         ("humanizeTimestamp", 1435065584.128, "2015-06-23 13:19:44.128 +0000 UTC"),
         ("humanizeTimestamp", 0, "1970-01-01 00:00:00 +0000 UTC"),
         ("humanizeTimestamp", math.inf, "+Inf"),
-        ("title", "aa bb CC-dd it's", "Aa Bb CC-Dd It's"),
+        ("title", "aa bb CC-dd it's", "Aa Bb CC-Dd It'S"),
         ("toUpper", "aa bb", "AA BB"),
         ("toLower", "AA bb", "aa bb"),
         ("trimSpace", "  a ", "a"),

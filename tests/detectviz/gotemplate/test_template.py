@@ -235,8 +235,8 @@ def test_definitions_of_another_template_can_be_used() -> None:
         ('{{printf "%s" "a" 2}}', "a%!(EXTRA int=2)"),
         ('{{printf "%.3g %g %e" 1234.5 1e21 1.5}}', "1.23e+03 1e+21 1.500000e+00"),
         ('{{printf "%+d" 3}}', "+3"),
-        ("{{1000000.0}} {{1e20}} {{1e21}} {{0.0001}} {{0.00001}}",
-         "1000000 100000000000000000000 1e+21 0.0001 1e-05"),
+        ("{{999999.5}} {{1000000.0}} {{1234567.5}} {{1e21}} {{0.0001}} {{0.00001}}",
+         "999999.5 1e+06 1.2345675e+06 1e+21 0.0001 1e-05"),
     ],
 )  # fmt: skip
 def test_numbers_and_verbs_print_as_go_prints_them(source: str, expected: str) -> None:

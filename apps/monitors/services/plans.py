@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from apps.extensions.selectors import plugin_manifest
@@ -101,13 +102,13 @@ def planned_of(monitor: Monitor) -> PlannedCheck:
         timeout_s=monitor.timeout_s,
         is_passive=passive,
     )
-    host, is_tls = _host_of(instance)
+    host, is_tls = _host_of(instance, monitor.config)
     return PlannedCheck(
         plan=plan,
         config=monitor.config,
         secrets=dict(monitor.secrets),
         host=host,
-        is_tls=is_tls or monitor.config.get("tls") is True,
+        is_tls=is_tls,
     )
 
 
@@ -159,11 +160,15 @@ def _schema_of(type_name: str) -> tuple[JsonObject, bool]:
     return manifest.config_schema, is_passive(manifest)
 
 
-def _host_of(instance: str) -> tuple[str, bool]:
-    has_scheme = "://" in instance
+def _host_of(instance: str, config: JsonObject) -> tuple[str, bool]:
+    """Return the host whose load is capped, and whether starts are paced as TLS handshakes."""
+    scheme, separator, _ = instance.partition("://")
+    is_tls = scheme in _TLS_SCHEMES if separator else "verify" in config
     try:
-        parts = urlsplit(instance if has_scheme else f"//{instance}")
-        host = parts.hostname or ""
+        return str(ip_address(instance)), is_tls
     except ValueError:
-        return "", False
-    return host, parts.scheme in _TLS_SCHEMES
+        pass
+    try:
+        return urlsplit(instance if separator else f"//{instance}").hostname or "", is_tls
+    except ValueError:
+        return "", is_tls

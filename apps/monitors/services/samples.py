@@ -99,21 +99,26 @@ def series_end(*, store: SeriesStore, tenant: str, monitor: str, now: datetime) 
 
 
 def instance_of(schema: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """Return what a monitor points at: the first ``x-target`` property of its schema.
+    """Return what a monitor points at: its first ``x-target``, else its first required property.
 
     A URL loses user name and password; a host gets its port, where the configuration has one.
     """
-    properties = schema.get("properties")
-    for name, described in properties.items() if isinstance(properties, Mapping) else ():
+    for name in _pointing_properties(schema):
         value = config.get(name)
-        is_target = isinstance(described, Mapping) and described.get("x-target") is True
-        if not is_target or not isinstance(value, str) or not value:
+        if not isinstance(value, str) or not value:
             continue
         port = config.get("port")
-        if "://" not in value and isinstance(port, int):
+        is_target = schema["properties"][name].get("x-target") is True
+        if is_target and "://" not in value and isinstance(port, int):
             value = f"[{value}]:{port}" if ":" in value else f"{value}:{port}"
         return _without_credentials(value)[:_LONGEST_INSTANCE]
     return ""
+
+
+def _pointing_properties(schema: Mapping[str, Any]) -> list[str]:
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    targets = [name for name, described in properties.items() if described.get("x-target") is True]
+    return targets or list(schema.get("required", ()))
 
 
 def _is_allowed(name: str) -> bool:
@@ -125,5 +130,6 @@ def _without_credentials(target: str) -> str:
     scheme, separator, rest = target.partition("://")
     if not separator:
         return target
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    ends = [position for mark in "/?#" if (position := rest.find(mark)) >= 0]
+    end = min(ends, default=len(rest))
+    return f"{scheme}://{rest[:end].rpartition('@')[2]}{rest[end:]}"

@@ -139,3 +139,8 @@ def member_roles(org: models.Model) -> dict[int, list[str]]:
 def invitation_get(org: models.Model, uid: str) -> Invitation | None:
     """Return an open invitation of an org."""
     return invitation_list(org).filter(uid=uid).first()
+
+
+def account_has_role(account: ServiceAccount, role: Role) -> bool:
+    """Tell whether a service account has a role in the whole org."""
+    return account.bindings.filter(role=role, scope_folder=None, scope_type=None).exists()

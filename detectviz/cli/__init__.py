@@ -1,10 +1,13 @@
 """The command line: `detectviz …`, which is `python manage.py …`."""
 
+import getpass
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from detectviz.observability.context import SYSTEM, Actor, RequestContext, context
 
 GLOBAL_OPTIONS = {
     "--data-dir": "DETECTVIZ_DATA_DIR",
@@ -25,8 +28,11 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - after the environment
     from django.core.management import execute_from_command_line  # noqa: PLC0415 - after the environment
 
+    # The processes that `up` starts act for themselves, every other command for who typed it.
+    actor = SYSTEM if arguments[:1] == ["up"] else Actor(name=_operator(), via="cli")
     try:
-        execute_from_command_line([sys.argv[0], *arguments])
+        with context(RequestContext(actor_source=lambda: actor)):
+            execute_from_command_line([sys.argv[0], *arguments])
     except ImproperlyConfigured as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command line speaks here
         sys.exit(1)
@@ -38,6 +44,14 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _operator() -> str:
+    """Return the name the operating system knows the caller by."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
 
 
 def take_global_options(arguments: Sequence[str]) -> list[str]:

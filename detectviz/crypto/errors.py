@@ -2,7 +2,11 @@
 
 
 class CryptoError(Exception):
-    """A secret can't be sealed or opened."""
+    """A secret can't be sealed or opened. ``message`` says what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class MasterKeysFormatError(CryptoError):
@@ -11,6 +15,10 @@ class MasterKeysFormatError(CryptoError):
 
 class UnknownKeyError(CryptoError):
     """The key that sealed this value is not at hand; the value is left as it is."""
+
+
+class WrongMasterKeysError(CryptoError):
+    """The master keys are not those this database was made with."""
 
 
 class SealBrokenError(CryptoError):

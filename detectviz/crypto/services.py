@@ -10,6 +10,7 @@ from django.db import models, transaction
 from detectviz.clock import utc_now
 from detectviz.crypto.datakeys import OpenKey, current_key, unwrap, wrap
 from detectviz.crypto.envelope import key_id_of
+from detectviz.crypto.errors import CryptoError, WrongMasterKeysError
 from detectviz.crypto.fields import EncryptedJSONField, SecretMap, key_for_org, sealed_map
 from detectviz.crypto.keys import KEY_BYTES, derived_key, keyring
 from detectviz.crypto.models import AUDIT_SCOPE, PLATFORM_SCOPE, DataKey
@@ -32,8 +33,17 @@ def _silent(count: int) -> None:
 
 
 def platform_key_ensure() -> None:
-    """Make the platform's data key, which later proves that the master keys are the right ones."""
-    current_key(scope=PLATFORM_SCOPE, org_id=None)
+    """Open the platform's data key, made on the first start; raise WrongMasterKeysError.
+
+    It is the canary: a start with master keys that do not open it stops before anything is written.
+    """
+    try:
+        current_key(scope=PLATFORM_SCOPE, org_id=None)
+    except CryptoError as error:
+        raise WrongMasterKeysError(
+            "The master keys do not open this database's secrets. Restore the "
+            f"DETECTVIZ_MASTER_KEYS (or the file secrets/master-keys) it was made with. {error}"
+        ) from error
 
 
 def mac_key(purpose: str) -> bytes:

@@ -62,6 +62,7 @@ def apikey_create(
         created_by=actor,
     )
     key.token = token.token
+    _tell(key, "apikey.issue", actor)
     return key
 
 

@@ -25,11 +25,12 @@ def platform_bootstrap(
     """Create the org ``default`` and a platform administrator who is its admin.
 
     Returns the password it made up; None when one was given, or when there is an administrator
-    already and nothing is done. Raises InvalidFieldsError for a password below the policy.
+    already and nothing is done. Raises InvalidFieldsError for a password below the policy, and on
+    every start WrongMasterKeysError when they are not this database's.
     """
+    platform_key_ensure()
     if User.objects.filter(is_superuser=True).exists():
         return None
-    platform_key_ensure()
     generated = None if password else generated_password()
     org = Org.objects.filter(name=DEFAULT_ORG).first() or org_create(
         name=DEFAULT_ORG, title="Default"

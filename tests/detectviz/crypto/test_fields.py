@@ -12,7 +12,12 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from apps.orgs.models import Org
 from detectviz.crypto.datakeys import cache
-from detectviz.crypto.errors import CryptoError, SealBrokenError, UnknownKeyError
+from detectviz.crypto.errors import (
+    CryptoError,
+    SealBrokenError,
+    UnknownKeyError,
+    WrongMasterKeysError,
+)
 from detectviz.crypto.fields import EncryptedJSONField, SecretMap
 from detectviz.crypto.models import DataKey
 from detectviz.crypto.services import keys_rotate, mac_key, platform_key_ensure
@@ -257,6 +262,8 @@ def test_the_checks_tell_master_keys_that_open_nothing(vault: Any, settings: Set
     assert "detectviz.E203" in found()
     settings.MASTER_KEYS = NEW
     assert "detectviz.E203" in found()
+    with pytest.raises(WrongMasterKeysError, match="DETECTVIZ_MASTER_KEYS"):
+        platform_key_ensure()
     settings.MASTER_KEYS = "short"
     assert found() >= {"detectviz.E202", "detectviz.E203"}
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from apps.accounts.selectors import role_require, serviceaccount_list
+from apps.accounts.selectors import account_has_role, role_require, serviceaccount_list
 from apps.accounts.services.apikeys import KeyTerms, apikey_create
 from apps.accounts.services.bindings import BindingChange, binding_create
 from apps.accounts.services.serviceaccounts import serviceaccount_create
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         account = serviceaccount_list(org).filter(name=name).first()
         if account is None:
             account = serviceaccount_create(org=org, name=name)
+        if not account_has_role(account, role):
             change = BindingChange(role=role, subject=account)
             binding_create(org=org, name=f"{name[:50]}-{role.name}"[:63], change=change, actor=None)
         key = apikey_create(

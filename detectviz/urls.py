@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/core/v1/", include("apps.accounts.api.urls")),
     path("apis/core/v1/", include("apps.audit.api.urls")),
     path("apis/", include("apps.extensions.api.urls")),
+    path("apis/notifications/v1/", include("apps.notifications.api.urls")),
     path("apis/", include((resource_urlpatterns(), "apis"))),
     path("orgs/", include("apps.monitors.api.urls")),
     path("", include("apps.accounts.web.urls")),
@@ -32,4 +33,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.alerting.web.urls")),
     path("", include("apps.notifications.web.urls")),
     path("", include("apps.operations.web.urls")),
+    path("", include("apps.notifications.web.urls")),
 ]

@@ -157,4 +157,7 @@ class Delivery(OrgOwned):
                 name="notifications_delivery_due",
             ),
             models.Index(fields=["org", "-created_at"], name="notifications_delivery_recent"),
+            models.Index(
+                fields=["org", "contact_point", "-created_at"], name="notifications_delivery_told"
+            ),
         ]

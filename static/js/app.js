@@ -211,6 +211,13 @@
       remove.closest(".row-entry").remove();
       list.querySelector(":scope > [data-row-add]").focus();
     }
+    const drop = event.target.closest("[data-remove]");
+    if (drop) {
+      const part = drop.closest(drop.dataset.remove);
+      const next = part.nextElementSibling || part.parentElement.nextElementSibling;
+      part.remove();
+      next?.querySelector("button, input:not([type=hidden]), select")?.focus();
+    }
     const copy = event.target.closest("[data-copy]");
     if (copy) {
       const text = document.getElementById(copy.dataset.copy).textContent.trim();

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+<<<<<<< HEAD
 from apps.notifications.web.views import contactpoints, receivers, routing
 
 app_name = "notifications"
@@ -25,4 +26,59 @@ urlpatterns = [
     path("o/<slug:org>/routing/edit", routing.routing_edit, name="routing-edit"),
     path("o/<slug:org>/routing/explain", routing.routing_explain, name="routing-explain"),
     path("o/<slug:org>/deliveries", routing.delivery_page, name="delivery-list"),
+=======
+from apps.notifications.web.views import contact_points, deliveries, point_form, routing
+
+app_name = "notifications"
+urlpatterns = [
+    path(
+        "o/<slug:org>/contact-points", contact_points.contact_point_list, name="contact-point-list"
+    ),
+    path(
+        "o/<slug:org>/contact-points/new",
+        point_form.contact_point_types,
+        name="contact-point-types",
+    ),
+    path(
+        "o/<slug:org>/contact-points/new/<slug:notifier>",
+        point_form.contact_point_create,
+        name="contact-point-create",
+    ),
+    path("o/<slug:org>/contact-points/receiver", point_form.receiver_new, name="receiver-new"),
+    path(
+        "o/<slug:org>/contact-points/p/<slug:name>",
+        contact_points.contact_point_detail,
+        name="contact-point-detail",
+    ),
+    path(
+        "o/<slug:org>/contact-points/p/<slug:name>/edit",
+        point_form.contact_point_edit,
+        name="contact-point-edit",
+    ),
+    path(
+        "o/<slug:org>/contact-points/p/<slug:name>/test",
+        contact_points.contact_point_test,
+        name="contact-point-test",
+    ),
+    path(
+        "o/<slug:org>/contact-points/p/<slug:name>/delete",
+        contact_points.contact_point_delete,
+        name="contact-point-delete",
+    ),
+    path("o/<slug:org>/routing", routing.routing_tree, name="routing-tree"),
+    path("o/<slug:org>/routing/yaml", routing.routing_yaml, name="routing-yaml"),
+    path("o/<slug:org>/routing/add/<slug:at>", routing.route_add, name="route-add"),
+    path("o/<slug:org>/routing/edit/<slug:at>", routing.route_edit, name="route-edit"),
+    path("o/<slug:org>/routing/move/<slug:at>", routing.route_move, name="route-move"),
+    path("o/<slug:org>/routing/delete/<slug:at>", routing.route_delete, name="route-delete"),
+    path("o/<slug:org>/deliveries", deliveries.delivery_list, name="delivery-list"),
+    path(
+        "o/<slug:org>/deliveries/d/<slug:uid>", deliveries.delivery_detail, name="delivery-detail"
+    ),
+    path(
+        "o/<slug:org>/deliveries/for/<slug:fingerprint>/",
+        deliveries.delivery_for,
+        name="delivery-for",
+    ),
+>>>>>>> 5e765e8 (Show who is told: contact points, the routing tree, the delivery log)
 ]

@@ -1,13 +1,26 @@
+<<<<<<< HEAD
 import pytest
 from django.test import Client
 
 from apps.notifications.models import ContactPoint, RoutingTree
 from apps.orgs.models import Org
+=======
+from typing import Any
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from apps.notifications.models import RoutingTree
+from apps.notifications.services.bootstrap import org_prepare
+from apps.orgs.models import Org
+from tests.factories.notifications import make_point
+>>>>>>> 5e765e8 (Show who is told: contact points, the routing tree, the delivery log)
 from tests.factories.orgs import make_org
 from tests.factories.pages import HTMX, make_browser
 
 pytestmark = pytest.mark.django_db
 TREE = "/o/acme/routing"
+<<<<<<< HEAD
 TEXT = """
 contact_point: ops
 group_by: [alertname]
@@ -15,11 +28,28 @@ routes:
   - matchers: ['team="web"']
     contact_point: web
 """
+=======
+ROOT: dict[str, Any] = {
+    "contact_point": "on-call",
+    "group_by": ["alertname"],
+    "routes": [
+        {
+            "matchers": ['team="web"'],
+            "contact_point": "web",
+            "routes": [
+                {"matchers": ['severity="critical"'], "group_wait": "1s", "group_by": []},
+            ],
+        },
+        {"matchers": ['team="db"'], "continue": True},
+    ],
+}
+>>>>>>> 5e765e8 (Show who is told: contact points, the routing tree, the delivery log)
 
 
 @pytest.fixture
 def acme() -> Org:
     org = make_org("acme")
+<<<<<<< HEAD
     for name in ("ops", "web"):
         ContactPoint.objects.create_for(org, name=name, receivers=[])
     RoutingTree.objects.create_for(org, name="default", root={"contact_point": "ops"})
@@ -88,3 +118,199 @@ def test_an_operator_reads_the_tree_and_may_not_change_it(acme: Org) -> None:
 def test_the_log_of_deliveries_begins_empty_and_says_why(acme: Org) -> None:
     html = make_browser(acme, "viewer").get("/o/acme/deliveries").content.decode()
     assert "each notification is listed here" in html
+=======
+    org_prepare(org_id=org.pk)
+    make_point(org, "on-call", title="On call")
+    make_point(org, "web")
+    RoutingTree.objects.for_org(org).update(root=ROOT)
+    return org
+
+
+def root_of(org: Org) -> dict[str, Any]:
+    tree: RoutingTree = RoutingTree.objects.for_org(org).get()
+    root: dict[str, Any] = tree.root
+    return root
+
+
+def form(**fields: str) -> dict[str, str]:
+    return {"resource_version": "1", "~continue": "", **fields}
+
+
+def test_the_tree_is_shown_nested_with_what_is_inherited(acme: Org) -> None:
+    html = make_browser(acme, "admin").get(TREE).content.decode()
+    assert "Every alert" in html
+    assert "team=&quot;web&quot;" in html
+    assert html.index("route-root-0") < html.index("route-root-0-0") < html.index("route-root-1")
+    assert "wait 1s" in html
+    assert "as above" in html
+    assert "then continue" in html
+
+
+def test_a_new_org_is_told_that_nobody_is_told(acme: Org) -> None:
+    RoutingTree.objects.for_org(acme).update(root={"contact_point": ""})
+    browser = make_browser(acme, "admin")
+    assert "Choose who gets every alert" in browser.get(TREE).content.decode()
+    other = make_org("other")
+    html = make_browser(other, "admin").get("/o/other/routing").content.decode()
+    assert 'href="/o/other/contact-points/new"' in html
+
+
+def test_the_page_takes_few_queries(
+    acme: Org, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    browser = make_browser(acme)
+    with django_assert_max_num_queries(14):
+        browser.get(f"{TREE}?labels=team=web")
+
+
+def test_labels_are_explained_and_their_routes_marked(acme: Org) -> None:
+    browser = make_browser(acme)
+    query = {"labels": '{team="web", severity="critical", alertname="High load"}'}
+    html = browser.get(TREE, query, headers=HTMX).content.decode()
+    assert html.strip().startswith('<div id="routing-tree"')
+    assert "after 1s" in html
+    assert html.count("route-card is-hit") == 1
+    assert html.index('id="route-root-0-0"') < html.index("is-hit")
+    unmatched = browser.get(TREE, {"labels": "team=none"}, headers=HTMX).content.decode()
+    assert unmatched.index("is-hit") < unmatched.index('id="route-root-0"')
+
+
+def test_text_without_labels_is_said_to_be_none(acme: Org) -> None:
+    html = make_browser(acme).get(TREE, {"labels": "what"}, headers=HTMX).content.decode()
+    assert "write name=value" in html
+
+
+def test_a_route_is_added_below_another(acme: Org) -> None:
+    data = form(matchers='severity="page"\nteam=~"a|b"', contact_point="web", group_wait="5s")
+    assert make_browser(acme, "admin").post(f"{TREE}/add/root-0", data)["Location"] == TREE
+    added = root_of(acme)["routes"][0]["routes"][1]
+    assert added == {
+        "matchers": ['severity="page"', 'team=~"a|b"'],
+        "contact_point": "web",
+        "group_wait": "5s",
+    }
+
+
+def test_a_route_is_edited_and_keeps_what_is_below_it(acme: Org) -> None:
+    browser = make_browser(acme, "admin")
+    assert "team=&quot;web&quot;" in browser.get(f"{TREE}/edit/root-0").content.decode()
+    data = form(matchers="team=shop", contact_point="", group_by="alertname\nteam")
+    browser.post(f"{TREE}/edit/root-0", data)
+    edited = root_of(acme)["routes"][0]
+    assert edited["matchers"] == ["team=shop"]
+    assert edited["group_by"] == ["alertname", "team"]
+    assert "contact_point" not in edited
+    assert edited["routes"] == ROOT["routes"][0]["routes"]
+
+
+def test_one_group_of_everything_survives_an_edit(acme: Org) -> None:
+    data = form(matchers='severity="critical"', group_wait="2s", group_by="")
+    make_browser(acme, "admin").post(f"{TREE}/edit/root-0-0", data)
+    edited = root_of(acme)["routes"][0]["routes"][0]
+    assert edited == {"matchers": ['severity="critical"'], "group_wait": "2s", "group_by": []}
+
+
+def test_the_root_is_asked_for_no_matchers(acme: Org) -> None:
+    browser = make_browser(acme, "admin")
+    html = browser.get(f"{TREE}/edit/root").content.decode()
+    assert 'name="matchers"' not in html
+    assert 'name="contact_point"' in html
+    browser.post(f"{TREE}/edit/root", form(contact_point="web", repeat_interval="1d"))
+    assert root_of(acme)["contact_point"] == "web"
+    assert len(root_of(acme)["routes"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "field"),
+    [
+        ("edit/root-0", {"matchers": "no matcher"}, "f-matchers"),
+        ("edit/root-0-0", {"group_wait": "soon"}, "f-group_wait"),
+        ("add/root-0", {"group_interval": "0s"}, "f-group_interval"),
+        ("add/root", {"contact_point": "nobody"}, "f-contact_point"),
+        ("edit/root", {"group_by": "...\nteam"}, "f-group_by"),
+    ],
+)
+def test_an_error_stands_at_its_field_and_nothing_is_written(
+    acme: Org, place: str, change: dict[str, str], field: str
+) -> None:
+    answer = make_browser(acme, "admin").post(f"{TREE}/{place}", form(**change))
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in answer.content.decode()
+    assert root_of(acme) == ROOT
+
+
+def test_routes_move_among_their_siblings(acme: Org) -> None:
+    browser = make_browser(acme, "admin")
+    browser.post(f"{TREE}/move/root-1", form(to="up"))
+    assert root_of(acme)["routes"] == ROOT["routes"][::-1]
+    browser.post(f"{TREE}/move/root-0", {"resource_version": "2", "to": "down"})
+    assert root_of(acme) == ROOT
+
+
+def test_a_route_is_deleted_with_what_is_below_it(acme: Org) -> None:
+    make_browser(acme, "admin").post(f"{TREE}/delete/root-0", form())
+    assert root_of(acme)["routes"] == ROOT["routes"][1:]
+
+
+def test_a_change_of_an_older_tree_is_refused(acme: Org) -> None:
+    browser = make_browser(acme, "admin")
+    browser.post(f"{TREE}/delete/root-0", form())
+    assert browser.post(f"{TREE}/delete/root-0", form()).status_code == 409
+    assert browser.post(f"{TREE}/edit/root-0", form(matchers="a=b")).status_code == 422
+    assert len(root_of(acme)["routes"]) == 1
+
+
+@pytest.mark.parametrize("place", ["root-7", "root-0-9", "elsewhere", "root-x", "root-0--1"])
+def test_a_place_that_is_none_is_not_there(acme: Org, place: str) -> None:
+    browser = make_browser(acme, "admin")
+    assert browser.get(f"{TREE}/edit/{place}").status_code == 404
+    assert browser.post(f"{TREE}/delete/{place}", form()).status_code == 404
+
+
+def test_the_root_is_not_deleted(acme: Org) -> None:
+    assert make_browser(acme, "admin").post(f"{TREE}/delete/root", form()).status_code == 404
+    assert root_of(acme) == ROOT
+
+
+def test_the_tree_is_written_as_yaml(acme: Org) -> None:
+    browser = make_browser(acme, "admin")
+    assert "team=&quot;web&quot;" in browser.get(f"{TREE}/yaml").content.decode()
+    text = "contact_point: web\nroutes:\n- matchers: [a=b]\n"
+    browser.post(f"{TREE}/yaml", form(text=text))
+    assert root_of(acme) == {"contact_point": "web", "routes": [{"matchers": ["a=b"]}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("contact_point: [", "line 2"),
+        ("contact_point: nobody", "contact_point"),
+        ("routes: [{nonsense: 1}]", "routes.0.nonsense"),
+        ("just text", "object"),
+        ("", "object"),
+    ],
+)
+def test_wrong_yaml_comes_back_with_what_is_wrong(acme: Org, text: str, said: str) -> None:
+    answer = make_browser(acme, "admin").post(f"{TREE}/yaml", form(text=text))
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert root_of(acme) == ROOT
+
+
+def test_a_viewer_sees_and_can_change_nothing(acme: Org) -> None:
+    browser = make_browser(acme, "viewer")
+    html = browser.get(TREE).content.decode()
+    assert "team=&quot;web&quot;" in html
+    assert "/routing/edit" not in html
+    for path in ("edit/root", "add/root", "yaml"):
+        assert browser.get(f"{TREE}/{path}").status_code == 403
+    for path in ("move/root-0", "delete/root-0"):
+        assert browser.post(f"{TREE}/{path}", form()).status_code == 403
+    assert root_of(acme) == ROOT
+
+
+def test_another_org_is_not_there(acme: Org) -> None:
+    stranger = make_browser(make_org("other"), "admin", "stranger")
+    for path in (TREE, f"{TREE}/edit/root", f"{TREE}/yaml"):
+        assert stranger.get(path).status_code == 404
+>>>>>>> 5e765e8 (Show who is told: contact points, the routing tree, the delivery log)

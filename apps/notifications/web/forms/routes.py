@@ -1,0 +1,105 @@
+"""The form of one route."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from apps.notifications.services.routing import Route
+from apps.notifications.services.tree_edits import place_indexes
+from detectviz.contracts.durations import format_duration
+from detectviz.contracts.types import JsonObject
+from detectviz.pluginhost.forms import FormField, form_fields
+from detectviz.web.forms import Errors
+
+_ROOT_LACKS = frozenset({"matchers", "continue"})
+_LABEL = re.compile(  # noqa: TID251 - a constant pattern of ours
+    r'([A-Za-z_:][A-Za-z0-9_:]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,{}"]*))'
+)
+
+
+def route_fields(
+    points: Mapping[str, str], inherited: Route, *, is_root: bool
+) -> tuple[FormField, ...]:
+    """Return the fields of one route; ``points`` maps contact points to titles."""
+    nobody = "Nobody" if is_root else f"As above ({inherited.contact_point or 'nobody'})"
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {
+            "matchers": {
+                "type": "array",
+                "items": {"type": "string"},
+                "title": "Matchers",
+                "x-placeholder": 'severity="critical"\nteam=~"web|shop"',
+                "description": 'Every one must match: name="value", name!="value", '
+                'name=~"regex" or name!~"regex". None match every alert.',
+            },
+            "contact_point": {
+                "type": "string",
+                "title": "Contact point",
+                "enum": ["", *points],
+                "default": "",
+                "x-labels": {"": nobody, **points},
+            },
+            "group_by": {
+                "type": "array",
+                "items": {"type": "string"},
+                "title": "Group by",
+                "x-placeholder": "\n".join(inherited.group_by),
+                "description": "Alerts that agree on these labels come as one notification; "
+                "... alone sends every alert by itself."
+                + ("" if is_root else " Empty: as the route above."),
+            },
+            **_timer_fields(inherited, is_root=is_root),
+            "continue": {
+                "type": "boolean",
+                "title": "Continue: try the routes after this one too",
+                "default": False,
+            },
+        },
+    }
+    return tuple(each for each in form_fields(schema) if not (is_root and each.name in _ROOT_LACKS))
+
+
+def _timer_fields(inherited: Route, *, is_root: bool) -> dict[str, JsonObject]:
+    texts = {
+        "group_wait": ("Group wait", "Before the first notification of a new group."),
+        "group_interval": ("Group interval", "Before telling that a group has changed."),
+        "repeat_interval": ("Repeat interval", "Before telling again what still fires."),
+    }
+    group = "" if is_root else "Timers"
+    return {
+        name: {
+            "type": "string",
+            "format": "duration",
+            "title": title,
+            "description": about,
+            "x-group": group,
+            "x-placeholder": format_duration(getattr(inherited, f"{name}_ms") / 1000),
+        }
+        for name, (title, about) in texts.items()
+    }
+
+
+def own_spec(document: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a submitted route says; what is empty is left out, so that it is inherited.
+
+    An empty ``group_by`` stays written where it was: it means one group of everything.
+    """
+    own = {key: value for key, value in document.items() if value not in ("", [], False, None)}
+    if "group_by" not in own and before.get("group_by") == []:
+        own["group_by"] = []
+    return own
+
+
+def node_errors(errors: Errors, at: str) -> dict[str, list[str]]:
+    """Return the errors of the node at a place by its own fields, others as they are."""
+    prefix = "".join(f"routes/{index}/" for index in place_indexes(at))
+    return {name.removeprefix(prefix): list(texts) for name, texts in errors.items()}
+
+
+def labels_of(text: str) -> dict[str, str]:
+    """Return the labels of a text such as ``{alertname="High load", team="web"}``."""
+    return {
+        found[1]: found[2].replace('\\"', '"') if found[2] is not None else found[3]
+        for found in _LABEL.finditer(text)
+    }

@@ -1,0 +1,81 @@
+"""How deliveries are shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.notifications.enums import DeliveryStatus
+from apps.notifications.models import Delivery
+from apps.notifications.services.decision import Reason
+
+_LOOKS: Mapping[str, tuple[str, str]] = {
+    DeliveryStatus.DELIVERED: ("sent", "Delivered"),
+    DeliveryStatus.FAILED: ("failed", "Failed"),
+    DeliveryStatus.SUPERSEDED: ("superseded", "Replaced"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownStatus:
+    """A status with the retries taken into account; ``state`` is one of the pages' looks."""
+
+    status: str
+    attempts: int
+
+    @property
+    def state(self) -> str:
+        """The look."""
+        return self._look[0]
+
+    @property
+    def label(self) -> str:
+        """The word."""
+        return self._look[1]
+
+    @property
+    def _look(self) -> tuple[str, str]:
+        waiting = ("retrying", "Retrying") if self.attempts else ("queued", "Waiting")
+        return _LOOKS.get(self.status, waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDelivery:
+    """One line of the log."""
+
+    delivery: Any
+
+    @property
+    def status(self) -> ShownStatus:
+        """What became of it."""
+        return ShownStatus(self.delivery.status, self.delivery.attempts)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of its group."""
+        labels: Mapping[str, str] = self.delivery.group_labels or {}
+        return labels
+
+    @property
+    def told(self) -> str:
+        """How many alerts it told about."""
+        parts = [
+            f"{len(which)} {word}"
+            for which, word in (
+                (self.delivery.firing, "firing"),
+                (self.delivery.resolved, "resolved"),
+            )
+            if which
+        ]
+        return ", ".join(parts)
+
+    @property
+    def problem(self) -> str:
+        """The last error of one that is not delivered."""
+        return "" if self.delivery.status == DeliveryStatus.DELIVERED else self.delivery.error
+
+
+def reason_text(delivery: Delivery) -> str:
+    """Return why it was sent, or in which way it failed."""
+    name = delivery.reason.upper()
+    text = Reason[name].value if name in Reason.__members__ else delivery.reason
+    return text[:1].upper() + text[1:]

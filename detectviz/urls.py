@@ -33,5 +33,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.alerting.web.urls")),
     path("", include("apps.notifications.web.urls")),
     path("", include("apps.operations.web.urls")),
-    path("", include("apps.notifications.web.urls")),
 ]

@@ -6,19 +6,11 @@ MENU = (
     MenuEntry(
         title="Contact points",
         icon="address-book",
-<<<<<<< HEAD
         route="notifications:contactpoint-list",
         permission="contactpoints:read",
         section="Alert",
-        order=40,
-        covers=("notifications:contactpoint", "notifications:receiver"),
-=======
-        route="notifications:contact-point-list",
-        permission="contactpoints:read",
-        section="Alert",
         order=60,
-        covers=("notifications:contact-point", "notifications:receiver"),
->>>>>>> 5e765e8 (Show who is told: contact points, the routing tree, the delivery log)
+        covers=("notifications:contactpoint", "notifications:receiver"),
     ),
     MenuEntry(
         title="Routing",
@@ -26,13 +18,8 @@ MENU = (
         route="notifications:routing-tree",
         permission="routingtrees:read",
         section="Alert",
-<<<<<<< HEAD
-        order=50,
-        covers=("notifications:routing",),
-=======
         order=70,
         covers=("notifications:rout",),
->>>>>>> 5e765e8 (Show who is told: contact points, the routing tree, the delivery log)
     ),
     MenuEntry(
         title="Deliveries",
@@ -40,11 +27,7 @@ MENU = (
         route="notifications:delivery-list",
         permission="deliveries:read",
         section="Alert",
-<<<<<<< HEAD
-        order=60,
-=======
         order=80,
         covers=("notifications:delivery",),
->>>>>>> 5e765e8 (Show who is told: contact points, the routing tree, the delivery log)
     ),
 )

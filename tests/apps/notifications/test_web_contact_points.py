@@ -14,7 +14,7 @@ from tests.factories.pages import HTMX, make_browser
 pytestmark = pytest.mark.django_db
 LIST = "/o/acme/contact-points"
 NEW = f"{LIST}/new/webhook"
-DETAIL = f"{LIST}/p/on-call"
+DETAIL = f"{LIST}/c/on-call"
 EDIT = f"{DETAIL}/edit"
 URL = "https://hooks.example.org/alerts"
 FORM = {
@@ -247,7 +247,7 @@ def test_another_org_is_not_there(acme: Org) -> None:
     stranger = make_browser(make_org("other"), "admin", "stranger")
     for path in (LIST, DETAIL, EDIT, NEW):
         assert stranger.get(path).status_code == 404
-    assert stranger.get("/o/other/contact-points/p/on-call").status_code == 404
+    assert stranger.get("/o/other/contact-points/c/on-call").status_code == 404
 
 
 def test_a_contact_point_in_use_stays(acme: Org) -> None:

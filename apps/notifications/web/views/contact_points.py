@@ -26,6 +26,7 @@ from detectviz.web.scope import OrgScope, org_page
 from detectviz.web.writes import kind_of
 
 _TABLE = "notifications/partials/_contact_point_table.html"
+_TOLD = "notifications/partials/_contact_point_told.html"
 _LATEST = 10
 _SHOWN_KEYS = ("to", "url", "channel", "chat_id", "address", "host", "topic", "recipient")
 
@@ -140,10 +141,15 @@ class ContactPointDetailPage:
     @cached_property
     def deliveries(self) -> tuple[ShownDelivery, ...]:
         """What it was told lately, for those who may read the log."""
-        if not self.scope.can("deliveries:read"):
+        if not self.may_read_log:
             return ()
         rows = delivery_list(org=self.scope.org, contact_point=self.point.name, limit=_LATEST)
         return tuple(ShownDelivery(row) for row in rows)
+
+    @property
+    def may_read_log(self) -> bool:
+        """Return whether the user may read the delivery log."""
+        return self.scope.can("deliveries:read")
 
     @property
     def may_test(self) -> bool:
@@ -189,9 +195,9 @@ def contact_point_list(request: PageRequest, scope: OrgScope) -> HttpResponse:
 
 @org_page("contactpoints:read")
 def contact_point_detail(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
-    """Show one contact point."""
+    """Show one contact point, or for HTMX what it was told lately."""
     page = ContactPointDetailPage(scope, point_of(scope, name, "contactpoints:read"))
-    return render_page(request, "notifications/contact_point_detail.html", page)
+    return render_page(request, "notifications/contact_point_detail.html", page, fragment=_TOLD)
 
 
 @require_POST
@@ -209,5 +215,5 @@ def contact_point_delete(request: PageRequest, scope: OrgScope, *, name: str) ->
     """Delete one contact point."""
     point = point_of(scope, name, "contactpoints:delete")
     resource_delete(contact_point_kind(), org=scope.org, actor=scope.user, name=point.name)
-    target = reverse("notifications:contact-point-list", args=[scope.org.name])
+    target = reverse("notifications:contactpoint-list", args=[scope.org.name])
     return go_to(request, target, said=f"{name} is deleted.")

@@ -144,10 +144,11 @@ def delivery_detail(request: PageRequest, scope: OrgScope, *, uid: str) -> HttpR
     )
 
 
-@org_page("deliveries:read")
+@org_page()
 def delivery_for(request: PageRequest, scope: OrgScope, *, fingerprint: str) -> HttpResponse:
-    """Show who was told about one alert: a part of the alert's page."""
-    scope.access.require("deliveries:read")
+    """Show who was told about one alert: a part of the alert's page, or nothing."""
+    if not scope.access.allows("deliveries:read"):
+        return HttpResponse(status=204)
     found = deliveries_found(org=scope.org, fingerprint=fingerprint, limit=_TOLD)
     page = ToldPage(scope, tuple(ShownDelivery(row) for row in found))
     return render_page(request, "notifications/partials/_delivery_for.html", page)

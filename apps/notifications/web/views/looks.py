@@ -9,7 +9,7 @@ from apps.notifications.models import Delivery
 from apps.notifications.services.decision import Reason
 
 _LOOKS: Mapping[str, tuple[str, str]] = {
-    DeliveryStatus.DELIVERED: ("sent", "Delivered"),
+    DeliveryStatus.DELIVERED: ("delivered", "Delivered"),
     DeliveryStatus.FAILED: ("failed", "Failed"),
     DeliveryStatus.SUPERSEDED: ("superseded", "Replaced"),
 }

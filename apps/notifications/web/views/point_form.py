@@ -143,7 +143,7 @@ def _save(request: PageRequest, page: PointFormPage) -> HttpResponse:
         failed = PointFormPage(scope=scope, point=point, head=head, drafts=drafts, errors=errors)
         return render_page(request, _PAGE, failed, fragment=_FORM, status=422)
     name = point.name if point else head["name"]
-    target = reverse("notifications:contact-point-detail", args=[scope.org.name, name])
+    target = reverse("notifications:contactpoint-detail", args=[scope.org.name, name])
     said = f"{name} is saved." if point else f"{name} is created. Send a test to see it work."
     return go_to(request, target, said=said)
 

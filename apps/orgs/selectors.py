@@ -24,3 +24,8 @@ def folder_get(org: models.Model, name: str) -> Folder | None:
 def org_get_first() -> Org | None:
     """Return the oldest active org, which the first start made."""
     return Org.objects.filter(is_active=True).order_by("pk").first()
+
+
+def org_exists(name: str) -> bool:
+    """Tell whether the name is taken, by an org that is switched off too."""
+    return Org.objects.filter(name=name).exists()

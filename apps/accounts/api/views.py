@@ -12,6 +12,7 @@ from apps.accounts.models import User
 from apps.accounts.selectors import org_list_of
 from apps.orgs.api.serializers import OrgSpec
 from apps.orgs.models import Org
+from apps.orgs.selectors import org_exists
 from apps.orgs.services import org_create, org_delete, org_envelope, org_update
 from detectviz.permissions.requests import request_access
 from detectviz.resources.api.formats import JsonParser, JsonRenderer, YamlParser, YamlRenderer
@@ -78,7 +79,7 @@ class OrgItemView(OrgView):
     def put(self, request: Request, name: str) -> Response:
         """Create or change one; creating and switching off are the platform's."""
         spec = self.spec(request)
-        if request.user.is_superuser and not Org.objects.filter(name=name).exists():
+        if request.user.is_superuser and not org_exists(name):
             self.require_platform(request)
             org = org_create(name=name, title=spec.get("title", ""), actor=self.actor(request))
             return Response(org_envelope(org), status=status.HTTP_201_CREATED)

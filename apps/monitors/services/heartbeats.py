@@ -9,7 +9,7 @@ from django.db import models, transaction
 
 from apps.monitors.enums import PingKind
 from apps.monitors.models import Heartbeat, Monitor
-from apps.monitors.services.results import text_clean
+from apps.monitors.services.evidence import text_clean
 from apps.monitors.services.schedule import schedule_make_due
 from detectviz.clock import from_ms, to_ms
 from detectviz.resources.errors import NotFoundError

@@ -17,10 +17,10 @@ from apps.monitors.services.configuration import (
     collector_manifest,
     is_passive,
 )
+from apps.monitors.services.evidence import evidence_clean, text_clean
 from apps.monitors.services.monitors import MonitorDraft, draft_of
 from apps.monitors.services.network import CatalogueCollectors, engine_network
 from apps.monitors.services.plans import heartbeats_read, planned_of
-from apps.monitors.services.results import evidence_clean, text_clean
 from apps.monitors.services.states import Policy, result_judge
 from detectviz.clock import to_ms, utc_now
 from detectviz.collection.checks import ScheduledCheck

@@ -6,13 +6,11 @@ check is run again and its samples stand at another time. The transaction drops 
 fenced off meanwhile, so storing one batch twice changes nothing.
 """
 
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -20,6 +18,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from apps.monitors.models import MonitorSchedule, MonitorState, MonitorUptime, StateChange
 from apps.monitors.selectors.recent import recent_push
 from apps.monitors.services.bulk import rows_update
+from apps.monitors.services.evidence import evidence_clean, text_clean
 from apps.monitors.services.samples import (
     certificate_expiry_s,
     result_samples,
@@ -36,7 +35,7 @@ from apps.monitors.services.states import (
 from apps.monitors.services.uptime import Hour, bucket_of, hours_credit, longest_gap_s
 from detectviz.clock import from_ms, to_ms
 from detectviz.contracts.collector import CheckResult
-from detectviz.contracts.types import CheckState, JsonObject
+from detectviz.contracts.types import CheckState
 from detectviz.events.bus import publish
 from detectviz.events.types import MonitorStateChanged
 from detectviz.tsdb.interface import Sample, SeriesStore, StoreError
@@ -44,8 +43,6 @@ from detectviz.tsdb.interface import Sample, SeriesStore, StoreError
 logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 1000
-LARGEST_EVIDENCE_BYTES = 65_536
-_TRUNCATED_CHARACTERS = 15_000
 _ACROSS = "collectors serve all orgs"
 _COME_AGAIN = (StoreError, OperationalError, InterfaceError)
 
@@ -381,37 +378,3 @@ def _event_of(plan: CheckPlan, change: StateChange) -> MonitorStateChanged:
         message=change.message,
         at=change.at,
     )
-
-
-def text_clean(text: str) -> str:
-    """Return ``text`` as every database can keep it: no NUL, no lone surrogates."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def evidence_clean(evidence: JsonObject) -> dict[str, Any]:
-    """Return evidence as JSON every database can keep, at most 64 KiB.
-
-    A larger document is kept as the beginning of its text, so that one page of a stranger's
-    server can't fail a whole batch.
-    """
-    cleaned = _json_clean(evidence)
-    text = json.dumps(cleaned, ensure_ascii=False)
-    if len(text.encode()) <= LARGEST_EVIDENCE_BYTES:
-        return dict(cleaned)
-    return {"truncated": True, "text": text[:_TRUNCATED_CHARACTERS]}
-
-
-def _json_clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return text_clean(value)
-    if isinstance(value, Mapping):
-        return {text_clean(str(key)): _json_clean(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json_clean(inner) for inner in value]
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float) and isfinite(value):
-        return value
-    return str(value)

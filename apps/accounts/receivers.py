@@ -9,7 +9,7 @@ from django.db.models.signals import post_delete
 from apps.accounts.models import ServiceAccount, Team, User
 from apps.accounts.services.bindings import bindings_on_deleted
 from apps.accounts.services.roles import roles_create_builtin
-from apps.orgs.models import Org
+from apps.orgs.selectors import org_get_by_id
 from detectviz.events.bus import subscribe
 from detectviz.events.types import OrgCreated
 from detectviz.permissions.scopes import scope_models
@@ -19,7 +19,7 @@ from detectviz.resources.models import ResourceModel
 @subscribe(OrgCreated)
 def on_org_created(event: OrgCreated) -> None:
     """Give the org its built-in roles."""
-    roles_create_builtin(org=Org.objects.get(pk=event.org_id))
+    roles_create_builtin(org=org_get_by_id(event.org_id))
 
 
 def on_scope_deleted(instance: models.Model, **kwargs: Any) -> None:

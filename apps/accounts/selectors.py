@@ -17,6 +17,7 @@ from apps.accounts.models import (
     User,
 )
 from apps.orgs.models import Org
+from apps.orgs.selectors import org_list
 from detectviz.resources.errors import NotFoundError
 
 
@@ -27,13 +28,23 @@ def _member_name(org: models.Model, user: str) -> models.Subquery:
 
 def org_list_of(user: User | AnonymousUser) -> models.QuerySet[Org]:
     """Return the active orgs a user may enter: all for a platform administrator."""
-    orgs = Org.objects.filter(is_active=True).order_by("name")
+    orgs = org_list()
     if user.pk is None or not user.is_active:
         return orgs.none()
     if user.is_superuser:
         return orgs
     mine = Membership.objects.across_orgs(reason="the orgs of one user are many orgs")
     return orgs.filter(pk__in=mine.filter(user_id=user.pk, is_active=True).values("org_id"))
+
+
+def user_get_by_name(username: str) -> User | None:
+    """Return the user of this name, however it is capitalised."""
+    return User.objects.filter(username__iexact=username).first()
+
+
+def username_get(user_id: int) -> str | None:
+    """Return the name of the user of this primary key."""
+    return User.objects.filter(pk=user_id).values_list("username", flat=True).first()
 
 
 def org_ids_joined(user: User) -> list[int]:

@@ -1,7 +1,7 @@
 """React to what happens elsewhere: a new org gets the built-in rule group."""
 
 from apps.alerting.services.builtin import builtin_create
-from apps.orgs.models import Org
+from apps.orgs.selectors import org_get_by_id
 from detectviz.clock import utc_now
 from detectviz.events.bus import subscribe
 from detectviz.events.types import OrgCreated
@@ -10,4 +10,4 @@ from detectviz.events.types import OrgCreated
 @subscribe(OrgCreated)
 def on_org_created(event: OrgCreated) -> None:
     """Add the built-in rules."""
-    builtin_create(org=Org.objects.get(pk=event.org_id), now=utc_now())
+    builtin_create(org=org_get_by_id(event.org_id), now=utc_now())

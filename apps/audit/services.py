@@ -10,11 +10,10 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.accounts.models import User
-from apps.accounts.selectors import org_ids_joined
+from apps.accounts.selectors import org_ids_joined, user_get_by_name, username_get
 from apps.audit.errors import ChainBrokenError
 from apps.audit.models import PLATFORM_CHAIN, AuditChain, AuditEvent
-from apps.orgs.models import Org
+from apps.orgs.selectors import org_get_by_id
 from detectviz.clock import utc_now
 from detectviz.contracts.masking import masked
 from detectviz.crypto.services import mac_key
@@ -49,7 +48,7 @@ def audit_record(entry: Entry) -> AuditEvent:
     """
     scope = PLATFORM_CHAIN
     if entry.org_id is not None:
-        scope = Org.objects.values_list("uid", flat=True).get(pk=entry.org_id)
+        scope = org_get_by_id(entry.org_id).uid
     chain, _ = AuditChain.objects.select_for_update().get_or_create(scope=scope)
     event = _event(entry, scope)
     event.seq, event.prev_hash = chain.last_seq + 1, chain.last_hash
@@ -146,8 +145,7 @@ def _event(entry: Entry, scope: str) -> AuditEvent:
 
 
 def _username(user_id: int) -> str:
-    users = User.objects.filter(pk=user_id)
-    return users.values_list("username", flat=True).first() or f"user {user_id}"
+    return username_get(user_id) or f"user {user_id}"
 
 
 def _clean(text: str, limit: int) -> str:
@@ -167,7 +165,7 @@ def _document(value: Mapping[str, Any] | None) -> str:
 
 def signin_record(*, action: str, username: str, is_success: bool) -> None:
     """Record a sign-in event in the platform's chain and in each org of the user."""
-    user = User.objects.filter(username__iexact=username).first()
+    user = user_get_by_name(username)
     orgs = org_ids_joined(user)[:_MAX_ORGS] if user else []
     for org_id in [None, *orgs]:
         audit_record(

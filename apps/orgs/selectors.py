@@ -10,6 +10,21 @@ def org_get(name: str) -> Org | None:
     return Org.objects.filter(name=name, is_active=True).first()
 
 
+def org_get_by_id(pk: int) -> Org:
+    """Return the org of this primary key, active or not; raise Org.DoesNotExist when gone."""
+    return Org.objects.get(pk=pk)
+
+
+def org_list() -> models.QuerySet[Org]:
+    """Return the active orgs, by name."""
+    return Org.objects.filter(is_active=True).order_by("name")
+
+
+def org_find(name: str) -> Org | None:
+    """Return the org of this name, active or not."""
+    return Org.objects.filter(name=name).first()
+
+
 def folder_list(org: models.Model) -> models.QuerySet[Folder]:
     """Return an org's folders, by name."""
     folders: models.QuerySet[Folder] = Folder.objects.for_org(org).order_by("name")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 MASK = "••••"
 _CONTAINERS = {"secrets", "secure_json_data"}  # every value inside is a secret, whatever its name
@@ -16,7 +15,7 @@ _USERINFO = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")  # noqa: TID251 - our
 _MAX_DEPTH = 64
 
 
-def masked(value: Any) -> Any:
+def masked(value: object) -> object:
     """Return a copy of JSON-like ``value`` in which every secret is replaced.
 
     Hidden are: everything inside ``secrets`` and ``secure_json_data``, values under names that mean
@@ -26,7 +25,12 @@ def masked(value: Any) -> Any:
     return _masked(value, hide=False, depth=0)
 
 
-def _masked(value: Any, *, hide: bool, depth: int) -> Any:
+def masked_mapping(value: Mapping[str, object]) -> dict[str, object]:
+    """Return ``masked`` of a mapping, its own keys kept as they are."""
+    return {key: _masked(item, hide=_is_secret(key), depth=1) for key, item in value.items()}
+
+
+def _masked(value: object, *, hide: bool, depth: int) -> object:
     if depth > _MAX_DEPTH:
         return MASK
     if isinstance(value, Mapping):

@@ -23,7 +23,7 @@ class ResourceChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityEventOccurred:
-    """Something audit must know that is no write of a resource: ``invitation.accept``, …
+    """Something audit must know that is no write of a resource, as ``invitation.accept``.
 
     ``details`` hold names and ids, never a secret. ``org_id`` is None for the platform.
     """

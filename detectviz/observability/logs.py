@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from detectviz.contracts.masking import masked
+from detectviz.contracts.masking import masked_mapping
 from detectviz.observability.context import current_context
 
 EventDict = structlog.typing.EventDict
@@ -22,9 +22,7 @@ def add_request(logger: Any, name: str, event: EventDict) -> EventDict:
 def hide_secrets(logger: Any, name: str, event: EventDict) -> EventDict:
     """Mask what names or looks like a secret."""
     return {
-        key: next(iter(masked({key: value}).values()))
-        if isinstance(value, str | Mapping | list)
-        else value
+        key: masked_mapping({key: value})[key] if isinstance(value, str | Mapping | list) else value
         for key, value in event.items()
     }
 

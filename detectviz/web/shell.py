@@ -6,11 +6,10 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from django.apps import apps
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from detectviz.tenancy.selectors import org_list_of
 from detectviz.web.menu import MenuEntry, menu_entries
 from detectviz.web.scope import OrgScope
 
@@ -56,14 +55,7 @@ class Shell:
     @cached_property
     def orgs(self) -> tuple[Any, ...]:
         """The orgs the user may switch to."""
-        model: Any = apps.get_model(settings.DETECTVIZ_ORG_MODEL)
-        orgs = model.objects.filter(is_active=True)
-        if not getattr(self._request.user, "is_superuser", False):
-            memberships: Any = apps.get_model(settings.DETECTVIZ_MEMBERSHIP_MODEL)
-            mine = memberships.objects.across_orgs(reason="the orgs of one user are many orgs")
-            mine = mine.filter(user_id=self._request.user.pk, is_active=True)
-            orgs = orgs.filter(pk__in=mine.values("org_id"))
-        return tuple(orgs.order_by("name")[:200])
+        return tuple(org_list_of(self._request.user)[:200])
 
     def _links(self, entries: Iterator[MenuEntry]) -> Iterator[Link]:
         scope = self.scope

@@ -37,6 +37,13 @@ class TitledSpec(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
 
+class OrgSpec(serializers.Serializer[Any]):
+    """An org. Only a platform administrator switches one off."""
+
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    is_active = serializers.BooleanField(required=False)
+
+
 class UserSpec(serializers.Serializer[Any]):
     """A person's place in the org. The address is needed to create, and never changes here."""
 

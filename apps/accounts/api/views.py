@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.api.serializers import OrgSpec
 from apps.accounts.models import User
 from apps.accounts.selectors import org_list_of
-from apps.orgs.api.serializers import OrgSpec
 from apps.orgs.models import Org
 from apps.orgs.selectors import org_exists
 from apps.orgs.services import org_create, org_delete, org_envelope, org_update

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from apps.accounts.models import Role, User
 from apps.accounts.services.users import membership_add, user_create
-from apps.orgs.models import Org
+from apps.orgs.selectors import org_find
 from apps.orgs.services import org_create
 from detectviz.crypto.services import platform_key_ensure
 
@@ -32,9 +32,7 @@ def platform_bootstrap(
     if User.objects.filter(is_superuser=True).exists():
         return None
     generated = None if password else generated_password()
-    org = Org.objects.filter(name=DEFAULT_ORG).first() or org_create(
-        name=DEFAULT_ORG, title="Default"
-    )
+    org = org_find(DEFAULT_ORG) or org_create(name=DEFAULT_ORG, title="Default")
     user = user_create(
         username=username, email=email, password=password or generated, is_superuser=True
     )

@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from apps.alerting.api.handlers import ALERT_SUBRESOURCES, RULEGROUP_SUBRESOURCES
 from apps.alerting.api.serializers import EmptySpecSerializer, RuleGroupSpecSerializer
+from apps.alerting.api.views import ALERT_SUBRESOURCES, RULEGROUP_SUBRESOURCES
 from apps.alerting.models import Alert, RuleGroup
 from apps.alerting.selectors import alert_queryset, rulegroup_queryset
 from apps.alerting.services.rule_files import rule_file_to_manifests

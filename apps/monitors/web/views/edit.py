@@ -163,13 +163,15 @@ def _save(request: PageRequest, page: MonitorFormPage, *, permission: str) -> Ht
         resource_version=int(version) if version.isdecimal() else None,
     )
     if errors:
-        failed = _with(page, document, errors)
-        return render_page(
-            request, "monitors/monitor_edit.html", failed, fragment=_FORM, status=422
-        )
+        return _refused(request, _with(page, document, errors))
     said = f"{name} is created; its first check is on its way." if is_new else f"{name} is saved."
     target = reverse("monitors:monitor-detail", args=[scope.org.name, name])
     return go_to(request, target, said=said)
+
+
+def _refused(request: PageRequest, page: MonitorFormPage) -> HttpResponse:
+    template = "monitors/monitor_edit.html"
+    return render_page(request, template, page, fragment=_FORM, status=422)
 
 
 def _require_place(scope: OrgScope, permission: str, monitor: Monitor | None, folder: str) -> None:

@@ -77,7 +77,7 @@ def measures_of(path: Path) -> Iterator[Measure]:
             yield Measure(path=path, name=node.name, budget=Budget.CLASS, lines=_lines(node))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield Measure(path=path, name=node.name, budget=Budget.FUNCTION, lines=_lines(node))
-            if is_handlers and not node.name.startswith("_"):
+            if is_handlers and is_handler(node):
                 lines = _body_lines(node)
                 yield Measure(path=path, name=node.name, budget=Budget.HANDLER, lines=lines)
 
@@ -87,6 +87,12 @@ def is_handler_module(path: Path) -> bool:
     parts = path.parts
     is_edge = parts[0] == "apps" and len(parts) > 3 and parts[2] in {"web", "api"}
     return is_edge and (parts[3] == "views.py" or parts[3] == "views" or parts[3] == "handlers.py")
+
+
+def is_handler(node: FunctionNode) -> bool:
+    """Say whether a function of a handler module answers a request, and is no part of one."""
+    takes_request = any(argument.arg == "request" for argument in node.args.args)
+    return takes_request and not node.name.startswith("_")
 
 
 def failures(found: Sequence[Measure], raises: Sequence[Raise] = RAISES) -> list[str]:

@@ -35,7 +35,7 @@ def test_connections_are_kept_and_closed_ones_replaced() -> None:
 @pytest.mark.parametrize(
     ("status", "retryable"), [(400, False), (422, False), (429, True), (500, True), (503, True)]
 )
-def test_refusals_carry_status_and_reason(status: int, retryable: bool) -> None:  # noqa: FBT001 - a table
+def test_refusals_carry_status_and_reason(status: int, retryable: bool) -> None:
     with http_server(lambda _: Answer(status=status, body=b"because")) as server:
         client = client_for(server.url)
         with pytest.raises(StoreError, match=f"{status}: because") as caught:

@@ -80,7 +80,7 @@
   });
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr } = event.detail;
-    if (xhr.status === 422) {
+    if (xhr.status === 422 && xhr.responseText.trim()) {
       event.detail.shouldSwap = true; // a form comes back with its errors
       event.detail.isError = false;
     } else if (xhr.status === 401) {
@@ -90,7 +90,8 @@
   document.body.addEventListener("htmx:responseError", (event) => {
     const { xhr } = event.detail;
     if (event.detail.elt.hasAttribute("data-live")) return; // the next refresh tries again
-    toast(xhr.getResponseHeader("X-Problem") || `The request failed (${xhr.status}).`, "error");
+    if (xhr.getResponseHeader("HX-Trigger")) return; // the answer brought its own words
+    toast(`The request failed (${xhr.status}).`, "error");
   });
 
   // --- confirmation -----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 (() => {
   const url = document.body.dataset.liveUrl;
   const banner = document.getElementById("offline");
-  const topics = ["monitor", "alert", "rule", "delivery", "system"];
+  const topics = { monitor: "monitor", alerts: "alert", deliveries: "delivery" }; // event: topic
   const gather_ms = 400; // events come in bursts: one refresh per element and burst
   const poll_ms = 10000;
   const waiting = new Map();
@@ -51,8 +51,8 @@
       setConnected(false);
       if (source.readyState === EventSource.CLOSED) setTimeout(listen, poll_ms);
     };
-    for (const topic of topics) {
-      source.addEventListener(topic, (event) => {
+    for (const [name_of_event, topic] of Object.entries(topics)) {
+      source.addEventListener(name_of_event, (event) => {
         let name = "";
         try {
           name = JSON.parse(event.data).name || "";

@@ -3,7 +3,7 @@
 (() => {
   const url = document.body.dataset.liveUrl;
   const banner = document.getElementById("offline");
-  const topics = { monitor: "monitor", alerts: "alert", deliveries: "delivery" }; // event: topic
+  const announced = { monitor: "monitor", alerts: "alert" }; // event: topic; others are polled
   const gather_ms = 400; // events come in bursts: one refresh per element and burst
   const poll_ms = 10000;
   const waiting = new Map();
@@ -20,17 +20,24 @@
     }, gather_ms));
   };
 
-  const tell = (topic, name) => {
-    for (const element of document.querySelectorAll("[data-live]")) {
-      const wanted = element.dataset.live.split(" ");
-      if (wanted.includes(topic) || wanted.includes(`${topic}:${name}`)) refresh(element);
+  // a container with data-poll fetches all its rows at once
+  const refreshAll = (isWanted = () => true) => {
+    for (const element of document.querySelectorAll("[data-poll], [data-live]")) {
+      if (!element.parentElement.closest("[data-poll]") && isWanted(element)) refresh(element);
     }
   };
 
-  // a container with data-poll fetches all its rows at once
-  const refreshAll = () => {
-    for (const element of document.querySelectorAll("[data-poll], [data-live]")) {
-      if (!element.parentElement.closest("[data-poll]")) refresh(element);
+  const topicsOf = (element) => (element.dataset.live || "monitor").split(" ").map((one) => one.split(":")[0]);
+  const isSilent = (element) => !topicsOf(element).every((one) => Object.values(announced).includes(one));
+
+  const tell = (topic, name) => {
+    if (!name) { // many at once: everything of the topic
+      refreshAll((element) => topicsOf(element).includes(topic));
+      return;
+    }
+    for (const element of document.querySelectorAll("[data-live]")) {
+      const wanted = element.dataset.live.split(" ");
+      if (wanted.includes(topic) || wanted.includes(`${topic}:${name}`)) refresh(element);
     }
   };
 
@@ -51,8 +58,8 @@
       setConnected(false);
       if (source.readyState === EventSource.CLOSED) setTimeout(listen, poll_ms);
     };
-    for (const [name_of_event, topic] of Object.entries(topics)) {
-      source.addEventListener(name_of_event, (event) => {
+    for (const [kind, topic] of Object.entries(announced)) {
+      source.addEventListener(kind, (event) => {
         let name = "";
         try {
           name = JSON.parse(event.data).name || "";
@@ -62,12 +69,12 @@
         tell(topic, name);
       });
     }
-    source.addEventListener("reload", refreshAll); // we were too slow to follow
+    source.addEventListener("reload", () => refreshAll()); // we were too slow to follow
     window.addEventListener("pagehide", () => source.close(), { once: true });
   };
 
   if (!url) return;
   listen();
-  setInterval(() => connected || refreshAll(), poll_ms);
+  setInterval(() => refreshAll(connected ? isSilent : undefined), poll_ms);
   document.addEventListener("visibilitychange", () => document.hidden || refreshAll());
 })();

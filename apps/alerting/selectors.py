@@ -32,8 +32,8 @@ def alert_list(
 
 
 def alert_get(org: models.Model | int, name: str) -> Alert | None:
-    """Return one alert by its name, if it is still known."""
-    return alert_queryset(org).filter(name=name).first()
+    """Return one alert by its name or, as notifications link to it, by its fingerprint."""
+    return alert_queryset(org).filter(Q(name=name) | Q(fingerprint=name)).first()
 
 
 def alert_counts(org: models.Model | int) -> dict[str, int]:

@@ -37,7 +37,7 @@ def notification_payload(
         "org": org,
         "rule_group": groups.pop() if len(groups) == 1 else "",
         "delivery_id": delivery_uid,
-        "url": f"{settings.EXTERNAL_URL}/o/{org}/alerts/",
+        "url": f"{settings.EXTERNAL_URL}/o/{org}/alerts",
         "truncated_alerts": max(len(alerts) - MAX_ALERTS, 0),
     }
 
@@ -51,7 +51,7 @@ def alert_payload(alert: RoutedAlert, org: str, now: datetime) -> dict[str, Any]
         "annotations": alert.annotations,
         "starts_at": alert.starts_at.isoformat(),
         "ends_at": alert.ends_at.isoformat() if is_over and alert.ends_at else None,
-        "generator_url": f"{settings.EXTERNAL_URL}/o/{org}/alerts/{alert.fingerprint}/",
+        "generator_url": f"{settings.EXTERNAL_URL}/o/{org}/alerts/{alert.fingerprint}",
         "fingerprint": alert.fingerprint,
         "value": alert.value,
     }

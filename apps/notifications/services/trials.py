@@ -64,7 +64,7 @@ def sample_notification(*, point: str, org: str) -> Notification:
     """Return a notification that says it is a test."""
     labels = {"alertname": "TestAlert", "severity": "info", "source": "detectviz"}
     annotations = {"summary": "This is a test notification. Nothing is wrong."}
-    url = f"{settings.EXTERNAL_URL}/o/{org}/alerts/"
+    url = f"{settings.EXTERNAL_URL}/o/{org}/alerts"
     alert = NotifiedAlert(
         status=AlertStatus.FIRING,
         labels=labels,

@@ -95,3 +95,13 @@ def test_an_unknown_and_a_foreign_alert_are_not_there(acme: Org) -> None:
     browser = make_browser(acme, "admin")
     assert browser.get(f"{LIST}/secret").status_code == 404
     assert browser.get("/o/globex/alerts/secret").status_code == 404
+
+
+def test_the_link_of_a_notification_leads_to_the_alert_and_who_was_told(
+    acme: Org, group: RuleGroup
+) -> None:
+    alert = make_alert(group, "first")
+    Alert.objects.for_org(acme).filter(pk=alert.pk).update(fingerprint="00000000000000aa")
+    html = make_browser(acme).get(f"{LIST}/00000000000000aa").content.decode()
+    assert "first is down" in html
+    assert 'hx-get="/o/acme/deliveries/for/00000000000000aa/"' in html

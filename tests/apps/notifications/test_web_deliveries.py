@@ -87,7 +87,7 @@ def test_one_delivery_shows_error_answer_attempts_and_payload(acme: Org) -> None
     html = make_browser(acme).get(f"{LOG}/d/{delivery.uid}").content.decode()
     assert "HTTP 403" in html
     assert "&lt;b&gt;forbidden&lt;/b&gt;" in html
-    assert "ClientError" in html
+    assert "The receiver refused the request" in html
     assert "The shop is down" in html
     assert "(deleted)" in html
     assert delivery.uid in html

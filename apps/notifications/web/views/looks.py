@@ -74,8 +74,18 @@ class ShownDelivery:
         return "" if self.delivery.status == DeliveryStatus.DELIVERED else self.delivery.error
 
 
+_FAILURES: Mapping[str, str] = {
+    "clientError": "The receiver refused the request",
+    "serverError": "The receiver or the way to it failed",
+    "authError": "The receiver did not accept the credentials",
+    "rateLimited": "The receiver asked to slow down",
+    "timeout": "No answer in time",
+}
+
+
 def reason_text(delivery: Delivery) -> str:
     """Return why it was sent, or in which way it failed."""
     name = delivery.reason.upper()
-    text = Reason[name].value if name in Reason.__members__ else delivery.reason
-    return text[:1].upper() + text[1:]
+    if name in Reason.__members__:
+        return Reason[name].value.capitalize()
+    return _FAILURES.get(delivery.reason, delivery.reason)

@@ -153,7 +153,7 @@ def running(product: Product, application: str, name: str = "") -> Iterator[None
     if application not in {"all", "web"}:
         port = free_port()
         environment["DETECTVIZ_SYS_PORT"] = str(port)
-    argv = [sys.executable, ROOT / "manage.py", "up", "--app", application]
+    argv: list[str | Path] = [sys.executable, ROOT / "manage.py", "up", "--app", application]
     with run_server(
         argv,
         ready=lambda: _healthy(port),

@@ -39,7 +39,7 @@ class FolderKind(ResourceKind[Folder]):
         return {"title": instance.title}
 
     def write(self, change: Write[Folder]) -> Folder:
-        instance = change.instance or Folder(org=change.org, name=change.name)
+        instance = change.instance or Folder(org_id=change.org.pk, name=change.name)
         instance.title = change.spec.get("title", "")
         instance.save()
         return instance

@@ -1,6 +1,7 @@
 """Alerts, their history and rule groups as pages and programs ask for them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Case, Count, IntegerField, Q, Value, When
@@ -63,6 +64,12 @@ def rulegroup_queryset(org: models.Model | int) -> models.QuerySet[RuleGroup]:
     return rows.select_related("org", "folder").prefetch_related(
         models.Prefetch("rules", Rule.objects.for_org(org).order_by("position"))
     )
+
+
+def evaluated_at(org: models.Model | int, groups: Collection[str]) -> dict[str, datetime | None]:
+    """Return when each of the org's rule groups of these names was last evaluated."""
+    rows = RuleGroup.objects.for_org(org).filter(name__in=groups)
+    return dict(rows.values_list("name", "last_eval_at"))
 
 
 def rulegroup_list(org: models.Model | int) -> models.QuerySet[RuleGroup]:

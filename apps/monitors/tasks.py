@@ -7,13 +7,13 @@ from apps.monitors.services.retention import history_prune, uptime_prune
 from detectviz.clock import utc_now
 
 
-@shared_task(queue="collect")
+@shared_task
 def collect() -> None:
     """Have due monitors claimed now."""
     collection_wake()
 
 
-@shared_task(queue="jobs")
+@shared_task
 def prune() -> None:
     """Delete state history and uptime past their retention."""
     history_prune(now=utc_now())

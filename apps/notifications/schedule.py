@@ -1,4 +1,4 @@
-"""Periodic tasks of this app."""
+"""Periodic tasks of this app, and the queue of the one that is not."""
 
 SCHEDULE = {
     "notifications.dispatch": {
@@ -12,3 +12,4 @@ SCHEDULE = {
         "options": {"queue": "jobs", "expires": 600},
     },
 }
+QUEUES = {"apps.notifications.tasks.deliver": "notify"}

@@ -8,7 +8,7 @@ from apps.notifications.services.retention import history_trim
 from detectviz.clock import utc_now
 
 
-@shared_task(name="apps.notifications.tasks.dispatch", queue="notify")
+@shared_task
 def dispatch() -> None:
     """Route, group, flush, and hand every due delivery to a worker."""
     dispatch_alerts(now=utc_now())
@@ -16,13 +16,13 @@ def dispatch() -> None:
         deliver.delay(delivery_id)
 
 
-@shared_task(name="apps.notifications.tasks.deliver", queue="notify")
+@shared_task
 def deliver(delivery_id: int) -> None:
     """Attempt one delivery."""
     delivery_send(delivery_id=delivery_id, clock=utc_now)
 
 
-@shared_task(name="apps.notifications.tasks.trim", queue="jobs")
+@shared_task
 def trim() -> None:
     """Drop what is past retention."""
     history_trim(now=utc_now())

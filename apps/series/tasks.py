@@ -6,7 +6,7 @@ from apps.series.services import series_maintain
 from detectviz.clock import utc_now
 
 
-@shared_task(queue="jobs")
+@shared_task
 def maintain() -> None:
     """Compact the series store and apply retention."""
     series_maintain(now=utc_now())

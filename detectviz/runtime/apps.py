@@ -1,5 +1,7 @@
 """Django application of the runtime: leases and process heartbeats."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class RuntimeConfig(AppConfig):
 
     name = "detectviz.runtime"
     label = "runtime"
+
+    def ready(self) -> None:
+        """Make our Celery application the current one, so that shared tasks belong to it."""
+        import_module("detectviz.celery")

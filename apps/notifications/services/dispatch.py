@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
+from apps.alerting.selectors import evaluated_at
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import (
     AlertGroup,
@@ -18,7 +19,7 @@ from apps.notifications.models import (
     RoutingTree,
 )
 from apps.notifications.services.decision import LastSent, Reason, decide
-from apps.notifications.services.payload import notification_payload
+from apps.notifications.services.payload import Members, notification_payload
 from apps.notifications.services.routing import (
     Route,
     build_tree,
@@ -92,7 +93,7 @@ def _join_group(alert: RoutedAlert, route: Route, now: datetime) -> None:
     groups = AlertGroup.objects.for_org(alert.org_id)
     group = groups.select_for_update().filter(key_digest=key_digest(key)).first()
     if group is None:
-        if is_resolved(alert, now):
+        if alert.is_resolved:
             return
         wait = timedelta(milliseconds=route.group_wait_ms)
         group = groups.create(
@@ -115,9 +116,27 @@ def _join_group(alert: RoutedAlert, route: Route, now: datetime) -> None:
     group.alerts.add(alert)
 
 
-def is_resolved(alert: RoutedAlert, now: datetime) -> bool:
-    """Say whether an alert is over: told so, or its evaluator fell silent past ``ends_at``."""
-    return alert.is_resolved or (alert.ends_at is not None and alert.ends_at <= now)
+def group_members(group: AlertGroup, now: datetime) -> tuple[list[RoutedAlert], list[RoutedAlert]]:
+    """Return the firing and the resolved alerts of a group, oldest first.
+
+    An alert is over when it was said so, or when its rule went on being evaluated past
+    ``ends_at`` without renewing it (an evaluation that fails renews nothing, as in Prometheus).
+    Where nothing was evaluated since, we are what was down, and nothing is over.
+    """
+    alerts = list(group.alerts.order_by("starts_at", "fingerprint"))
+    evaluated = evaluated_at(group.org_id, {alert.rule_group for alert in alerts})
+    firing: list[RoutedAlert] = []
+    resolved: list[RoutedAlert] = []
+    for alert in alerts:
+        looked_at = evaluated.get(alert.rule_group, now)
+        has_lapsed = (
+            alert.ends_at is not None
+            and alert.ends_at <= now
+            and looked_at is not None
+            and looked_at >= alert.ends_at
+        )
+        (resolved if alert.is_resolved or has_lapsed else firing).append(alert)
+    return firing, resolved
 
 
 def _due_groups(now: datetime) -> list[int]:
@@ -141,9 +160,7 @@ def group_flush(*, group_id: int, now: datetime) -> int | None:
     )
     if group is None:
         return None
-    alerts = list(group.alerts.order_by("starts_at", "fingerprint"))
-    firing = [alert for alert in alerts if not is_resolved(alert, now)]
-    resolved = [alert for alert in alerts if is_resolved(alert, now)]
+    firing, resolved = group_members(group, now)
     group.flush_number += 1
     group.has_flushed = True
     group.next_flush_at = now + timedelta(milliseconds=group.group_interval_ms)
@@ -183,14 +200,14 @@ def _flush_receiver(
         if pending is not None:
             _supersede(pending, now)
         return 0
-    told = [*firing, *resolved] if receiver["send_resolved"] else list(firing)
-    if not told:
+    over = resolved if receiver["send_resolved"] else []
+    if not firing and not over:
         # Nothing to say, but remembered as said, so that the next fire notifies again.
-        record_write(group=group, receiver=receiver["name"], firing=[], resolved=resolved, now=now)
+        record_write(group=group, receiver=receiver["name"], resolved=resolved, now=now)
         return 0
     if pending is not None:
         _supersede(pending, now)
-    _create_delivery(group, receiver, told, reason, now)
+    _create_delivery(group, receiver, Members(firing, over), reason, now)
     return 1
 
 
@@ -230,7 +247,7 @@ def _last_sent(group: AlertGroup, receiver: str) -> LastSent | None:
 def _create_delivery(
     group: AlertGroup,
     receiver: Mapping[str, Any],
-    alerts: Sequence[RoutedAlert],
+    members: Members,
     reason: Reason,
     now: datetime,
 ) -> None:
@@ -242,14 +259,14 @@ def _create_delivery(
         receiver=receiver["name"],
         notifier=receiver["notifier"],
         flush_number=group.flush_number,
-        firing=[alert.fingerprint for alert in alerts if not is_resolved(alert, now)],
-        resolved=[alert.fingerprint for alert in alerts if is_resolved(alert, now)],
+        firing=[alert.fingerprint for alert in members.firing],
+        resolved=[alert.fingerprint for alert in members.resolved],
         reason=reason.name.lower(),
         next_attempt_at=now,
         created_at=now,
     )
     delivery.payload = notification_payload(
-        group=group, alerts=alerts, delivery_uid=delivery.uid, org=str(group.org), now=now
+        group=group, members=members, delivery_uid=delivery.uid, org=str(group.org)
     )
     delivery.save(force_insert=True)
 
@@ -258,18 +275,17 @@ def record_write(
     *,
     group: AlertGroup,
     receiver: str,
-    firing: Sequence[str],
     resolved: Sequence[RoutedAlert],
     now: datetime,
 ) -> None:
-    """Remember what a receiver was told."""
+    """Remember that a receiver knows everything to be over."""
     NotificationRecord.objects.for_org(group.org_id).update_or_create(
         org_id=group.org_id,
         key_digest=group.key_digest,
         contact_point=group.contact_point,
         receiver=receiver,
         defaults={
-            "firing": list(firing),
+            "firing": [],
             "resolved": [alert.fingerprint for alert in resolved],
             "sent_at": now,
         },
@@ -287,11 +303,8 @@ def group_clean(*, group: AlertGroup, now: datetime) -> None:
         key_digest=group.key_digest, status=DeliveryStatus.PENDING
     ):
         believed |= {*row.firing, *row.resolved}
-    gone = [
-        alert
-        for alert in group.alerts.all()
-        if is_resolved(alert, now) and alert.fingerprint not in believed
-    ]
+    _, resolved = group_members(group, now)
+    gone = [alert for alert in resolved if alert.fingerprint not in believed]
     group.alerts.remove(*gone)
     if not group.alerts.exists():
         group.delete()

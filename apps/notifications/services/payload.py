@@ -1,6 +1,7 @@
 """What a receiver is told, as it is stored with the delivery and handed to the notifier."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,22 +14,26 @@ from detectviz.contracts.types import AlertStatus
 MAX_ALERTS = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """What one notification tells about."""
+
+    firing: Sequence[RoutedAlert]
+    resolved: Sequence[RoutedAlert]
+
+
 def notification_payload(
-    *,
-    group: AlertGroup,
-    alerts: Sequence[RoutedAlert],
-    delivery_uid: str,
-    org: str,
-    now: datetime,
+    *, group: AlertGroup, members: Members, delivery_uid: str, org: str
 ) -> dict[str, Any]:
     """Return the JSON of one notification; firing alerts first, at most 1,000."""
-    told = [alert_payload(alert, org, now) for alert in alerts[:MAX_ALERTS]]
-    is_firing = any(item["status"] == AlertStatus.FIRING for item in told)
+    told = [alert_payload(alert, org, AlertStatus.FIRING) for alert in members.firing]
+    told += [alert_payload(alert, org, AlertStatus.RESOLVED) for alert in members.resolved]
+    alerts = [*members.firing, *members.resolved]
     groups = {alert.rule_group for alert in alerts}
     return {
         "receiver": group.contact_point,
-        "status": (AlertStatus.FIRING if is_firing else AlertStatus.RESOLVED).value,
-        "alerts": told,
+        "status": (AlertStatus.FIRING if members.firing else AlertStatus.RESOLVED).value,
+        "alerts": told[:MAX_ALERTS],
         "group_key": group.group_key,
         "group_labels": group.group_labels,
         "common_labels": _common([alert.labels for alert in alerts]),
@@ -42,11 +47,11 @@ def notification_payload(
     }
 
 
-def alert_payload(alert: RoutedAlert, org: str, now: datetime) -> dict[str, Any]:
+def alert_payload(alert: RoutedAlert, org: str, status: AlertStatus) -> dict[str, Any]:
     """Return the JSON of one alert."""
-    is_over = alert.is_resolved or (alert.ends_at is not None and alert.ends_at <= now)
+    is_over = status is AlertStatus.RESOLVED
     return {
-        "status": (AlertStatus.RESOLVED if is_over else AlertStatus.FIRING).value,
+        "status": status.value,
         "labels": alert.labels,
         "annotations": alert.annotations,
         "starts_at": alert.starts_at.isoformat(),

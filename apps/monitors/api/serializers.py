@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from detectviz.contracts.durations import DurationError, format_duration, parse_duration_s
@@ -16,6 +18,7 @@ DEFAULT_TIMEOUT_S = 10.0
 TIMEOUT_SHARE_OF_INTERVAL = 0.8
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class DurationTextField(serializers.Field[float, str, str, Any]):
     """A Prometheus duration such as ``30s``; seconds inside."""
 
@@ -42,6 +45,7 @@ class DurationTextField(serializers.Field[float, str, str, Any]):
         return format_duration(value)
 
 
+@extend_schema_field(OpenApiTypes.OBJECT)
 class ObjectField(serializers.Field[Mapping[str, Any], Any, Any, Any]):
     """A JSON object whose content others judge."""
 

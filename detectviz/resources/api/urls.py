@@ -1,6 +1,6 @@
 """One URL set per registered kind, with its own view classes so that OpenAPI tells them apart."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.urls import URLPattern, path
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -11,22 +11,28 @@ from detectviz.resources.api.views import (
     CollectionView,
     DiscoveryView,
     ExportView,
+    GroupsView,
     ItemView,
+    ResourceView,
     SubresourceView,
+    UnknownPathView,
 )
 from detectviz.resources.registry import ResourceKind, Subresource, registry
+
+V = TypeVar("V", bound=ResourceView)
 
 
 def resource_urlpatterns() -> list[URLPattern]:
     """Return the URLs below ``/apis/`` for everything registered."""
     patterns = [
-        path("", DiscoveryView.as_view(), name="discovery"),
+        path("", GroupsView.as_view(), name="discovery"),
         path("orgs/<str:org>/apply", ApplyView.as_view(), name="apply"),
         path("orgs/<str:org>/export", ExportView.as_view(), name="export"),
     ]
     for kind in registry:
         patterns += _kind_patterns(kind)
     patterns.append(path("<str:group>/<str:version>", DiscoveryView.as_view(), name="group"))
+    patterns.append(path("<path:rest>", UnknownPathView.as_view(), name="unknown"))
     return patterns
 
 
@@ -48,20 +54,22 @@ def _collection_class(kind: ResourceKind[Any]) -> type[CollectionView]:
     envelope, listing = envelope_serializers(kind)
     methods = {"get": "list" in kind.verbs, "post": "create" in kind.verbs}
     cls = type(f"{kind.kind}CollectionView", (CollectionView,), {"kind": kind, **_allowed(methods)})
-    return extend_schema_view(
-        get=extend_schema(
+    tags = [kind.api_version]
+    schemas = {
+        "get": extend_schema(
             operation_id=f"list_{kind.plural}",
             responses=listing,
             parameters=list_parameters(kind),
-            tags=[kind.api_version],
+            tags=tags,
         ),
-        post=extend_schema(
+        "post": extend_schema(
             operation_id=f"create_{kind.plural}",
             request=envelope,
             responses={201: envelope},
-            tags=[kind.api_version],
+            tags=tags,
         ),
-    )(cls)
+    }
+    return _described(cls, schemas)
 
 
 def _item_class(kind: ResourceKind[Any]) -> type[ItemView]:
@@ -75,18 +83,19 @@ def _item_class(kind: ResourceKind[Any]) -> type[ItemView]:
     }
     cls = type(f"{kind.kind}ItemView", (ItemView,), {"kind": kind, **_allowed(methods)})
     tags = [kind.api_version]
-    return extend_schema_view(
-        get=extend_schema(operation_id=f"read_{kind.plural}", responses=envelope, tags=tags),
-        put=extend_schema(
+    schemas = {
+        "get": extend_schema(operation_id=f"read_{kind.plural}", responses=envelope, tags=tags),
+        "put": extend_schema(
             operation_id=f"put_{kind.plural}", request=envelope, responses=envelope, tags=tags
         ),
-        patch=extend_schema(
+        "patch": extend_schema(
             operation_id=f"patch_{kind.plural}", request=envelope, responses=envelope, tags=tags
         ),
-        delete=extend_schema(
+        "delete": extend_schema(
             operation_id=f"delete_{kind.plural}", responses={204: None}, tags=tags
         ),
-    )(cls)
+    }
+    return _described(cls, schemas)
 
 
 def _subresource_class(kind: ResourceKind[Any], item: Subresource) -> type[SubresourceView]:
@@ -105,6 +114,14 @@ def _subresource_class(kind: ResourceKind[Any], item: Subresource) -> type[Subre
         tags=[kind.api_version],
     )
     return extend_schema_view(**{method: schema})(cls)
+
+
+def _described(cls: type[V], schemas: dict[str, Any]) -> type[V]:
+    """Describe the methods the kind has."""
+    allowed = set(vars(cls)["http_method_names"])
+    return extend_schema_view(**{key: value for key, value in schemas.items() if key in allowed})(
+        cls
+    )
 
 
 def _allowed(methods: dict[str, bool]) -> dict[str, list[str]]:

@@ -5,8 +5,11 @@ from typing import Any, ClassVar, cast
 
 from django.db import models
 from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -186,6 +189,16 @@ class ApplyView(APIView):
     parser_classes = [YamlParser, JsonParser]
     renderer_classes = [JsonRenderer]
 
+    @extend_schema(
+        operation_id="apply",
+        summary="Apply manifests in one transaction",
+        request={"application/yaml": OpenApiTypes.STR},
+        responses=OpenApiTypes.OBJECT,
+        parameters=[
+            OpenApiParameter("dry_run", OpenApiTypes.BOOL),
+            OpenApiParameter("prune", OpenApiTypes.BOOL),
+        ],
+    )
     def post(self, request: Request, org: str) -> Response:
         """Apply; ``dry_run`` only tells, ``prune`` deletes what is not in the body."""
         owner, access = org_access(request, org)
@@ -205,6 +218,12 @@ class ExportView(APIView):
 
     renderer_classes = [YamlRenderer, JsonRenderer]
 
+    @extend_schema(
+        operation_id="export",
+        summary="Everything the caller may read, as manifests",
+        responses={(200, "application/yaml"): OpenApiTypes.STR},
+        parameters=[OpenApiParameter("kinds", description="Comma-separated, such as Monitor")],
+    )
     def get(self, request: Request, org: str) -> HttpResponseBase:
         """Export."""
         owner, access = org_access(request, org)
@@ -213,18 +232,45 @@ class ExportView(APIView):
         return Response({"items": documents})
 
 
-class DiscoveryView(APIView):
-    """``/apis`` and ``/apis/{group}/{version}``: what there is."""
+@extend_schema(exclude=True)
+class UnknownPathView(APIView):
+    """What no other route below ``/apis/`` answers: the same 404 as a foreign object."""
+
+    permission_classes = [AllowAny]
+    renderer_classes = [JsonRenderer]
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answer every method alike."""
+        self.http_method_names = [str(request.method).lower()]
+        setattr(self, self.http_method_names[0], self._unknown)
+        return super().dispatch(request, *args, **kwargs)
+
+    def _unknown(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        raise NotFoundError
+
+
+class GroupsView(APIView):
+    """``/apis``: the groups there are."""
 
     renderer_classes = [JsonRenderer, YamlRenderer]
 
-    def get(self, request: Request, group: str = "", version: str = "") -> Response:
-        """List groups, or the kinds of one."""
-        kinds = [kind for kind in registry if not group or kind.api_version == f"{group}/{version}"]
+    @extend_schema(operation_id="list_groups", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """List API groups and versions."""
+        return Response({"groups": sorted({kind.api_version for kind in registry})})
+
+
+class DiscoveryView(APIView):
+    """``/apis/{group}/{version}``: the kinds of one group."""
+
+    renderer_classes = [JsonRenderer, YamlRenderer]
+
+    @extend_schema(operation_id="list_kinds", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, group: str, version: str) -> Response:
+        """List kinds with their verbs, subresources and field selectors."""
+        kinds = [kind for kind in registry if kind.api_version == f"{group}/{version}"]
         if not kinds:
             raise NotFoundError
-        if not group:
-            return Response({"groups": sorted({kind.api_version for kind in kinds})})
         return Response(
             {
                 "group_version": f"{group}/{version}",

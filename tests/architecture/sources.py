@@ -57,3 +57,15 @@ def imports_of(path: Path) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, ""
+
+
+@cache
+def variables_read() -> frozenset[str]:
+    """Return the environment variables of ours that settings and the command line read."""
+    return frozenset(
+        text
+        for path in python_files("detectviz", "apps")
+        if path.parts[:2] != ("detectviz", "testing")
+        for text in strings_of(path)
+        if text.startswith("DETECTVIZ_") and text.replace("_", "").isalpha() and text.isupper()
+    )

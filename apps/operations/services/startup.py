@@ -9,10 +9,14 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from apps.accounts.services.bootstrap import DEFAULT_ORG, platform_bootstrap
+from apps.operations.services.schema import (
+    database_await,
+    schema_await,
+    schema_lock,
+    schema_migrate,
+)
 from apps.orgs.selectors import org_get
 from detectviz import __version__
 from detectviz.resources.manifests import manifests_apply
@@ -26,22 +30,18 @@ Say = Callable[[str], object]
 
 def startup_prepare(*, application: str, with_demo: bool, say: Say) -> None:
     """Bring data directory and database to this version; idempotent and quick when done."""
-    if application in {"all", "web"}:
-        database_prepare(say=say)
+    database_await()
+    if application not in {"all", "web"}:
+        schema_await(say=say)
+        return
+    with schema_lock():
+        schema_migrate(say=say)
         credentials = admin_prepare()
-        static_prepare()
-        if credentials:
-            say(credentials)
-        if with_demo:
-            demo_prepare(say=say)
-
-
-def database_prepare(*, say: Say) -> None:
-    """Run the migrations that are missing."""
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        say("Preparing the database …")
-        call_command("migrate", interactive=False, verbosity=0)
+    static_prepare()
+    if credentials:
+        say(credentials)
+    if with_demo:
+        demo_prepare(say=say)
 
 
 def admin_prepare() -> str:
@@ -99,11 +99,11 @@ def startup_run(*, application: str, say: Say) -> int:
 
 
 def _static_stamp() -> str:
-    """Return a digest of version, names, sizes and times of all static sources."""
+    """Return a digest of version, names and contents of all static sources, alike everywhere."""
     digest = hashlib.sha256(__version__.encode())
     for folder in settings.STATICFILES_DIRS:
         for path in sorted(Path(folder).rglob("*")):
             if path.is_file():
-                status = path.stat()
-                digest.update(f"{path}:{status.st_size}:{status.st_mtime_ns}\n".encode())
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest.update(f"{path.relative_to(folder)}:{content}\n".encode())
     return digest.hexdigest()

@@ -1,0 +1,89 @@
+"""The database schema at start: one process migrates, the others wait for it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import OperationalError
+
+from apps.operations.errors import StartupError
+
+LOCK_KEY = 0x6465_7465_6374_767A  # "detectvz": one number of PostgreSQL's advisory locks
+ANSWER_TIMEOUT_S = 30.0
+WAIT_TIMEOUT_S = 300.0
+POLL_S = 0.5
+
+Say = Callable[[str], object]
+
+
+def schema_missing() -> list[str]:
+    """Return the migrations this version has and the database has not, as ``app.name``."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def schema_migrate(*, say: Say) -> None:
+    """Run the migrations that are missing."""
+    if schema_missing():
+        say("Preparing the database …")
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+@contextmanager
+def schema_lock() -> Iterator[None]:
+    """Hold off every other process that prepares this database until the block ends.
+
+    PostgreSQL: a session's advisory lock, which a killed process leaves to the next. SQLite: the
+    one supervisor of a data directory is alone with its file, so there is nothing to hold off.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_KEY])
+
+
+def database_await(*, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+    """Wait until the database answers; raise StartupError with its own words when it does not."""
+    ends_at = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            if time.monotonic() >= ends_at:
+                reason = str(error).strip().partition("\n")[0]
+                raise StartupError(
+                    f"The database does not answer: {reason}. Look at DETECTVIZ_DATABASE_URL."
+                ) from error
+            time.sleep(POLL_S)
+        else:
+            return
+
+
+def schema_await(*, say: Say, timeout_s: float = WAIT_TIMEOUT_S) -> None:
+    """Wait until another process has brought the schema to this version.
+
+    Raises StartupError naming a missing migration when nobody does so within ``timeout_s``.
+    """
+    ends_at = time.monotonic() + timeout_s
+    is_told = False
+    while missing := schema_missing():
+        if not is_told:
+            say(f"Waiting for `detectviz up --app web` to run {len(missing)} migrations …")
+            is_told = True
+        if time.monotonic() >= ends_at:
+            raise StartupError(
+                f"The database lacks {len(missing)} migrations of this version, first "
+                f"{missing[0]}: start `detectviz up --app web` of the same version, or run "
+                "`detectviz migrate`."
+            )
+        time.sleep(POLL_S)

@@ -8,13 +8,13 @@ from detectviz.clock import utc_now
 from detectviz.runtime.leases import process_owner
 
 
-@shared_task(name="apps.alerting.tasks.tick", queue="evaluate")
+@shared_task
 def tick() -> None:
     """Evaluate the rule groups that are due."""
     groups_evaluate_due(owner=process_owner())
 
 
-@shared_task(name="apps.alerting.tasks.prune", queue="jobs")
+@shared_task
 def prune() -> None:
     """Forget what happened long ago."""
     alert_history_prune(now=utc_now())

@@ -21,7 +21,7 @@ lint: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/djlint templates apps plugins --check --lint --quiet
+	$(BIN)/djlint templates apps plugins --lint --quiet
 	$(BIN)/codespell
 	DETECTVIZ_DATA_DIR=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
 	DETECTVIZ_DATA_DIR=$$(mktemp -d) DETECTVIZ_EXTERNAL_URL=https://detectviz.example DETECTVIZ_ALLOWED_HOSTS=detectviz.example \

@@ -42,7 +42,7 @@ class Command(OrgCommand):
                 plugin.name,
                 plugin.manifest.version if plugin.manifest else "",
                 plugin.status,
-                "; ".join(str(problem) for problem in plugin.problems),
+                "; ".join(problem.sentence for problem in plugin.problems),
             )
             for plugin in plugin_list()
         ]
@@ -68,7 +68,7 @@ class Command(OrgCommand):
                 "kind": plugin.kind.value,
                 "name": plugin.name,
                 "status": plugin.status,
-                "problems": [str(problem) for problem in plugin.problems],
+                "problems": [problem.sentence for problem in plugin.problems],
             }
             if plugin.manifest is not None:
                 document |= {
@@ -87,11 +87,10 @@ class Command(OrgCommand):
             folders = sorted(path.parent for path in (root / "plugins").glob("*/*/plugin.yaml"))
         if not folders:
             raise CommandError("Name plugin folders, or --all.")
-        problems = [
-            problem for folder in folders for problem in check_plugin(folder, root / "tests")
-        ]
+        tests = root / "tests" / "plugins"
+        problems = [problem for folder in folders for problem in check_plugin(folder, tests)]
         for problem in problems:
-            self.stdout.write(str(problem))
+            self.stdout.write(problem.sentence)
         if problems:
             sys.exit(1)
         self.stdout.write(f"{len(folders)} plugins, no problems")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -114,10 +114,12 @@ def until(condition: Callable[[], Any], what: str, *, timeout_s: float = 60.0) -
 
 
 @contextmanager
-def embedded_product(data_dir: Path, **variables: str) -> Iterator[Product]:
-    """Run `detectviz up` in an empty environment."""
+def embedded_product(
+    data_dir: Path, *, arguments: Sequence[str] = (), **variables: str
+) -> Iterator[Product]:
+    """Run `detectviz up` in an empty environment, with further ``arguments``."""
     product = _product(data_dir, variables)
-    with running(product, "all"):
+    with running(product, "all", arguments=arguments):
         yield product
 
 
@@ -145,7 +147,9 @@ def standard_product(
 
 
 @contextmanager
-def running(product: Product, application: str, name: str = "") -> Iterator[None]:
+def running(
+    product: Product, application: str, name: str = "", *, arguments: Sequence[str] = ()
+) -> Iterator[None]:
     """Run one supervisor; ready when its web answers ``/healthz``, or its sys port does."""
     name = name or application
     environment = dict(product.environment)
@@ -153,7 +157,7 @@ def running(product: Product, application: str, name: str = "") -> Iterator[None
     if application not in {"all", "web"}:
         port = free_port()
         environment["DETECTVIZ_SYS_PORT"] = str(port)
-    argv: list[str | Path] = [sys.executable, ROOT / "manage.py", "up", "--app", application]
+    argv = [sys.executable, str(ROOT / "manage.py"), "up", "--app", application, *arguments]
     with run_server(
         argv,
         ready=lambda: _healthy(port),

@@ -26,6 +26,7 @@ from detectviz.runtime.supervisor import Supervisor
 from detectviz.settings import env
 
 Say = Callable[[str], object]
+DEMO_PORT = 8080  # where fixtures/demo says the product listens
 
 
 def startup_prepare(*, application: str, with_demo: bool, say: Say) -> None:
@@ -74,14 +75,23 @@ def static_prepare() -> None:
 
 
 def demo_prepare(*, say: Say) -> None:
-    """Apply the demonstration manifests to the default org."""
+    """Apply the demonstration manifests to the default org; they watch this very product."""
     org = org_get(DEFAULT_ORG)
     if org is None:
         return
     for path in sorted((Path(settings.BASE_DIR) / "fixtures" / "demo").glob("*.yaml")):
-        documents = load_documents(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        documents = load_documents(_at_own_port(text))
         manifests_apply(org=org, actor=None, access=None, documents=documents)
     say("Demonstration data is in place.")
+
+
+def _at_own_port(text: str) -> str:
+    """Return the manifests with the port this product really listens on, always by loopback."""
+    port = str(settings.PORT)
+    return text.replace(f"127.0.0.1:{DEMO_PORT}", f"127.0.0.1:{port}").replace(
+        f"port: {DEMO_PORT}", f"port: {port}"
+    )
 
 
 def startup_run(*, application: str, say: Say) -> int:

@@ -32,8 +32,13 @@ class Command(BaseCommand):
         """Prepare what is missing, then run."""
         application = options["app"]
         self._require_possible(application)
-        startup_prepare(application=application, with_demo=options["demo"], say=self.stdout.write)
-        sys.exit(startup_run(application=application, say=self.stdout.write))
+        startup_prepare(application=application, with_demo=options["demo"], say=self._say)
+        sys.exit(startup_run(application=application, say=self._say))
+
+    def _say(self, text: str) -> None:
+        """Print at once: what is waited for must be seen while it is waited for."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
     def _require_possible(self, application: str) -> None:
         if settings.IS_EMBEDDED and application != "all":

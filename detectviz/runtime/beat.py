@@ -28,8 +28,7 @@ class LeasedScheduler(Scheduler):
 
     def setup_schedule(self) -> None:
         """Install the gathered schedule."""
-        # Celery turns plain dicts into entries here; its stubs know only the entries.
-        self.merge_inplace(gather_schedule())  # type: ignore[arg-type]
+        self.merge_inplace(gather_schedule())  # type: ignore[arg-type]  # plain dicts become entries
         self.install_default_entries(self.schedule)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

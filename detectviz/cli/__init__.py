@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 from detectviz.observability.context import SYSTEM, Actor, RequestContext, context
 
 GLOBAL_OPTIONS = {
@@ -73,9 +75,16 @@ def take_global_options(arguments: Sequence[str]) -> list[str]:
 
 
 def share_metrics_between_processes() -> None:
-    """Give prometheus_client its directory, emptied: it is read when the library is imported."""
+    """Give prometheus_client a directory of this supervisor's own: it is read at import.
+
+    Directories of supervisors that are gone go, too.
+    """
     data_dir = Path(os.environ.get("DETECTVIZ_DATA_DIR", "var"))  # noqa: TID251 - before settings exist
-    directory = data_dir.resolve() / "run" / "metrics"
+    parent = data_dir.resolve() / "run" / "metrics"
+    for left in parent.glob("*"):
+        if not left.name.isdigit() or not psutil.pid_exists(int(left.name)):
+            shutil.rmtree(left, ignore_errors=True)
+    directory = parent / str(os.getpid())
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, mode=0o700)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)  # noqa: TID251 - the library's own variable

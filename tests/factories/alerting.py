@@ -6,10 +6,10 @@ from typing import Any
 
 from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.groups import groups_claim_due
-from apps.alerting.services.memory_store import MemoryStore
 from apps.alerting.services.rulegroups import RuleGroupDraft, rulegroup_write
 from apps.orgs.models import Org
 from detectviz.clock import to_ms
+from detectviz.promql.memory_store import MemoryStore
 from detectviz.tsdb.interface import Sample
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -14,13 +14,13 @@ import yaml
 
 from apps.alerting.enums import AlertState, RuleKind
 from apps.alerting.services.evaluation import GroupPlan, RulePlan, Surroundings, group_run
-from apps.alerting.services.memory_store import MemoryStore
 from apps.alerting.services.queries import RuleQuerier, rule_querier
 from apps.alerting.services.rule_files import rule_file_to_manifests
 from apps.alerting.services.rule_specs import rule_plan, rules_problems
 from apps.alerting.services.series_notation import NotationError, series_labels, series_values
 from detectviz.contracts.durations import DurationError, parse_duration_ms
 from detectviz.promql.errors import PromqlError
+from detectviz.promql.memory_store import MemoryStore
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.tsdb.interface import METRIC_NAME, Sample
 

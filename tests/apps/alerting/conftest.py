@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.alerting.services.memory_store import MemoryStore
 from apps.series.services import series_store_use
 from detectviz.events import bus
 from detectviz.events.types import AlertChanged
+from detectviz.promql.memory_store import MemoryStore
 
 
 @pytest.fixture

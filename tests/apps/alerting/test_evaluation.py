@@ -10,10 +10,10 @@ from apps.alerting.services.evaluation import (
     group_run,
     rule_outcome,
 )
-from apps.alerting.services.memory_store import MemoryStore
 from apps.alerting.services.queries import data_sources, rule_querier
 from apps.alerting.services.state_values import Answer, Failure, NoData, Outcome
 from apps.alerting.services.templates import TemplateScope, template_check
+from detectviz.promql.memory_store import MemoryStore
 from detectviz.promql.parser import parse
 from detectviz.tsdb.interface import Sample, StoreError
 

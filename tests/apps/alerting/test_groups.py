@@ -19,12 +19,12 @@ from apps.alerting.services.groups import (
     groups_claim_due,
     groups_evaluate_due,
 )
-from apps.alerting.services.memory_store import MemoryStore
 from apps.alerting.services.schedule import slot_after, slot_now, slot_offset_ms
 from apps.alerting.services.state_values import Instance
 from apps.orgs.models import Org
 from detectviz.clock import to_ms
 from detectviz.events.types import AlertChanged
+from detectviz.promql.memory_store import MemoryStore
 from detectviz.tsdb.interface import Matcher, MatchOp
 from tests.factories.alerting import (
     DOWN,

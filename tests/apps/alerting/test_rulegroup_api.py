@@ -9,9 +9,9 @@ from apps.accounts.models import User
 from apps.alerting.models import Alert, RuleGroup
 from apps.alerting.services.builtin import BUILTIN_RULES
 from apps.alerting.services.groups import groups_evaluate_due
-from apps.alerting.services.memory_store import MemoryStore
 from apps.orgs.models import Org
 from detectviz.clock import utc_now
+from detectviz.promql.memory_store import MemoryStore
 from tests.factories.accounts import make_full_org
 from tests.factories.alerting import put, seconds
 

@@ -15,9 +15,9 @@ from apps.alerting.selectors import (
     rulegroup_queryset,
 )
 from apps.alerting.services.groups import groups_evaluate_due
-from apps.alerting.services.memory_store import MemoryStore
 from apps.alerting.services.retention import alert_history_prune
 from apps.orgs.models import Org
+from detectviz.promql.memory_store import MemoryStore
 from tests.factories.alerting import DOWN, START, make_rulegroup, put, seconds
 from tests.factories.orgs import make_org
 

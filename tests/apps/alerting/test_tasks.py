@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from apps.alerting import tasks
 from apps.alerting.models import Rule, RuleGroup
 from apps.alerting.schedule import SCHEDULE
-from apps.alerting.services.memory_store import MemoryStore
 from apps.orgs.services import org_create
 from detectviz.clock import utc_now
+from detectviz.promql.memory_store import MemoryStore
 from tests.factories.alerting import make_rulegroup, seconds
 from tests.factories.orgs import make_org
 

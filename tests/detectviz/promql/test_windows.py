@@ -117,10 +117,14 @@ def test_a_range_function_agrees_with_its_definition(
     assert isinstance(found, Matrix)
     rows = {labels["kind"]: row for row, labels in enumerate(found.labels)}
     compared = 0
-    for key, samples in store.data["acme"].items():
-        kind = dict(key)["kind"]
+    stored = store.select("acme", [], -(10**9), 10**9)
+    for index, labels in enumerate(stored.labels):
+        kind = labels["kind"]
+        span = slice(int(stored.offsets[index]), int(stored.offsets[index + 1]))
+        times, values = stored.timestamps_ms[span].tolist(), stored.values[span].tolist()
+        samples = list(zip(times, values, strict=True))
         for step, end in enumerate(found.timestamps_ms.tolist()):
-            window = [(at, v) for at, v in sorted(samples.items()) if end - RANGE_MS < at <= end]
+            window = [(at, v) for at, v in samples if end - RANGE_MS < at <= end]
             is_present = kind in rows and bool(found.present[rows[kind], step])
             assert is_present is (len(window) >= least)
             if is_present:

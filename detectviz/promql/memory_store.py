@@ -1,4 +1,4 @@
-"""A series store in memory, for rule tests: nothing of it outlives the test."""
+"""A series store in memory: for rule tests and for tests of the evaluator."""
 
 from collections.abc import Mapping, Sequence
 

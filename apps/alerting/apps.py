@@ -11,5 +11,6 @@ class AlertingConfig(AppConfig):
     name = "apps.alerting"
 
     def ready(self) -> None:
-        """Listen to the other apps."""
+        """Listen to the other apps, and register the metrics that are looked up."""
         import_module("apps.alerting.receivers")
+        import_module("apps.alerting.services.telemetry")

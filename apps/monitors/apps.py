@@ -1,5 +1,7 @@
 """Monitors: what to watch, how often, with which collector."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,7 @@ class MonitorsConfig(AppConfig):
     """Monitors, their schedule, state, history and heartbeats."""
 
     name = "apps.monitors"
+
+    def ready(self) -> None:
+        """Register the metrics that are looked up."""
+        import_module("apps.monitors.services.telemetry")

@@ -11,5 +11,6 @@ class NotificationsConfig(AppConfig):
     name = "apps.notifications"
 
     def ready(self) -> None:
-        """Subscribe to what other apps say."""
+        """Subscribe to what other apps say, and register the metrics that are looked up."""
         import_module("apps.notifications.receivers")
+        import_module("apps.notifications.services.telemetry")

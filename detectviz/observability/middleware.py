@@ -1,6 +1,7 @@
 """Give every request an id, and say in the context who is calling from where."""
 
 import re
+import time
 from collections.abc import Callable
 
 from django.conf import settings
@@ -14,13 +15,14 @@ from detectviz.observability.context import (
     context,
     current_context,
 )
+from detectviz.observability.http import request_count
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # noqa: TID251 - our own constant pattern
 
 
 class RequestContextMiddleware:
-    """Outermost: sets the request id and address, and answers with X-Request-ID."""
+    """Outermost: sets the request id and address, answers with X-Request-ID, and counts."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -33,8 +35,10 @@ class RequestContextMiddleware:
         offered = request.headers.get("X-Request-ID", "")
         if _REQUEST_ID.fullmatch(offered):
             new.request_id = offered
+        started = time.perf_counter()
         with context(new):
             response = self.get_response(request)
+        request_count(request, response, time.perf_counter() - started)
         response["X-Request-ID"] = new.request_id
         return response
 

@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from detectviz.observability.health import health_report
-from detectviz.observability.metrics import metrics_text
+from detectviz.observability.metrics import CONTENT_TYPE, metrics_text
+from detectviz.observability.readers import reader_check
 
 
 @require_safe
@@ -26,5 +27,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Expose our own metrics."""
-    return HttpResponse(metrics_text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    """Expose our own metrics to those who may read them."""
+    refusal = reader_check(request)
+    if refusal is not None:
+        return refusal
+    return HttpResponse(metrics_text(), content_type=CONTENT_TYPE)

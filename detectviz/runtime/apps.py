@@ -3,6 +3,9 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+
+from detectviz.observability.database import queries_measure
 
 
 class RuntimeConfig(AppConfig):
@@ -12,5 +15,10 @@ class RuntimeConfig(AppConfig):
     label = "runtime"
 
     def ready(self) -> None:
-        """Make our Celery application the current one, so that shared tasks belong to it."""
+        """Make our Celery application the current one, so that shared tasks belong to it.
+
+        Also measure the database from its first connection, and register the framework's checks.
+        """
         import_module("detectviz.celery")
+        import_module("detectviz.runtime.telemetry")
+        connection_created.connect(queries_measure, dispatch_uid="detectviz.queries")

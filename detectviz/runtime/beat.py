@@ -10,6 +10,7 @@ from django.db.utils import DatabaseError
 from detectviz.celery import app, gather_schedule
 from detectviz.clock import utc_now
 from detectviz.runtime.leases import lease_acquire, lease_release, process_owner
+from detectviz.runtime.telemetry import scheduler_lateness
 
 LEASE = "beat"
 TTL_S = 8.0
@@ -24,6 +25,7 @@ class LeasedScheduler(Scheduler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._renew_at = 0.0
         self._epoch: int | None = None
+        self._held_since = utc_now()
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
@@ -41,6 +43,13 @@ class LeasedScheduler(Scheduler):
         delay: float = super().tick(*args, **kwargs)
         return min(delay, max(self._renew_at - utc_now().timestamp(), 0.01))
 
+    def apply_entry(self, entry: Any, producer: Any = None) -> None:
+        """Send one due entry, and note how late that is."""
+        if entry.last_run_at >= self._held_since:  # before, somebody else sent it
+            late_s = -entry.schedule.remaining_estimate(entry.last_run_at).total_seconds()
+            scheduler_lateness.labels("beat").observe(max(late_s, 0.0))
+        super().apply_entry(entry, producer)
+
     def _renew(self, now_s: float) -> None:
         close_old_connections()
         held = self._epoch
@@ -54,6 +63,7 @@ class LeasedScheduler(Scheduler):
             self._epoch = None
             logger.warning("beat: no database (%s)", error)
         if held is None and self._epoch is not None:
+            self._held_since = utc_now()
             logger.info("beat: this process ticks now (epoch %d)", self._epoch)
         self._renew_at = now_s + RENEW_S
 

@@ -16,7 +16,7 @@ from django.db import connections
 
 from detectviz.celery import QUEUES, app
 from detectviz.observability.health import health_report
-from detectviz.observability.metrics import metrics_text
+from detectviz.observability.metrics import CONTENT_TYPE, metrics_text
 from detectviz.runtime import signals
 from detectviz.runtime.beat import beat_service
 from detectviz.runtime.modules import ModuleError
@@ -100,13 +100,19 @@ class _SysHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one of the three."""
+        try:
+            self._answer_path()
+        finally:
+            connections.close_all()  # this thread ends with its request
+
+    def _answer_path(self) -> None:
         if self.path == "/healthz":
             self._answer(200, b"ok\n", "text/plain")
         elif self.path == "/readyz":
             report = health_report()
             self._answer(200 if report.is_ready else 503, report.as_json(), "application/json")
         elif self.path == "/metrics":
-            self._answer(200, metrics_text(), "text/plain; version=0.0.4; charset=utf-8")
+            self._answer(200, metrics_text(), CONTENT_TYPE)
         else:
             self._answer(404, b"not found\n", "text/plain")
 

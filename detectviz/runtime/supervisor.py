@@ -12,6 +12,8 @@ from types import FrameType
 
 from django.db import connections
 
+from detectviz.observability.metrics import process_forget
+
 MIN_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
 STABLE_AFTER_S = 10.0
@@ -93,6 +95,7 @@ class Supervisor:
 
     def _on_exit(self, child: _Child, status: int) -> None:
         lived_s = time.monotonic() - child.started_at
+        process_forget(child.pid)
         child.pid = 0
         child.has_worked = child.has_worked or lived_s > STABLE_AFTER_S
         if status == 1 and not child.has_worked:

@@ -26,6 +26,7 @@ LOGGING = logging_settings(env.choice("DETECTVIZ_LOG_FORMAT", "console", ("conso
 PLUGIN_DIRS = tuple(Path(word) for word in env.words("DETECTVIZ_PLUGIN_DIRS"))
 CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
 TRUSTED_PROXIES = env.networks("DETECTVIZ_TRUSTED_PROXIES")
+METRICS_TOKEN = env.text("DETECTVIZ_METRICS_TOKEN")
 LOCATION = env.text("DETECTVIZ_LOCATION", "default")
 
 SECRET_KEY = env.generated_secret("DETECTVIZ_SECRET_KEY", DATA_DIR / "secrets" / "secret-key")
@@ -199,6 +200,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # --- mail -------------------------------------------------------------------------------------

@@ -26,8 +26,10 @@ from apps.alerting.services.outcomes import step_save
 from apps.alerting.services.queries import rule_querier
 from apps.alerting.services.schedule import slot_now
 from apps.alerting.services.state_values import Instance
+from apps.alerting.services.telemetry import evaluation_duration, evaluation_failures_total
 from apps.series.services import series_store
 from detectviz.clock import Clock, to_ms, utc_now
+from detectviz.runtime.telemetry import scheduler_lateness
 
 LEASE_S = 30.0
 RENEW_AFTER_S = 10.0
@@ -110,6 +112,7 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
     group = groups.filter(pk=group_id, epoch=epoch).first()
     if group is None or group.next_due_at is None:
         raise LeaseLostError(f"Rule group {group_id} was claimed, changed or deleted meanwhile.")
+    scheduler_lateness.labels("rules").observe((now - group.next_due_at).total_seconds())
     at, missed = slot_now(group.next_due_at, group.interval_ms, now)
     rules, plan = _plan(group)
     renewal = _Renewal(group=group, epoch=epoch)
@@ -122,6 +125,8 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
             last_eval_at=at
         )
         for run in runs:
+            evaluation_duration.observe(run.duration_s)
+            evaluation_failures_total.inc(run.error is not None)
             _save_run(group, rules[int(run.rule.key)], run)
 
 

@@ -111,14 +111,15 @@ class CollectionHost:
         self._flushing = connections["default"]
         started = time.perf_counter()
         try:
-            stored = results_store_safely(reports=self._reports(outcomes), store=series_store())
+            reports = self._reports(outcomes)
+            stored = results_store_safely(reports=reports, store=series_store())
         except Exception:
             connections.close_all()  # a broken connection would fail every further try
             raise
         with self._lock:
             for outcome in outcomes:
                 self._outstanding.pop(outcome.key, None)
-        telemetry.flush_count(outcomes, stored, took_s=time.perf_counter() - started)
+        telemetry.flush_count(outcomes, reports, stored, took_s=time.perf_counter() - started)
         self._pages.tell(stored)
 
     def _reports(self, outcomes: Sequence[Outcome]) -> list[CheckReport]:

@@ -23,6 +23,7 @@ from detectviz.contracts.errors import DeliveryError, NetworkError, PluginError
 from detectviz.contracts.notifier import Notification, Notifier, Receipt
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.errors import PluginHostError
+from detectviz.pluginhost.telemetry import executions_count
 from detectviz.runtime.leases import process_owner
 
 TIMEOUT_S = 15.0
@@ -33,13 +34,13 @@ MAX_ANSWER = 2048
 BATCH = 200
 
 sent_total = Counter(
-    "detectviz_notifications_sent", "Notifications by outcome", ["notifier", "status"]
+    "detectviz_notifications_sent", "Notifications by outcome.", ["notifier", "status"]
 )
 errors_total = Counter(
-    "detectviz_notification_errors", "Failed attempts by reason", ["notifier", "error_type"]
+    "detectviz_notification_errors", "Failed attempts by reason.", ["notifier", "error_type"]
 )
 duration_seconds = Histogram(
-    "detectviz_notification_duration_seconds", "Duration of one attempt", ["notifier"]
+    "detectviz_notification_duration_seconds", "Duration of one attempt.", ["notifier"]
 )
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,13 @@ class Attempt:
         if isinstance(self.error, NetworkError):
             return "timeout" if "timed out" in self.error.message else "serverError"
         return "clientError" if self.error is not None else ""
+
+    @property
+    def outcome(self) -> str:
+        """Tell a refused delivery from a plugin that is broken."""
+        if self.error is None:
+            return "ok"
+        return "failed" if isinstance(self.error, DeliveryError | NetworkError) else "error"
 
 
 def deliveries_due(*, now: datetime) -> list[int]:
@@ -125,6 +133,18 @@ def receiver_notify(
     *, notifier: str, config: dict[str, Any], secrets: dict[str, str], notification: Notification
 ) -> Attempt:
     """Call a notifier plugin once; whatever it raises is an outcome."""
+    attempt = _attempted(
+        notifier=notifier, config=config, secrets=secrets, notification=notification
+    )
+    executions_count(
+        PluginKind.NOTIFIER.value, notifier, attempt.outcome, took_s=attempt.duration_s
+    )
+    return attempt
+
+
+def _attempted(
+    *, notifier: str, config: dict[str, Any], secrets: dict[str, str], notification: Notification
+) -> Attempt:
     started = time.monotonic()
     try:
         plugin: Notifier = catalogue().load(PluginKind.NOTIFIER, notifier)

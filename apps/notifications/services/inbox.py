@@ -3,6 +3,7 @@
 from django.db.models import F
 
 from apps.notifications.models import RoutedAlert
+from detectviz.clock import utc_now
 from detectviz.events.types import AlertChanged
 from detectviz.runtime.wakeups import wake_on_commit
 
@@ -23,6 +24,7 @@ def alert_receive(*, event: AlertChanged) -> None:
         "value": event.value,
         "rule_group": event.rule_group,
         "rule": event.rule,
+        "updated_at": utc_now(),
     }
     rows = RoutedAlert.objects.for_org(event.org_id).filter(fingerprint=event.fingerprint)
     known = rows.update(version=F("version") + 1, **word)

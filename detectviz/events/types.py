@@ -46,6 +46,11 @@ class OrgCreated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SoleWorkerStarts:
+    """The only worker there can be is about to start: whatever an earlier life leased is free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorStateChanged:
     """A monitor's state changed."""
 

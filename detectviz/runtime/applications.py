@@ -47,8 +47,8 @@ def _beat() -> list[Module]:
 
 def _control() -> list[Module]:
     """The embedded size: worker and beat share a process, and so the in-memory broker."""
-    worker = WorkerModule(queues=("collect", *WORK_QUEUES))
-    return [worker, WakeupsModule(), BeatModule(), SysModule()]
+    worker = WorkerModule(queues=("collect", *WORK_QUEUES), is_sole=True)
+    return [worker, WakeupsModule(), BeatModule(is_sole=True), SysModule()]
 
 
 ROLES: dict[str, Callable[[], list[Module]]] = {

@@ -15,10 +15,13 @@ from django.conf import settings
 from django.db import connections
 
 from detectviz.celery import QUEUES, app
+from detectviz.events.bus import publish
+from detectviz.events.types import SoleWorkerStarts
 from detectviz.observability.health import health_report
 from detectviz.observability.metrics import CONTENT_TYPE, metrics_text
 from detectviz.runtime import signals
-from detectviz.runtime.beat import beat_service
+from detectviz.runtime.beat import LEASE, beat_service
+from detectviz.runtime.leases import lease_forget
 from detectviz.runtime.modules import ModuleError
 
 START_TIMEOUT_S = 30.0
@@ -154,11 +157,15 @@ class SysModule:
 
 @dataclass(slots=True)
 class WorkerModule:
-    """A Celery worker in a thread of this process."""
+    """A Celery worker in a thread of this process.
+
+    ``is_sole`` says that no other worker can be alive: leases of an earlier life end at once.
+    """
 
     queues: Sequence[str] = QUEUES
     pool: str = "threads"
     concurrency: int = 4
+    is_sole: bool = False
     name: str = "worker"
     depends_on: Sequence[str] = ("database",)
     _worker: Any = None
@@ -166,6 +173,8 @@ class WorkerModule:
 
     def start(self) -> None:
         """Start consuming; the broker may come later, Celery waits for it."""
+        if self.is_sole:
+            publish(SoleWorkerStarts())
         app.conf.worker_proc_alive_timeout = START_TIMEOUT_S
         self._worker = app.WorkController(
             pool=self.pool,
@@ -189,8 +198,9 @@ class WorkerModule:
 
 @dataclass(slots=True)
 class BeatModule:
-    """Celery beat in a thread; only the lease holder ticks."""
+    """Celery beat in a thread; only the lease holder ticks (at once, where there is no other)."""
 
+    is_sole: bool = False
     name: str = "beat"
     depends_on: Sequence[str] = ("database",)
     _service: Any = field(default=None)
@@ -198,6 +208,8 @@ class BeatModule:
 
     def start(self) -> None:
         """Start ticking."""
+        if self.is_sole:
+            lease_forget(name=LEASE)
         self._service = beat_service()
         self._thread = threading.Thread(target=self._service.start, name="beat", daemon=True)
         self._thread.start()

@@ -80,6 +80,12 @@ def groups_claim_due(*, owner: str, now: datetime, limit: int = MOST_CLAIMED) ->
         return [Claim(group_id=pk, epoch=epoch) for pk, epoch in cursor.fetchall()]
 
 
+def groups_release() -> int:
+    """Make every claimed group claimable (a sole evaluator's start); return how many were held."""
+    held = RuleGroup.objects.across_orgs(reason=_ACROSS).filter(lease_until__isnull=False)
+    return held.update(lease_owner="", lease_until=None)
+
+
 def groups_evaluate_due(*, owner: str, clock: Clock = utc_now, most: int = 50) -> int:
     """Claim and evaluate until nothing is due or ``most`` groups are done; return how many.
 

@@ -94,6 +94,13 @@ def delivery_send(*, delivery_id: int, clock: Clock) -> None:
         _mark_failed(delivery, attempt, clock())
 
 
+def deliveries_release() -> int:
+    """End the leases of attempts that died with a sole dispatcher; return how many there were."""
+    rows = Delivery.objects.across_orgs(reason="one dispatcher serves every org")
+    held = rows.filter(status=DeliveryStatus.PENDING, lease_until__isnull=False)
+    return held.update(lease_owner="", lease_until=None)
+
+
 def _lease(delivery_id: int, now: datetime) -> Delivery | None:
     """Take the delivery for one attempt: one statement, one winner."""
     rows = Delivery.objects.across_orgs(reason="the caller holds a due delivery's id")

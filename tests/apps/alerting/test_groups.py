@@ -23,7 +23,8 @@ from apps.alerting.services.schedule import slot_after, slot_now, slot_offset_ms
 from apps.alerting.services.state_values import Instance
 from apps.orgs.models import Org
 from detectviz.clock import to_ms
-from detectviz.events.types import AlertChanged
+from detectviz.events.bus import publish
+from detectviz.events.types import AlertChanged, SoleWorkerStarts
 from detectviz.promql.memory_store import MemoryStore
 from detectviz.tsdb.interface import Matcher, MatchOp
 from tests.factories.alerting import (
@@ -66,6 +67,15 @@ def test_a_late_group_skips_slots_and_counts_them() -> None:
     assert slot_now(START, 15_000, START) == (START, 0)
     assert slot_now(START, 15_000, START + seconds(14)) == (START, 0)
     assert slot_now(START, 15_000, START + seconds(50)) == (START + seconds(45), 3)
+
+
+def test_the_start_of_a_sole_worker_frees_the_groups_of_its_earlier_life(org: Org) -> None:
+    group = make_rulegroup(org)
+    epoch, at = claim(group)
+    assert groups_claim_due(owner="b", now=at) == []
+    publish(SoleWorkerStarts())
+    (again,) = groups_claim_due(owner="b", now=at)
+    assert (again.group_id, again.epoch) == (group.pk, epoch + 1)
 
 
 def test_a_group_is_claimed_once_until_its_lease_ends(org: Org) -> None:

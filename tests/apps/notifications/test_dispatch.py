@@ -25,7 +25,8 @@ from apps.orgs.models import Org
 from detectviz.contracts.errors import DeliveryError
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.types import PluginKind
-from detectviz.events.types import AlertChanged
+from detectviz.events.bus import publish
+from detectviz.events.types import AlertChanged, SoleWorkerStarts
 from tests.factories.orgs import make_org
 
 pytestmark = pytest.mark.django_db
@@ -274,6 +275,19 @@ def test_a_flush_replaces_what_could_not_be_told_yet(world: World) -> None:
     assert world.receiver.words == [("firing", ["a", "b"], [])]
     statuses = list(Delivery.all_orgs.order_by("pk").values_list("status", flat=True))
     assert statuses == [DeliveryStatus.SUPERSEDED, DeliveryStatus.DELIVERED]
+
+
+def test_the_start_of_a_sole_worker_ends_the_leases_of_its_earlier_life(world: World) -> None:
+    world.say("a")
+    world.run(12)
+    Delivery.all_orgs.update(
+        status=DeliveryStatus.PENDING,
+        lease_owner="dead",
+        lease_until=world.now + timedelta(seconds=45),
+    )
+    assert deliveries_due(now=world.now) == []
+    publish(SoleWorkerStarts())
+    assert len(deliveries_due(now=world.now)) == 1
 
 
 def test_a_sender_that_dies_after_taking_the_lease_is_followed_by_another(world: World) -> None:

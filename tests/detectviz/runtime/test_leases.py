@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from detectviz.clock import utc_now
-from detectviz.runtime.leases import lease_acquire, lease_release
+from detectviz.runtime.leases import lease_acquire, lease_forget, lease_release
 
 pytestmark = pytest.mark.django_db
 NOW = utc_now()
@@ -32,4 +32,10 @@ def test_a_holder_that_overslept_gets_a_new_epoch() -> None:
 def test_a_released_lease_is_free_at_once() -> None:
     acquire("a")
     lease_release(name="beat", owner="a")
+    assert acquire("b", 1) == 2
+
+
+def test_a_forgotten_lease_is_free_at_once() -> None:
+    assert acquire("a") == 1
+    lease_forget(name="beat")
     assert acquire("b", 1) == 2

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -115,9 +116,13 @@ def mail_server() -> Iterator[Mailbox]:
 
 @dataclass(slots=True)
 class Target:
-    """A web page that can be taken down and brought back on the same port."""
+    """A web page that can be taken down and brought back on the same port.
+
+    ``requests`` maps each path to when it was asked for (seconds of the monotonic clock).
+    """
 
     port: int
+    requests: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _server: ThreadingHTTPServer | None = None
     _thread: threading.Thread | None = None
 
@@ -128,9 +133,11 @@ class Target:
 
     def start(self) -> None:
         """Serve."""
+        requests = self.requests
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                requests[self.path].append(time.monotonic())
                 self.send_response(200)
                 self.send_header("Content-Length", "3")
                 self.end_headers()

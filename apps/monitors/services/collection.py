@@ -15,6 +15,7 @@ from apps.monitors.services import telemetry
 from apps.monitors.services.network import CatalogueCollectors, engine_network
 from apps.monitors.services.pages import PageTeller
 from apps.monitors.services.plans import PlanCache
+from apps.monitors.services.restating import Restater
 from apps.monitors.services.results import CheckReport, results_store_safely
 from apps.monitors.services.schedule import (
     CLAIM_LIMIT,
@@ -67,6 +68,7 @@ class CollectionHost:
         self._stopping = threading.Event()
         self._feeder = threading.Thread(target=self._feed_forever, name="collection-feed")
         self._renew_at = 0.0
+        self._restater = Restater(owner=owner)
         self._pages = PageTeller()
         self._flushing: BaseDatabaseWrapper | None = None
 
@@ -89,6 +91,7 @@ class CollectionHost:
         self._feeder.join(timeout=deadline_s)
         self._engine.drain(max(0.5, deadline_s * 0.7))
         self._close_flushing()
+        self._restater.stop()
         released = leases_release(owner=self.owner, now=utc_now())
         logger.info("collection stopped; %d claims given back", released)
 
@@ -175,6 +178,7 @@ class CollectionHost:
         leases_expire(now=now)
         telemetry.slots_skipped.inc(slots_skip(now=now, location=self.location))
         telemetry.engine_show(self._engine.stats())
+        self._restater.tick()
 
     def _renew(self) -> None:
         """Keep the leases of checks that wait long inside the engine, behind a slow host."""

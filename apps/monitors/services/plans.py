@@ -83,13 +83,7 @@ def planned_of(monitor: Monitor) -> PlannedCheck:
         tenant=monitor.org.uid,
         name=monitor.name,
         type=monitor.type,
-        base_labels=base_labels(
-            name=monitor.name,
-            type_name=monitor.type,
-            instance=instance,
-            location=monitor.location,
-            labels=monitor.labels,
-        ),
+        base_labels=_labels(monitor, instance),
         policy=Policy(
             retries=monitor.retries,
             retry_interval_s=monitor.retry_interval_s,
@@ -109,6 +103,22 @@ def planned_of(monitor: Monitor) -> PlannedCheck:
         secrets=dict(monitor.secrets),
         host=host,
         is_tls=is_tls,
+    )
+
+
+def labels_of(monitor: Monitor) -> dict[str, str]:
+    """Return what every series of ``monitor`` carries now."""
+    schema, _ = _schema_of(monitor.type)
+    return _labels(monitor, instance_of(schema, monitor.config))
+
+
+def _labels(monitor: Monitor, instance: str) -> dict[str, str]:
+    return base_labels(
+        name=monitor.name,
+        type_name=monitor.type,
+        instance=instance,
+        location=monitor.location,
+        labels=monitor.labels,
     )
 
 

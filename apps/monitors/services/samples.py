@@ -14,6 +14,7 @@ from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN, Matcher, MatchOp, S
 
 RESERVED_LABELS = frozenset({METRIC_NAME, "monitor", "type", "instance", "location"})
 CERTIFICATE_METRIC = "probe_ssl_earliest_cert_expiry"
+_OF_THE_HOST = frozenset({"probe_success", "probe_state", "probe_duration_seconds"})
 _ALIGNED_WITHIN_MS = 50
 _STALE_LOOKBACK = timedelta(minutes=10)
 _LONGEST_INSTANCE = 500
@@ -55,23 +56,32 @@ def result_samples(
     ``probe_duration_seconds`` are marked stale instead of being guessed (as is the duration of a
     check that measured none).
     """
-    is_known = step.observed is not CheckState.UNKNOWN
-    is_success = step.observed in {CheckState.UP, CheckState.DEGRADED}
-    is_timed = is_known and result.duration_s is not None
-    values: dict[str, float] = {
-        "probe_success": float(is_success) if is_known else STALE_NAN,
-        "probe_duration_seconds": (result.duration_s or 0.0) if is_timed else STALE_NAN,
-        "probe_state": float(STATE_CODES[step.standing.state]),
-    }
-    for metric, value in values.items():
-        yield Sample({METRIC_NAME: metric, **base}, timestamp_ms, value)
+    is_timed = step.observed is not CheckState.UNKNOWN and result.duration_s is not None
+    duration_s = (result.duration_s or 0.0) if is_timed else STALE_NAN
+    yield from standing_samples(
+        base=base,
+        state=step.standing.state,
+        observed=step.observed,
+        timestamp_ms=timestamp_ms,
+    )
+    yield Sample({METRIC_NAME: "probe_duration_seconds", **base}, timestamp_ms, duration_s)
     for measured in result.metrics:
-        if measured.name not in values:
+        if measured.name not in _OF_THE_HOST:
             own = measured.labels
             if not RESERVED_LABELS.isdisjoint(own):
                 own = {key: text for key, text in own.items() if key not in RESERVED_LABELS}
             labels = {**base, **own, METRIC_NAME: measured.name}
             yield Sample(labels, timestamp_ms, measured.value)
+
+
+def standing_samples(
+    *, base: Mapping[str, str], state: CheckState, observed: CheckState, timestamp_ms: int
+) -> Iterator[Sample]:
+    """Yield ``probe_success`` and ``probe_state`` of a monitor that stands at ``state``."""
+    is_success = observed in {CheckState.UP, CheckState.DEGRADED}
+    success = STALE_NAN if observed is CheckState.UNKNOWN else float(is_success)
+    yield Sample({METRIC_NAME: "probe_success", **base}, timestamp_ms, success)
+    yield Sample({METRIC_NAME: "probe_state", **base}, timestamp_ms, float(STATE_CODES[state]))
 
 
 def certificate_expiry_s(result: CheckResult) -> float | None:

@@ -62,7 +62,7 @@ def test_labels_of_a_metric_win_over_own_labels_and_lose_to_reserved_ones() -> N
     step = next_step(Standing(state=CheckState.UP, since=START), result, Policy(), at=START)
     base = {"monitor": "home", "phase": "own"}
     samples = list(result_samples(base=base, result=result, step=step, timestamp_ms=5))
-    assert [sample.value for sample in samples] == [1.0, 0.02, 1.0, 1.0]
+    assert [sample.value for sample in samples] == [1.0, 1.0, 0.02, 1.0]
     assert samples[-1].labels == {"__name__": "m", "monitor": "home", "phase": "tls"}
 
 

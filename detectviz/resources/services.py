@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import ProtectedError, RestrictedError
 
+from detectviz.crypto.fields import EncryptedJSONField
 from detectviz.events.bus import publish
 from detectviz.events.types import ResourceChanged
 from detectviz.permissions.requests import actor_access
@@ -59,6 +60,7 @@ def resource_write(
     if errors:
         raise InvalidFieldsError(errors)
     before = envelope_of(kind, instance) if instance else None
+    secrets_before = _secrets_of(instance)
     change = Write(
         org=org,
         actor=actor,
@@ -77,7 +79,7 @@ def resource_write(
         raise ConflictError(
             f"{kind.kind} {name!r} was created by somebody else meanwhile."
         ) from error
-    return _finish(kind, change, written, before, holds_secrets=_sets_secret(spec))
+    return _finish(kind, change, written, before, secrets_before=secrets_before)
 
 
 def _finish(
@@ -86,14 +88,16 @@ def _finish(
     written: ResourceModel,
     before: dict[str, Any] | None,
     *,
-    holds_secrets: bool,
+    secrets_before: dict[str, dict[str, str]],
 ) -> WriteResult:
     """Set the envelope's own fields, count versions and tell the others."""
     written.labels = dict(change.labels)
     if kind.has_folder:
         written.folder_id = change.folder.pk if change.folder else None
     after = envelope_of(kind, written)
-    spec_changed = before is None or before["spec"] != after["spec"] or holds_secrets
+    spec_changed = (
+        before is None or before["spec"] != after["spec"] or secrets_before != _secrets_of(written)
+    )
     metadata_changed = before is not None and any(
         before["metadata"].get(key) != after["metadata"].get(key) for key in ("labels", "folder")
     )
@@ -199,18 +203,12 @@ def folder_get(org: models.Model, name: str | None) -> Any | None:
     return model.objects.for_org(org).filter(name=name).first()
 
 
-def _sets_secret(value: object, *, inside_secrets: bool = False) -> bool:
-    """Tell whether a spec carries a secret's new value, which to_spec can't show as a change."""
-    if isinstance(value, Mapping):
-        if inside_secrets and value.get("set") is True:
-            return False
-        return any(
-            _sets_secret(item, inside_secrets=inside_secrets or "secret" in str(key))
-            for key, item in value.items()
-        )
-    if isinstance(value, list):
-        return any(_sets_secret(item, inside_secrets=inside_secrets) for item in value)
-    return inside_secrets
+def _secrets_of(instance: ResourceModel | None) -> dict[str, dict[str, str]]:
+    """Return the decrypted secrets of a row: what to_spec can't show as a change."""
+    if instance is None:
+        return {}
+    fields = [item for item in instance._meta.fields if isinstance(item, EncryptedJSONField)]
+    return {item.name: dict(getattr(instance, item.name)) for item in fields}
 
 
 def _publish(

@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --only-binary :all: -c constraints.txt
 PYTEST_ARGS ?=
+DATABASE_TESTS := tests/apps $(addprefix tests/detectviz/,crypto permissions resources runtime)
 
-.PHONY: up demo test lint bench check clean format
+.PHONY: up demo test test-postgresql lint bench check clean format
 
 up: $(VENV)/.runtime  ## start everything in this folder's var/
 	@$(BIN)/python manage.py up
@@ -15,6 +16,11 @@ demo: $(VENV)/.runtime  ## the same, with demonstration data
 
 test: $(VENV)/.development  ## the whole suite; a missing server program skips its tests and is named
 	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory test-postgresql
+
+test-postgresql: $(VENV)/.development  ## what speaks to the database, once more on a private PostgreSQL
+	$(BIN)/python -m detectviz.testing.on_postgresql \
+		$(BIN)/pytest -n 2 --dist loadgroup $(DATABASE_TESTS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check .

@@ -10,7 +10,7 @@ from detectviz.resources.api.urls import resource_urlpatterns
 
 # Swagger UI writes style attributes; nothing else of ours does.
 _docs = csp_update({"style-src": ["'unsafe-inline'"]})(
-    SpectacularSwaggerSplitView.as_view(url_name="schema")
+    SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"])
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [

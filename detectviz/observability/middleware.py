@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from detectviz.observability.context import (
     ANONYMOUS,
@@ -37,10 +37,24 @@ class RequestContextMiddleware:
             new.request_id = offered
         started = time.perf_counter()
         with context(new):
-            response = self.get_response(request)
+            response = _refused(request) or self.get_response(request)
         request_count(request, response, time.perf_counter() - started)
         response["X-Request-ID"] = new.request_id
         return response
+
+
+def _refused(request: HttpRequest) -> HttpResponse | None:
+    """Refuse addresses with a NUL, which no name contains and PostgreSQL answers with an error."""
+    if "\x00" not in request.path_info and "%00" not in request.META.get("QUERY_STRING", ""):
+        return None
+    problem = {
+        "type": "urn:detectviz:problem:invalid-address",
+        "title": "Invalid address",
+        "status": 400,
+        "code": "invalid-address",
+        "detail": "The address must not contain NUL characters.",
+    }
+    return JsonResponse(problem, status=400, content_type="application/problem+json")
 
 
 def request_address(request: HttpRequest) -> str | None:

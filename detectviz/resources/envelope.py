@@ -118,7 +118,7 @@ def _metadata_errors(metadata: Mapping[Any, Any], name: str | None) -> dict[str,
     elif name is not None and given != name:
         errors["metadata.name"] = [f"Must be {name}, as in the URL."]
     for key in ("org", "folder"):
-        if metadata.get(key) is not None and not isinstance(metadata[key], str):
+        if metadata.get(key) not in (None, "") and not is_name(metadata[key]):
             errors[f"metadata.{key}"] = ["Must be a name."]
     version = metadata.get("resource_version")
     if version is not None and (isinstance(version, bool) or not isinstance(version, int)):

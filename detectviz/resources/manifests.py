@@ -106,7 +106,10 @@ def _native(documents: list[Any]) -> list[Any]:
             envelopes = next((found for found in converted if found is not None), None)
             native += envelopes if envelopes is not None else [document]
         elif isinstance(document, Mapping) and document.get("kind") == "List":
-            native += document.get("items", [])
+            items = document.get("items")
+            if not isinstance(items, list):
+                raise InvalidFieldsError({"items": ["Must be a list of documents."]})
+            native += items
         else:
             native.append(document)
     return native

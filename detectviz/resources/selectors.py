@@ -5,6 +5,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.fields.json import KeyTextTransform
@@ -12,6 +13,7 @@ from django.db.models.lookups import In, IsNull
 
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.label_selector import Requirement, parse_label_selector
+from detectviz.resources.models import is_name
 from detectviz.resources.registry import ResourceKind
 
 DEFAULT_LIMIT = 100
@@ -59,7 +61,12 @@ def resource_filter(
         queryset = queryset.filter(_label_condition(requirement))
     for lookup, negate, value in _field_conditions(kind, query.field_selector):
         condition = Q(**{lookup: value})
-        queryset = queryset.exclude(condition) if negate else queryset.filter(condition)
+        try:
+            queryset = queryset.exclude(condition) if negate else queryset.filter(condition)
+        except (ValidationError, ValueError, TypeError) as error:
+            raise InvalidFieldsError(
+                {"field_selector": [f"{value!r} can't be compared with this field."]}
+            ) from error
     if query.folder:
         queryset = queryset.filter(folder__name=query.folder)
     if query.search:
@@ -109,6 +116,9 @@ def _encode_token(name: str) -> str:
 
 def _decode_token(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise InvalidFieldsError({"continue": ["Not a token this list gave out."]}) from error
+        name = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        name = ""
+    if not is_name(name):
+        raise InvalidFieldsError({"continue": ["Not a token this list gave out."]})
+    return name

@@ -1,6 +1,7 @@
 """Validate a spec: shape and sizes first, then the kind's serializer; every error has a path."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -13,6 +14,7 @@ from detectviz.resources.registry import ResourceKind
 MAX_STRING = 65_536
 MAX_DEPTH = 32
 MAX_ITEMS = 10_000
+MAX_INTEGER = 2**63 - 1  # what databases and JSON parsers hold
 
 Errors = dict[str, list[str]]
 
@@ -90,17 +92,33 @@ def _check_bounds(value: object, path: str, depth: int, errors: Errors) -> None:
 def _out_of_bounds(value: object, depth: int) -> str:
     if depth > MAX_DEPTH:
         return f"Nested deeper than {MAX_DEPTH} levels."
-    if isinstance(value, str) and len(value) > MAX_STRING:
-        return f"Longer than {MAX_STRING} characters."
-    if isinstance(value, str) and "\x00" in value:
-        return "Must not contain NUL characters."
+    if isinstance(value, str):
+        return _text_out_of_bounds(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number_out_of_bounds(value)
+    if value is not None and not isinstance(value, bool | list | Mapping):
+        return "Must be text, a number, true, false, null, a list or an object."  # YAML has more
     if isinstance(value, Mapping) and any(
         not isinstance(key, str) or len(key) > MAX_STRING for key in value
     ):
         return "Keys must be strings of reasonable length."
+    if isinstance(value, Mapping) and any("\x00" in key for key in value):
+        return "Keys must not contain NUL characters."
     if isinstance(value, list | Mapping) and len(value) > MAX_ITEMS:
         return f"More than {MAX_ITEMS} items."
     return ""
+
+
+def _text_out_of_bounds(value: str) -> str:
+    if len(value) > MAX_STRING:
+        return f"Longer than {MAX_STRING} characters."
+    return "Must not contain NUL characters." if "\x00" in value else ""
+
+
+def _number_out_of_bounds(value: float) -> str:
+    if isinstance(value, float) and not isfinite(value):
+        return "Must be a finite number."
+    return "" if -MAX_INTEGER <= value <= MAX_INTEGER or isinstance(value, float) else "Too large."
 
 
 def _check_unknown(

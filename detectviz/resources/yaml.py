@@ -19,7 +19,18 @@ class MalformedYamlError(DomainError):
 
 
 class _Loader(yaml.CSafeLoader):
-    """CSafeLoader where only true/false are booleans and dates stay strings."""
+    """CSafeLoader where only true/false are booleans, dates stay strings and keys are unique."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """Refuse a key that is written twice: of its values the last would win silently."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value[:100]!r} is written twice", key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return super().construct_mapping(node, deep)
 
 
 # YAML 1.1 reads `on`, `no`, 1:30 and 2026-01-01 as booleans, numbers and dates; people mean text.

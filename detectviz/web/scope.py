@@ -8,7 +8,7 @@ from typing import Any, Concatenate
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 
 from detectviz.permissions.access import Access
@@ -16,6 +16,7 @@ from detectviz.resources.errors import DomainError, ForbiddenError, NotFoundErro
 from detectviz.tenancy.requests import org_access
 from detectviz.web.pages import PageRequest, toast, wants_fragment
 
+METHODS = ("GET", "HEAD", "POST")  # all that browsers send to pages
 OrgView = Callable[Concatenate[PageRequest, "OrgScope", ...], HttpResponse]
 
 
@@ -50,6 +51,8 @@ def org_page(permission: str = "") -> Callable[[OrgView], Callable[..., HttpResp
     def decorate(view: OrgView) -> Callable[..., HttpResponse]:
         @wraps(view)
         def page(request: PageRequest, org: str, **kwargs: Any) -> HttpResponse:
+            if request.method not in METHODS:
+                return HttpResponseNotAllowed(METHODS)
             if not request.user.is_authenticated:
                 return _sign_in(request)
             try:

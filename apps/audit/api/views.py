@@ -102,6 +102,7 @@ def whole(params: Mapping[str, str], name: str, default: int, maximum: int) -> i
     text = params.get(name)
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:17]) <= maximum:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(maximum))
+    if not is_number or not 1 <= int(text) <= maximum:
         raise InvalidFieldsError({name: [f"Must be a whole number from 1 to {maximum}."]})
     return int(text)

@@ -59,9 +59,9 @@ def handle_resume(request: HttpRequest, org: Any, monitor: Monitor) -> Mapping[s
 
 def handle_states(request: HttpRequest, org: Any, monitor: Monitor) -> Mapping[str, Any]:
     """List transitions, newest first; ``?id=`` reads one with its evidence."""
-    key = request.GET.get("id", "")
-    if key.isdigit():
-        change = state_change_get(monitor, int(key))
+    if request.GET.get("id"):
+        key = _whole(request, "id", default=0, largest=2**63 - 1)
+        change = state_change_get(monitor, key)
         return {**_change_json(change), "evidence": change.evidence}
     limit = _whole(request, "limit", default=50, largest=MOST_CHANGES)
     changes = state_history(monitor, limit=limit, before=_moment(request, "before", None))
@@ -164,7 +164,8 @@ def _whole(request: HttpRequest, name: str, *, default: int, largest: int) -> in
     text = request.GET.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= largest):
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(largest))
+    if not is_number or not 1 <= int(text) <= largest:
         raise InvalidFieldsError({name: [f"Must be a whole number from 1 to {largest}."]})
     return int(text)
 

@@ -1,5 +1,6 @@
 """JSON and YAML in and out."""
 
+import json
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -8,7 +9,12 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
-from detectviz.resources.yaml import MalformedYamlError, dump_documents, load_documents
+from detectviz.resources.yaml import (
+    MAX_DEPTH,
+    MalformedYamlError,
+    dump_documents,
+    load_documents,
+)
 
 
 class JsonParser(BaseParser):
@@ -25,9 +31,14 @@ class JsonParser(BaseParser):
         """Return the decoded body."""
         body = stream.read()
         try:
-            return orjson.loads(body) if body.strip() else {}
+            data = orjson.loads(body) if body.strip() else {}
         except orjson.JSONDecodeError as error:
             raise ParseError(f"Not valid JSON: {error}.") from error
+        _check_depth(data, 0)
+        if data:
+            # Of two values under one key orjson takes the last and says nothing; people mean both.
+            json.loads(body, object_pairs_hook=_check_keys)
+        return data
 
 
 class MergePatchParser(JsonParser):
@@ -99,3 +110,22 @@ class YamlRenderer(BaseRenderer):
         plain = orjson.loads(orjson.dumps(data, default=str))
         documents = plain["items"] if isinstance(plain, dict) and "items" in plain else [plain]
         return dump_documents(documents).encode()
+
+
+def _check_depth(value: object, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ParseError(f"Nested deeper than {MAX_DEPTH} levels.")
+    if isinstance(value, dict):
+        for item in value.values():
+            _check_depth(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_depth(item, depth + 1)
+
+
+def _check_keys(pairs: list[tuple[str, Any]]) -> None:
+    if len(keys := {key for key, _ in pairs}) == len(pairs):
+        return
+    names = [key for key, _ in pairs]
+    doubled = next(key for key in sorted(keys) if names.count(key) > 1)
+    raise ParseError(f"The key {doubled[:100]!r} is written twice in one object.")

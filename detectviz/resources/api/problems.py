@@ -36,6 +36,15 @@ def problem(
 
 def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's exception handler: domain errors, DRF's own, and Django's 404 and 403."""
+    answer = _answer(error, context)
+    if answer is not None and (request := context.get("request")) is not None:
+        # DRF renders by what it negotiated with the request, whatever the answer says.
+        request.accepted_renderer = ProblemRenderer()
+        request.accepted_media_type = ProblemRenderer.media_type
+    return answer
+
+
+def _answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
     if isinstance(error, Http404):
         error = NotFoundError()
     if isinstance(error, RequestDataTooBig):

@@ -25,11 +25,14 @@ from detectviz.resources.api.formats import (
 from detectviz.resources.envelope import Envelope, envelope_of, parse_envelope
 from detectviz.resources.errors import ForbiddenError, InvalidFieldsError, NotFoundError
 from detectviz.resources.manifests import manifests_apply, manifests_export
+from detectviz.resources.models import is_name
 from detectviz.resources.registry import ResourceKind, Subresource, registry
 from detectviz.resources.selectors import DEFAULT_LIMIT, MAX_LIMIT, ListQuery, resource_list
 from detectviz.resources.services import Mode, folder_get, resource_delete, resource_write
 from detectviz.resources.yaml import load_documents
 from detectviz.tenancy.requests import org_access
+
+_MOST_DIGITS = 6
 
 
 def caller(request: Request) -> models.Model:
@@ -79,6 +82,7 @@ class ResourceView(APIView):
         if instance is not None and not self.access.allows(
             f"{self.kind.permission}:read", instance
         ):
+            self.visible()  # tells who may read none of the kind that it is a matter of permission
             raise NotFoundError
         verb = "create" if instance is None else "update"
         self.require_verb(verb)
@@ -129,12 +133,8 @@ class ItemView(ResourceView):
     """``GET``, ``PUT`` (idempotent upsert), ``PATCH`` (merge patch) and ``DELETE``."""
 
     def instance(self, name: str) -> Any:
-        """Return the row, or the one 404 there is."""
-        row = (
-            self.access.filter(self.kind.queryset(self.org), f"{self.kind.permission}:read")
-            .filter(name=name)
-            .first()
-        )
+        """Return the row, or the one 404 there is; 403 for who may read none of them."""
+        row = self.visible().filter(name=name).first() if is_name(name) else None
         if row is None:
             raise NotFoundError
         return row
@@ -153,7 +153,8 @@ class ItemView(ResourceView):
         del current["status"]
         if not isinstance(request.data, Mapping):
             raise InvalidFieldsError({"": ["A merge patch is an object."]})
-        if "resource_version" not in (request.data.get("metadata") or {}):
+        metadata = request.data.get("metadata")
+        if not isinstance(metadata, Mapping) or "resource_version" not in metadata:
             del current["metadata"]["resource_version"]
         merged = merge_patch(current, request.data)
         return self.save(parse_envelope(merged, kind=self.kind, name=name), mode="update")
@@ -297,7 +298,8 @@ def list_query(params: Mapping[str, str]) -> ListQuery:
             {unknown[0]: [f"Unknown parameter. Known: {', '.join(sorted(known))}."]}
         )
     limit = params.get("limit", str(DEFAULT_LIMIT))
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:6]) <= MAX_LIMIT:
+    is_number = limit.isascii() and limit.isdigit() and len(limit) <= _MOST_DIGITS
+    if not is_number or not 1 <= int(limit) <= MAX_LIMIT:
         raise InvalidFieldsError({"limit": [f"Must be a whole number from 1 to {MAX_LIMIT}."]})
     if any("\x00" in value for value in params.values()):
         raise InvalidFieldsError({"search": ["Must not contain NUL characters."]})

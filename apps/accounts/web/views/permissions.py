@@ -21,6 +21,7 @@ from apps.accounts.web.views.resources import (
     kind_of,
     list_page,
     row_delete,
+    row_of,
     written_or_errors,
 )
 from apps.orgs.selectors import folder_list
@@ -129,7 +130,7 @@ def apikey_revoke(request: PageRequest, scope: OrgScope, name: str) -> HttpRespo
     """Make a key worthless for good."""
     scope.access.require("apikeys:update")
     kind = kind_of("ApiKey")
-    found = kind.queryset(scope.org).get(name=name)
+    found = row_of(kind, scope, name)
     spec = {**kind.to_spec(found), "is_revoked": True}
     resource_write(kind, org=scope.org, actor=scope.user, name=name, spec=spec, mode="update")
     back = reverse("accounts:apikey-list", args=[scope.org.name])

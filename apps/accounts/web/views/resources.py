@@ -53,7 +53,7 @@ def edit_page(
 ) -> HttpResponse:
     """Show the form of one resource, or write it through the same path as the API."""
     registered = kind_of(kind)
-    instance = _instance(registered, scope, name) if name else None
+    instance = row_of(registered, scope, name) if name else None
     action = "update" if instance is not None else "create"
     scope.access.require(f"{registered.permission}:{action}", instance)
     initial = registered.to_spec(instance) if instance is not None else {}
@@ -95,13 +95,14 @@ def row_delete(
 ) -> HttpResponse:
     """Delete one resource and go back to the list."""
     registered = kind_of(kind)
-    instance = _instance(registered, scope, name)
+    instance = row_of(registered, scope, name)
     scope.access.require(f"{registered.permission}:delete", instance)
     resource_delete(registered, org=scope.org, actor=scope.user, name=name)
     return go_to(request, reverse(back, args=[scope.org.name]), said=f"{name} was deleted.")
 
 
-def _instance(kind: ResourceKind[Any], scope: OrgScope, name: str) -> Any:
+def row_of(kind: ResourceKind[Any], scope: OrgScope, name: str) -> Any:
+    """Return one resource that the caller may read, or raise NotFoundError."""
     rows = scope.access.filter(kind.queryset(scope.org), f"{kind.permission}:read")
     found = rows.filter(name=name).first()
     if found is None:

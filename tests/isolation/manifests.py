@@ -1,0 +1,70 @@
+"""A valid spec of every kind that can be written; ``mark`` stands in every free text."""
+
+from typing import Any
+
+from detectviz.resources.registry import ResourceKind, registry
+
+SHARED = "shared"  # every kind has an object of this name in both orgs
+
+
+def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
+    """Return a spec that refers to the objects called ``name``; KeyError for an unknown kind."""
+    specs: dict[str, dict[str, Any]] = {
+        "Folder": {"title": mark},
+        "Team": {"title": mark, "members": [name]},
+        "Role": {"title": mark, "description": mark, "permissions": ["monitors:read"]},
+        "ServiceAccount": {"title": mark, "description": mark},
+        "User": {"is_active": True},
+        "Monitor": {
+            "title": mark,
+            "type": "push",
+            "description": mark,
+            "notes": mark,
+            "runbook_url": f"https://{mark}.example.org/",
+            "config": {"period": "1h"},
+        },
+        "RuleGroup": {
+            "title": mark,
+            "labels": {"mark": mark},
+            "rules": [
+                {
+                    "alert": f"Down_{mark}",
+                    "expr": f'up{{mark="{mark}"}} == 0',
+                    "labels": {"mark": mark},
+                    "annotations": {"summary": mark},
+                }
+            ],
+        },
+        "ContactPoint": {
+            "title": mark,
+            "receivers": [
+                {"notifier": "webhook", "config": {"url": f"http://127.0.0.1:9/{mark}"}},
+            ],
+        },
+        "RoutingTree": {
+            "contact_point": name,
+            "routes": [{"contact_point": name, "matchers": [f'mark="{mark}"']}],
+        },
+        "RoleBinding": {"role": name, "subject": {"kind": "Team", "name": name}},
+        "ApiKey": {
+            "title": mark,
+            "owner": {"kind": "ServiceAccount", "name": name},
+            "scopes": ["monitors:read"],
+        },
+    }
+    return specs[kind]
+
+
+def writable_kinds() -> list[ResourceKind[Any]]:
+    """Return the kinds with a verb that writes, in order of application."""
+    return [kind for kind in registry if {"create", "update"} & kind.verbs]
+
+
+def manifest(kind: ResourceKind[Any], mark: str, name: str = SHARED) -> dict[str, Any]:
+    """Return a whole document; a kind with one object per org keeps its name."""
+    return {
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": {"name": kind.singleton_name or name, "labels": {"mark": mark}},
+        "spec": spec_of(kind.kind, mark),
+    }

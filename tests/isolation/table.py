@@ -1,0 +1,175 @@
+"""The rows the registry cannot make: pages, doors of programs, discovery, Django admin.
+
+A new page needs a row here; ``_look`` for a page without a form, ``_form`` for one with,
+``_button`` for what answers POST only. Write what the page is meant to take, not what it takes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from detectviz.permissions.table import PLATFORM_PERMISSIONS
+from tests.isolation.manifests import SHARED
+from tests.isolation.rule import DONE, MEMBER, Rule
+
+NOBODY = min(PLATFORM_PERMISSIONS)  # what no role of an org can hold
+
+
+def _look(*needed: str, **more: Any) -> Rule:
+    return Rule(door="page", methods=dict.fromkeys(("GET", "HEAD", "POST"), needed), **more)
+
+
+def _form(read: tuple[str, ...], write: tuple[str, ...], **more: Any) -> Rule:
+    methods = {"GET": read, "HEAD": read, "POST": (*read, *write)}
+    return Rule(door="page", methods=methods, **more)
+
+
+def _button(*needed: str, **more: Any) -> Rule:
+    return Rule(door="page", methods={"POST": needed}, **more)
+
+
+def _rest(*read: str, **more: Any) -> Rule:
+    return Rule(door="rest", methods={"GET": read, "HEAD": read}, **more)
+
+
+def _other(*statuses: int, **more: Any) -> Rule:
+    return Rule(door="other", statuses=frozenset(statuses), **more)
+
+
+ADMIN = _other(302, 404, 405)  # the platform's own: everybody here is led to its sign-in
+_PLUGIN = {"kind": "=collectors", "name": "=http"}
+_FOLDER = {
+    "apiVersion": "core/v1",
+    "kind": "Folder",
+    "metadata": {"name": SHARED},
+    "spec": {"title": "applied"},
+}
+_CRUD_PAGES = {
+    "team": ("teams", "accounts"),
+    "role": ("roles", "accounts"),
+    "serviceaccount": ("serviceaccounts", "accounts"),
+}
+
+TABLE: Mapping[str, Rule] = {
+    # --- without an org ---
+    "healthz": _other(200, 405),
+    "readyz": _other(200, 405, 503),
+    "metrics": _other(401, 403, 405),  # the platform's own: never an org's people or programs
+    "schema": _other(200, 405),
+    "docs": _other(200, 405),
+    "admin:login": _other(200, 302, 403),
+    "accounts:home": _other(200, 302, 405),
+    "accounts:login": _other(200, 302, 405),
+    "accounts:logout": _other(200, 302, 405),
+    "accounts:password-change": _other(200, 302, 405),
+    "accounts:org-switch": _other(302, 404, 405),
+    "extensions:plugin-icon": _other(200, 405, values=_PLUGIN),
+    # --- the token is the credential ---
+    "accounts:invitation-accept": _other(
+        200, 302, 405, 409, 422, values={"token": "invitation_token"}, is_secret_door=True
+    ),
+    "monitors_api:push": _other(200, 405, values={"token": "push_token"}, is_secret_door=True),
+    "monitors_api:push-signal": _other(
+        200, 405, values={"token": "push_token", "signal": "=start"}, is_secret_door=True
+    ),
+    # --- REST beside the registry ---
+    "apis:discovery": Rule(door="discovery"),
+    "apis:group": Rule(door="discovery", values={"group": "=core", "version": "=v1"}),
+    "accounts-api:org-list": Rule(door="discovery"),
+    "accounts-api:org-detail": Rule(
+        door="rest",
+        values={"name": "org"},
+        methods={
+            "GET": ("orgs:read",),
+            "HEAD": ("orgs:read",),
+            "PUT": ("orgs:update",),
+            "DELETE": (NOBODY,),
+        },
+        bodies={"PUT": {"spec": {"title": "written"}}},
+    ),
+    "audit-api:auditevents-list": _rest("audit:read"),
+    "audit-api:auditevents-detail": _rest("audit:read", values={"name": "audit"}),
+    "extensions_api:plugin-list": _rest("plugins:read"),
+    "extensions_api:plugin-detail": _rest("plugins:read", values=_PLUGIN),
+    "apis:apply": Rule(
+        door="rest", methods={"POST": ("folders:update",)}, bodies={"POST": _FOLDER}
+    ),
+    "apis:export": _rest(MEMBER),
+    "apis:unknown": _other(200, 401, 404, 405, values={"rest": "=nothing/at/all"}),
+    "notifications-api:deliveries-list": _rest("deliveries:read"),
+    "notifications-api:deliveries-detail": _rest("deliveries:read", values={"name": "delivery"}),
+    # --- people and permissions ---
+    "accounts:member-list": _look("users:read"),
+    "accounts:invitation-send": _button("users:read", "invitations:create"),
+    "accounts:invitation-withdraw": _button(
+        "users:read", "invitations:delete", values={"uid": "invitation"}
+    ),
+    "accounts:member-suspend": _button("users:update"),
+    "accounts:member-remove": _button("users:read", "users:delete"),
+    **{
+        f"{app}:{noun}-{page}": rule
+        for noun, (resource, app) in _CRUD_PAGES.items()
+        for page, rule in {
+            "list": _look(f"{resource}:read"),
+            "create": _look(f"{resource}:read", f"{resource}:create"),
+            "edit": _look(f"{resource}:read", f"{resource}:update"),
+            "delete": _button(f"{resource}:read", f"{resource}:delete"),
+        }.items()
+    },
+    "accounts:binding-list": _form(("rolebindings:read",), ("rolebindings:create",)),
+    "accounts:binding-delete": _button("rolebindings:read", "rolebindings:delete"),
+    "accounts:apikey-list": _form(("apikeys:read",), ("apikeys:create",)),
+    "accounts:apikey-revoke": _button("apikeys:update"),
+    "accounts:apikey-delete": _button("apikeys:read", "apikeys:delete"),
+    "audit:audit-list": _look("audit:read"),
+    "audit:audit-detail": _look("audit:read", values={"uid": "audit"}),
+    # --- watching ---
+    "monitors:monitor-list": _look("monitors:read"),
+    "monitors:monitor-bulk": _button("monitors:update"),
+    "monitors:monitor-types": _look("monitors:create"),
+    "monitors:monitor-create": _look("monitors:create", values={"type_name": "=push"}),
+    "monitors:monitor-try": _button("monitors:execute", values={"type_name": "=push"}),
+    "monitors:monitor-detail": _look("monitors:read"),
+    "monitors:monitor-row": _look("monitors:read"),
+    "monitors:monitor-history": _look("monitors:read"),
+    "monitors:monitor-edit": _look("monitors:update"),
+    "monitors:monitor-delete": _button("monitors:delete"),
+    "monitors:monitor-run": _button("monitors:execute"),
+    "monitors:monitor-enable": _button("monitors:update"),
+    "monitors:monitor-rotate": _button("monitors:update"),
+    "monitors:monitor-response": _look("monitors:read"),
+    "monitors:monitor-change": _look("monitors:read", values={"key": "change"}),
+    # --- alerting ---
+    "alerting:alert-list": _look("alerts:read"),
+    "alerting:alert-detail": _look("alerts:read"),
+    "alerting:rulegroup-list": _look("rulegroups:read"),
+    "alerting:rulegroup-create": _look("rulegroups:create"),
+    "alerting:rulegroup-preview": _button("rulegroups:read"),
+    "alerting:rulegroup-restore": _button("rulegroups:create"),
+    "alerting:rulegroup-detail": _look("rulegroups:read"),
+    "alerting:rulegroup-edit": _look("rulegroups:update"),
+    "alerting:rulegroup-enable": _button("rulegroups:update"),
+    "alerting:rulegroup-delete": _button("rulegroups:delete"),
+    # --- telling ---
+    "notifications:contactpoint-list": _look("contactpoints:read"),
+    "notifications:contactpoint-types": _look("contactpoints:create"),
+    "notifications:contactpoint-create": _look(
+        "contactpoints:create", values={"notifier": "=webhook"}
+    ),
+    "notifications:receiver-new": _look("contactpoints:read", allowed=DONE | {404}),
+    "notifications:contactpoint-detail": _look("contactpoints:read"),
+    "notifications:contactpoint-edit": _look("contactpoints:update"),
+    "notifications:contactpoint-test": _button("contactpoints:test"),
+    "notifications:contactpoint-delete": _button("contactpoints:delete"),
+    "notifications:routing-tree": _look("routingtrees:read"),
+    "notifications:routing-yaml": _look("routingtrees:update"),
+    "notifications:route-add": _look("routingtrees:update", values={"at": "=root"}),
+    "notifications:route-edit": _look("routingtrees:update", values={"at": "=root-0"}),
+    "notifications:route-move": _button("routingtrees:update", values={"at": "=root-0"}),
+    "notifications:route-delete": _button("routingtrees:update", values={"at": "=root-0"}),
+    "notifications:delivery-list": _look("deliveries:read"),
+    "notifications:delivery-detail": _look("deliveries:read", values={"uid": "delivery"}),
+    "notifications:delivery-for": _look(MEMBER, values={"fingerprint": "=0"}),
+    # --- the whole ---
+    "operations:overview": _look(MEMBER),
+    "operations:system-health": _look("system:read"),
+}

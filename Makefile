@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check install --quiet --only-binary :all
 PYTEST_ARGS ?=
 DATABASE_TESTS := tests/apps $(addprefix tests/detectviz/,crypto permissions resources runtime)
 
-.PHONY: up demo test test-postgresql lint bench check clean format
+.PHONY: up demo test test-postgresql lint bench check audit clean format
 
 up: $(VENV)/.runtime  ## start everything in this folder's var/
 	@$(BIN)/python manage.py up
@@ -40,6 +40,9 @@ bench: $(VENV)/.development  ## ratios against peers measured in the same run
 
 check: test lint  ## what CI runs
 
+audit: $(VENV)/.development  ## known holes in the pinned packages; needs the advisory service
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
 format: $(VENV)/.development
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -50,7 +53,7 @@ clean:
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "Making a virtual environment in $(VENV) …"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing pinned packages …"
-	@$(BIN)/pip --disable-pip-version-check install --quiet --upgrade pip
+	@$(BIN)/pip --disable-pip-version-check install --quiet 'pip==26.3'
 	@$(PIP) --editable .
 	@touch $@
 

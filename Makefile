@@ -30,7 +30,7 @@ lint: $(VENV)/.development
 	$(BIN)/djlint templates apps plugins --lint --quiet
 	$(BIN)/codespell
 	DETECTVIZ_DATA_DIR=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
-	DETECTVIZ_DATA_DIR=$$(mktemp -d) DETECTVIZ_EXTERNAL_URL=https://detectviz.example DETECTVIZ_ALLOWED_HOSTS=detectviz.example \
+	DETECTVIZ_DATA_DIR=$$(mktemp -d) DETECTVIZ_EXTERNAL_URL=https://detectviz.example DETECTVIZ_ALLOWED_HOSTS=detectviz.example DETECTVIZ_TRUSTED_PROXIES=127.0.0.1/32 \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py plugins check --all
 	$(BIN)/python -m tests.architecture.sizes

@@ -7,13 +7,14 @@ from django.apps import AppConfig
 from django.core import checks
 from django.db import DatabaseError
 
+from detectviz.checks import TAG
 from detectviz.crypto.datakeys import unwrap
 from detectviz.crypto.errors import CryptoError
 from detectviz.crypto.keys import keyring
 from detectviz.crypto.models import DataKey
 
 
-@checks.register(checks.Tags.security)
+@checks.register(checks.Tags.security, TAG)
 def check_master_keys_format(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
@@ -21,7 +22,8 @@ def check_master_keys_format(
     try:
         keyring()
     except CryptoError as error:
-        return [checks.Critical(str(error), id="detectviz.E202")]
+        hint = "Set DETECTVIZ_MASTER_KEYS to one secret, or to id:secret words with commas between."
+        return [checks.Critical(str(error), hint=hint, id="detectviz.E202")]
     return []
 
 

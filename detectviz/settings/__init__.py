@@ -34,7 +34,11 @@ MASTER_KEYS = env.generated_secret("DETECTVIZ_MASTER_KEYS", DATA_DIR / "secrets"
 
 # --- Django -----------------------------------------------------------------------------------
 DEBUG = False
-ALLOWED_HOSTS = list(env.words("DETECTVIZ_ALLOWED_HOSTS", ("*",) if IS_EMBEDDED else ()))
+ALLOWED_HOSTS = list(
+    env.words(
+        "DETECTVIZ_ALLOWED_HOSTS", env.embedded_hosts(HOST, EXTERNAL_URL) if IS_EMBEDDED else ()
+    )
+)
 CSRF_TRUSTED_ORIGINS = list(env.words("DETECTVIZ_TRUSTED_ORIGINS"))
 INSTALLED_APPS = [
     "django.contrib.admin",

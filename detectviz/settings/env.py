@@ -103,6 +103,27 @@ def networks(name: str) -> tuple[IpNetwork, ...]:
     )
 
 
+def embedded_hosts(host: str, external_url: str) -> tuple[str, ...]:
+    """Return the names the embedded product answers to.
+
+    Where it listens on one address: that, loopback and the name people type, so that a page
+    elsewhere can't reach it by a name of its own (DNS rebinding). On all addresses: any name.
+    """
+    try:
+        if ipaddress.ip_address(host).is_unspecified:
+            return ("*",)
+    except ValueError:
+        pass  # a name, not an address
+    names = ["localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host]
+    try:
+        typed = urlsplit(external_url).hostname
+    except ValueError:
+        typed = None  # told by a system check
+    if typed:
+        names.append(f"[{typed}]" if ":" in typed else typed)
+    return tuple(dict.fromkeys(names))
+
+
 def generated_secret(name: str, path: Path) -> str:
     """Return the secret ``name``, else the one kept at ``path``, made there once (mode 0600)."""
     value = raw(name)

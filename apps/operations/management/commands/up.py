@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.operations.services.startup import startup_prepare, startup_run
+from detectviz.checks import sentence, settings_problems
 
 APPLICATIONS = ("all", "web", "worker", "beat", "sys")
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare what is missing, then run."""
+        self._require_settings()
         application = options["app"]
         self._require_possible(application)
         startup_prepare(application=application, with_demo=options["demo"], say=self._say)
@@ -39,6 +41,15 @@ class Command(BaseCommand):
         """Print at once: what is waited for must be seen while it is waited for."""
         self.stdout.write(text)
         self.stdout.flush()
+
+    def _require_settings(self) -> None:
+        problems = settings_problems()
+        for problem in problems:
+            if not problem.is_serious():
+                self.stderr.write(sentence(problem))
+        serious = [sentence(problem) for problem in problems if problem.is_serious()]
+        if serious:
+            raise CommandError("\n".join(serious))
 
     def _require_possible(self, application: str) -> None:
         if settings.IS_EMBEDDED and application != "all":

@@ -154,7 +154,11 @@ AXES_USERNAME_CALLABLE = "apps.accounts.services.signin.axes_username"
 AXES_CLIENT_IP_CALLABLE = "detectviz.observability.middleware.axes_address"
 GUARDIAN_MONKEY_PATCH_USER = False
 ANONYMOUS_USER_NAME = None
-SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # permissions are asked of detectviz.permissions only
+SILENCED_SYSTEM_CHECKS = [
+    "guardian.W001",  # permissions are asked of detectviz.permissions only
+    "security.W008",  # TLS ends at the proxy, which redirects
+    "security.W021",  # preloading HSTS binds a whole domain: its owner's choice
+]
 
 # --- HTTP -------------------------------------------------------------------------------------
 IS_HTTPS = EXTERNAL_URL.startswith("https://")

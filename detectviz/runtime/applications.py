@@ -10,9 +10,10 @@ from types import FrameType
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from detectviz.runtime.drivers import driver_modules
 from detectviz.runtime.modules import Module, Runner
 from detectviz.runtime.processes import HeartbeatModule
-from detectviz.runtime.servers import BeatModule, DatabaseModule, SysModule, WebModule, WorkerModule
+from detectviz.runtime.servers import BeatModule, SysModule, WebModule, WorkerModule
 from detectviz.runtime.wakeups import WakeupsModule
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def processes_of(application: str, *, is_embedded: bool) -> tuple[str, ...]:
 
 def modules_of(role: str) -> Sequence[Module]:
     """Return the modules of one process."""
-    return [DatabaseModule(), HeartbeatModule(role=role), *ROLES[role]()]
+    return [*driver_modules(role), HeartbeatModule(role=role), *ROLES[role]()]
 
 
 def run_role(role: str) -> int:

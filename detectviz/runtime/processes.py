@@ -39,7 +39,7 @@ class HeartbeatModule:
 
     role: str
     name: str = "heartbeat"
-    depends_on: Sequence[str] = ("database",)
+    depends_on: Sequence[str] = ("drivers",)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 

@@ -30,36 +30,11 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class DatabaseModule:
-    """The driver of the SQL database: reachable before anything else starts."""
-
-    name: str = "database"
-    depends_on: Sequence[str] = ()
-
-    def start(self) -> None:
-        """Wait until the database answers."""
-        ends_at = time.monotonic() + START_TIMEOUT_S
-        while True:
-            try:
-                connections["default"].ensure_connection()
-            except Exception as error:
-                if time.monotonic() > ends_at:
-                    raise ModuleError(f"the database does not answer: {error}") from error
-                time.sleep(0.5)
-            else:
-                return
-
-    def stop(self, deadline_s: float) -> None:
-        """Close this thread's connection."""
-        connections.close_all()
-
-
-@dataclass(slots=True)
 class WebModule:
     """The web server, and the signals that reach open pages."""
 
     name: str = "web"
-    depends_on: Sequence[str] = ("database",)
+    depends_on: Sequence[str] = ("drivers",)
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
     _receiver: signals.Receiver | None = None
@@ -135,7 +110,7 @@ class SysModule:
     """Health and metrics on the sys port."""
 
     name: str = "sys"
-    depends_on: Sequence[str] = ("database",)
+    depends_on: Sequence[str] = ("drivers",)
     _server: ThreadingHTTPServer | None = None
 
     def start(self) -> None:
@@ -167,7 +142,7 @@ class WorkerModule:
     concurrency: int = 4
     is_sole: bool = False
     name: str = "worker"
-    depends_on: Sequence[str] = ("database",)
+    depends_on: Sequence[str] = ("drivers",)
     _worker: Any = None
     _thread: threading.Thread | None = None
 
@@ -202,7 +177,7 @@ class BeatModule:
 
     is_sole: bool = False
     name: str = "beat"
-    depends_on: Sequence[str] = ("database",)
+    depends_on: Sequence[str] = ("drivers",)
     _service: Any = field(default=None)
     _thread: threading.Thread | None = None
 

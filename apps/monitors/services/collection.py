@@ -201,7 +201,7 @@ class CollectionModule:
     """The engine as a module of a process: hosted, fed by a tick, woken by signals."""
 
     name: str = "collection"
-    depends_on: Sequence[str] = ("database",)
+    depends_on: Sequence[str] = ("drivers",)
     _receiver: signals.Receiver | None = None
 
     def start(self) -> None:

@@ -226,6 +226,16 @@
     }
   });
 
+  // the name of a new thing follows its title until somebody writes a name of his own
+  document.addEventListener("input", (event) => {
+    const name = event.target.closest("[data-schema-form]")?.querySelector("#f-name");
+    if (!name || event.target.id !== "f-title" || name.value !== (name.dataset.made || "")) return;
+    const plain = event.target.value.normalize("NFKD").toLowerCase().replace(/\p{M}/gu, "");
+    const made = plain.replace(/[^a-z0-9]+/g, "-").slice(0, 63).replace(/^-+|-+$/g, "");
+    name.dataset.made = made;
+    name.value = made;
+  });
+
   const prepare = (root) => {
     for (const form of all("[data-schema-form]", root.parentNode || root)) showFields(form);
     for (const select of all("[data-reveals]", root)) reveal(select);

@@ -56,7 +56,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def window(browser: Browser) -> Iterator[Window]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    # without transitions: colours are judged, and they must not be on their way
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_MS)
     yield Window(context)
     context.close()

@@ -78,7 +78,7 @@ def make_contact_point(page: Page, hook: Hook) -> None:
     page.get_by_role("main").get_by_role("link", name="Add contact point").first.click()
     page.get_by_role("link", name="Webhook").click()
     box(page, "Title").fill("On call")
-    box(page, "Name").fill("on-call")
+    expect(box(page, "Name")).to_have_value("on-call")
     box(page.get_by_role("region", name="Webhook"), "URL").fill(hook.url)
     page.get_by_label("Another receiver").select_option(label="E-mail")
     page.get_by_role("button", name="Add receiver").click()

@@ -119,4 +119,8 @@ def _count_failures(before: int, observed: CheckState) -> int:
 
 
 def _too_slow(duration_s: float, limit_s: float, message: str) -> str:
-    return f"Took {duration_s:.3g} s, more than {limit_s:g} s. {message}".rstrip()
+    return f"Took {_length(duration_s)}, more than {_length(limit_s)}. {message}".rstrip()
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"

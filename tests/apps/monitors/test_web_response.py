@@ -41,6 +41,7 @@ def append(org: Org, minute: int, **phases: float) -> None:
 
 def test_phases_are_stacked_in_the_order_they_happen_and_silence_is_a_gap(acme: Org) -> None:
     monitor = make_monitor(acme, "home", type="http", interval_s=60, degraded_above_s=0.4)
+    monitor.created_at = START - timedelta(days=1)
     for minute in (10, 11, 40):
         append(acme, minute, transfer=0.3, connect=0.2, resolve=0.1)
     chart = response_chart(acme, monitor, range_name="1h", now=START)
@@ -52,6 +53,7 @@ def test_phases_are_stacked_in_the_order_they_happen_and_silence_is_a_gap(acme: 
 
 def test_times_down_are_tinted(acme: Org) -> None:
     monitor = make_monitor(acme, "home", type="http")
+    monitor.created_at = START - timedelta(days=1)
     MonitorState.objects.for_org(acme).update(last_check_at=START)
     for minutes, previous, state in ((30, "up", "down"), (10, "down", "up")):
         StateChange.objects.create_for(
@@ -63,3 +65,13 @@ def test_times_down_are_tinted(acme: Org) -> None:
         )
     chart = response_chart(acme, monitor, range_name="1h", now=START)
     assert [(each.state, each.end - each.start) for each in chart.bands] == [("down", 1200.0)]
+
+
+def test_the_chart_of_a_new_monitor_begins_with_it(acme: Org) -> None:
+    monitor = make_monitor(acme)
+    monitor.created_at = START - timedelta(minutes=20)
+    chart = response_chart(acme, monitor, range_name="24h", now=START)
+    assert chart.start == monitor.created_at.timestamp()
+    monitor.created_at = START
+    chart = response_chart(acme, monitor, range_name="24h", now=START)
+    assert chart.start == (START - timedelta(minutes=5)).timestamp()

@@ -24,8 +24,10 @@ from apps.monitors.selectors.uptime import uptime_list
 from apps.monitors.services.bulk_actions import monitors_enable
 from apps.monitors.services.heartbeats import heartbeat_rotate
 from apps.monitors.services.probes import monitor_run
+from apps.monitors.services.samples import instance_of
 from apps.monitors.web.views.response import RANGES, response_chart
 from detectviz.clock import utc_now
+from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.errors import PluginHostError
 from detectviz.tsdb.interface import StoreError
@@ -37,7 +39,6 @@ from detectviz.web.states import look_of
 from detectviz.web.templatetags.web import duration
 
 _SUMMARY = "monitors/partials/_monitor_summary.html"
-_TARGET_KEYS = ("url", "host", "hostname", "address", "target")
 _CERTIFICATE_SOON = timedelta(days=21)
 _HISTORY = 20
 _GOOD, _FAIR = 0.999, 0.99
@@ -103,17 +104,21 @@ class MonitorDetailPage:
 
     @property
     def target(self) -> str:
-        """What is watched, as the configuration names it."""
-        config = self.monitor.config
-        return next((str(config[key]) for key in _TARGET_KEYS if config.get(key)), "")
+        """What is watched, without credentials, as the label ``instance`` has it."""
+        schema = self._manifest.config_schema if self._manifest else {}
+        return instance_of(schema, self.monitor.config)
 
-    @cached_property
+    @property
     def type_title(self) -> str:
         """The title of the collector plugin."""
+        return self._manifest.title if self._manifest else self.monitor.type
+
+    @cached_property
+    def _manifest(self) -> Manifest | None:
         try:
-            return plugin_manifest(PluginKind.COLLECTOR, self.monitor.type).title
+            return plugin_manifest(PluginKind.COLLECTOR, self.monitor.type)
         except PluginHostError:
-            return self.monitor.type
+            return None
 
     @property
     def ranges(self) -> tuple[str, ...]:

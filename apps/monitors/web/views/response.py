@@ -26,12 +26,13 @@ _BAD = frozenset({CheckState.DOWN.value, CheckState.DEGRADED.value})
 _MOST_CHANGES = 500
 _GAP_INTERVALS = 3.5
 _POINTS = 400
+_SHORTEST = timedelta(minutes=5)
 
 
 def response_chart(org: Any, monitor: Monitor, *, range_name: str, now: datetime) -> Chart:
     """Return the chart over one of RANGES (the first where unknown); raise StoreError."""
     span = RANGES.get(range_name) or next(iter(RANGES.values()))
-    start = now - span
+    start = max(now - span, _beginning(monitor, now))
     lines = _lines(org, monitor, start, now)
     gap_ms = max(_GAP_INTERVALS * monitor.interval_s, 2 * span.total_seconds() / _POINTS) * 1000
     times = _with_gaps(sorted({at for line in lines for at in line.timestamps_ms}), gap_ms)
@@ -46,6 +47,11 @@ def response_chart(org: Any, monitor: Monitor, *, range_name: str, now: datetime
         bands=list(_bands(state_history(monitor, limit=_MOST_CHANGES), monitor, start, now)),
         empty="No results in this range yet. The first check writes the first point.",
     )
+
+
+def _beginning(monitor: Monitor, now: datetime) -> datetime:
+    """Return from when on there can be results: the chart of a new monitor is not mostly empty."""
+    return min(monitor.created_at, now - _SHORTEST)
 
 
 def _lines(org: Any, monitor: Monitor, start: datetime, end: datetime) -> list[Samples]:

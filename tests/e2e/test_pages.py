@@ -1,0 +1,234 @@
+"""Every page: readable by all, in both themes, on a phone, by keyboard, and without a complaint."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, ViewportSize, expect
+
+from detectviz.testing.product import ADMIN_PASSWORD, ROOT, Product, embedded_product, until
+from tests.e2e.conftest import Window
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("product"),
+    pytest.mark.services("chromium"),
+]
+
+MENU = (
+    "/o/default/",
+    "/o/default/monitors",
+    "/o/default/alerts",
+    "/o/default/rules",
+    "/o/default/contact-points",
+    "/o/default/routing",
+    "/o/default/deliveries",
+    "/o/default/members",
+    "/o/default/teams",
+    "/o/default/roles",
+    "/o/default/api-keys",
+    "/o/default/audit",
+    "/o/default/system",
+)
+FURTHER = (
+    "/o/default/monitors/new",
+    *(f"/o/default/monitors/new/{name}" for name in ("http", "tcp", "ping", "dns", "tls", "push")),
+    "/o/default/monitors/m/checkout",
+    "/o/default/monitors/m/detectviz",
+    "/o/default/monitors/m/nightly-backup",
+    "/o/default/monitors/m/checkout/edit",
+    "/o/default/rules/new",
+    "/o/default/rules/g/builtin",
+    "/o/default/rules/g/shop/edit",
+    "/o/default/contact-points/new",
+    *(f"/o/default/contact-points/new/{name}" for name in ("webhook", "email", "apprise")),
+    "/o/default/contact-points/c/on-call",
+    "/o/default/contact-points/c/on-call/edit",
+    "/o/default/routing/add/root",
+    "/o/default/routing/edit/root-0",
+    "/o/default/routing/yaml",
+    "/o/default/teams/new",
+    "/o/default/roles/new",
+    "/o/default/bindings",
+    "/o/default/service-accounts",
+    "/o/default/service-accounts/new",
+    "/password",
+    "/o/default/no-such-page",
+)
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+OVERFLOW = """() => {
+  const wide = [...document.querySelectorAll("main *, header *")]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+    .map((one) => `${one.tagName}.${one.className}`).slice(0, 5);
+  const excess = document.scrollingElement.scrollWidth - innerWidth;
+  return excess > 0 ? [excess, ...wide] : [];
+}"""
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    folder = tmp_path_factory.mktemp("product")
+    with embedded_product(folder, arguments=["--demo"]) as product:
+        until(lambda: states(product).get("checkout") == "down", "the failing monitor is down")
+        until(lambda: states(product).get("detectviz") == "up", "the product watches itself")
+        yield product
+
+
+@pytest.fixture(scope="module")
+def page(product: Product, window: Window) -> Page:
+    page = window.tab()
+    page.goto(f"{product.url}/login")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(ADMIN_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+    return page
+
+
+def states(product: Product) -> dict[str, str]:
+    items = product.get("/apis/monitoring/v1/orgs/default/monitors")["items"]
+    return {item["metadata"]["name"]: item["status"].get("state", "") for item in items}
+
+
+def findings(page: Page, *rules: str) -> list[str]:
+    """Return axe's serious and critical findings, of all rules or of some, as sentences."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": rules}
+    found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
+
+
+def go_dark(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+@pytest.mark.parametrize("path", MENU + FURTHER)
+def test_a_page_can_be_read_by_everybody(
+    page: Page, product: Product, window: Window, path: str
+) -> None:
+    window.complaints.clear()
+    page.set_viewport_size(WIDE)
+    page.emulate_media(color_scheme="light")
+    page.goto(product.url + path)
+    in_light = findings(page)
+    go_dark(page)
+    in_dark = findings(page, "color-contrast")  # all that a theme changes
+    page.set_viewport_size(PHONE)
+    too_wide = page.evaluate(OVERFLOW)
+    is_missing = path.endswith("no-such-page")  # the browser itself notes the 404
+    assert (in_light, in_dark, too_wide) == ([], [], [])
+    assert window.complaints == [] or is_missing
+
+
+def test_the_list_of_pages_has_the_whole_menu(page: Page, product: Product) -> None:
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/")
+    links = page.locator(".side-link").evaluate_all("all => all.map((one) => one.pathname)")
+    assert set(links) == set(MENU)
+
+
+def test_the_sign_in_page_can_be_read_by_everybody(product: Product, window: Window) -> None:
+    browser = window.context.browser
+    assert browser is not None
+    context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
+    page = Window(context).tab()
+    page.goto(f"{product.url}/login")
+    assert findings(page) == []
+    go_dark(page)
+    assert findings(page, "color-contrast") == []
+    assert page.evaluate(OVERFLOW) == []
+    context.close()
+
+
+def test_the_keyboard_reaches_content_first_and_then_the_main_action(
+    page: Page, product: Product
+) -> None:
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/monitors")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    add = page.get_by_role("main").get_by_role("link", name="Add monitor")
+    expect(add).to_be_focused()
+    outline = add.evaluate("one => getComputedStyle(one).outlineStyle")
+    shadow = add.evaluate("one => getComputedStyle(one).boxShadow")
+    assert outline != "none" or shadow != "none", "the focus can't be seen"
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_a_dialog_closes_by_escape_and_gives_the_focus_back(page: Page, product: Product) -> None:
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/monitors/m/checkout")
+    more = page.locator("summary", has_text="More actions")
+    more.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("checkout is deleted")
+    assert findings(page) == []
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert page.url.endswith("/monitors/m/checkout")
+
+
+def test_the_sidebar_of_a_phone_opens_and_closes_by_keyboard(page: Page, product: Product) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto(f"{product.url}/o/default/")
+    button = page.get_by_role("button", name="Menu", exact=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    link = page.get_by_role("navigation", name="Main").get_by_role("link", name="Monitors")
+    expect(link).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(link).not_to_be_in_viewport()
+    expect(button).to_be_focused()
+
+
+def test_a_form_that_is_refused_names_its_fields_and_takes_the_reader_there(
+    page: Page, product: Product
+) -> None:
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/monitors/new/http")
+    page.get_by_role("textbox", name="Name", exact=True).fill("home")
+    page.get_by_role("button", name="Create monitor").click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("URL")
+    expect(summary).to_be_focused()
+    assert findings(page) == []
+    summary.get_by_role("link", name="URL").click()
+    expect(page.get_by_role("textbox", name="URL", exact=True)).to_be_focused()
+
+
+@pytest.mark.parametrize(("name", "path"), [("overview", ""), ("monitor", "monitors/m/detectviz")])
+def test_the_pictures_of_the_readme_show_what_is_there(
+    page: Page, product: Product, tmp_path: Path, name: str, path: str
+) -> None:
+    """Rewrite docs/images under DETECTVIZ_WRITE_SCREENSHOTS=1."""
+    is_kept = os.environ.get("DETECTVIZ_WRITE_SCREENSHOTS") == "1"  # noqa: TID251 - of tests only
+    if is_kept:
+        page.goto(f"{product.url}/o/default/monitors/m/detectviz")
+        expect(page.locator(".beats rect.is-none")).to_have_count(0, timeout=280_000)
+    page.set_viewport_size(WIDE)
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{product.url}/o/default/{path}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    if name == "monitor":
+        expect(page.locator("#response-chart canvas")).to_be_visible()
+    folder = ROOT / "docs" / "images" if is_kept else tmp_path
+    page.screenshot(path=folder / f"{name}.png", animations="disabled")
+    assert 10_000 < (folder / f"{name}.png").stat().st_size < 250_000

@@ -64,6 +64,8 @@ def logging_settings(log_format: str) -> dict[str, Any]:
             "detectviz": {"level": "INFO"},
             "apps": {"level": "INFO"},
             "django": {"level": "WARNING"},
+            # One line per stranger's Host header would let strangers fill the log.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "celery": {"level": "WARNING"},
         },
     }

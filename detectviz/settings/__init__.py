@@ -39,7 +39,7 @@ ALLOWED_HOSTS = list(
         "DETECTVIZ_ALLOWED_HOSTS", env.embedded_hosts(HOST, EXTERNAL_URL) if IS_EMBEDDED else ()
     )
 )
-CSRF_TRUSTED_ORIGINS = list(env.words("DETECTVIZ_TRUSTED_ORIGINS"))
+CSRF_TRUSTED_ORIGINS = [EXTERNAL_URL, *env.words("DETECTVIZ_TRUSTED_ORIGINS")]
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -166,6 +166,9 @@ SESSION_COOKIE_NAME = "detectviz_session"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+if TRUSTED_PROXIES:
+    # Only a proxy we were told about may say that its client spoke TLS.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import run
 
+import psycopg
 from django.core.management import call_command
 from django.db import connections
 
 from detectviz.settings import env
-from detectviz.testing.services import find_program, free_port, port_is_open, run_server
+from detectviz.testing.services import find_program, free_port, run_server
 
 _UNPRIVILEGED = "postgres"
 
@@ -39,7 +40,7 @@ def postgresql_server() -> Iterator[str]:
         settings["unix_socket_directories"] = ""
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         argv = _as_owner("postgres", "-D", data, *options)
-        with run_server(argv, ready=lambda: port_is_open(port)):
+        with run_server(argv, ready=lambda: _answers(port)):
             yield f"postgresql://test@127.0.0.1:{port}/postgres"
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -82,3 +83,12 @@ def _as_owner(program: str, *arguments: Path | str) -> Sequence[str]:
     if os.geteuid() == 0:
         prefix = ["setpriv", "--reuid", _UNPRIVILEGED, "--regid", _UNPRIVILEGED, "--clear-groups"]
     return [*prefix, path, *(str(argument) for argument in arguments)]
+
+
+def _answers(port: int) -> bool:
+    """Say whether the server takes connections: its port is open a while before that."""
+    try:
+        with psycopg.connect(f"postgresql://test@127.0.0.1:{port}/postgres", connect_timeout=2):
+            return True
+    except psycopg.OperationalError:
+        return False

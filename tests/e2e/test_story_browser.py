@@ -169,6 +169,10 @@ def see_what_is_broken(page: Page, product: Product) -> None:
 def see_who_was_told(alerts: Page) -> None:
     row_of(alerts, "HomeDown").get_by_role("link").click()
     told = alerts.locator("#delivery-for")
+    try:
+        expect(told.get_by_text("on-call / webhook")).to_be_visible(timeout=25_000)
+    except AssertionError:  # this part of the page is polled, not live: do as a person would
+        alerts.reload()
     expect(told.get_by_text("on-call / webhook")).to_be_visible()
     expect(told.get_by_text("on-call / email")).to_be_visible()
     history = alerts.locator("#alert-detail .timeline")

@@ -11,6 +11,7 @@ random() { head -c 48 /dev/urandom | base64 | tr -d '+/=\n'; }
 make_secret() { [ -e "secrets/$1" ] || { printf '%s' "$2" >"secrets/$1" && echo "made docker/secrets/$1"; }; }
 
 make_secret postgres_password "$(random)"
+make_secret postgres_admin_password "$(random)"
 make_secret redis_password "$(random)"
 make_secret secret_key "$(random)"
 make_secret master_keys "$(random)"

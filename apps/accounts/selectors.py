@@ -19,6 +19,7 @@ from apps.accounts.models import (
 from apps.orgs.models import Org
 from apps.orgs.selectors import org_list
 from detectviz.resources.errors import NotFoundError
+from detectviz.tenancy.context import all_orgs_scope
 
 
 def _member_name(org: models.Model, user: str) -> models.Subquery:
@@ -51,7 +52,8 @@ def org_ids_joined(user: User) -> list[int]:
     """Return the primary keys of the orgs a user is an active member of."""
     mine = Membership.objects.across_orgs(reason="the orgs of one user are many orgs")
     active = mine.filter(user=user, is_active=True, org__is_active=True)
-    return list(active.order_by("org_id").values_list("org_id", flat=True))
+    with all_orgs_scope(reason="what happens to a person is told in each of their orgs"):
+        return list(active.order_by("org_id").values_list("org_id", flat=True))
 
 
 def home_org(user: User) -> Org | None:

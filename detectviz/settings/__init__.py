@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "detectviz.crypto",
     "detectviz.permissions",
     "detectviz.runtime",
+    "detectviz.tenancy",
     "detectviz.web",
     "apps.orgs",
     "apps.accounts",
@@ -72,6 +73,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "detectviz.observability.middleware.RequestContextMiddleware",
+    "detectviz.tenancy.middleware.OrgScopeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -152,7 +152,7 @@ def database(url: str, default_path: Path) -> dict[str, object]:
             "or sqlite:////absolute/path."
         )
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "detectviz.tenancy.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -5,14 +5,19 @@ from typing import Any
 from detectviz.permissions.access import Access
 from detectviz.permissions.requests import request_access
 from detectviz.resources.errors import NotFoundError
+from detectviz.tenancy.context import scope_enter
 from detectviz.tenancy.selectors import org_get
 
 
 def org_access(request: Any, name: str) -> tuple[Any, Access]:
-    """Return the org and the caller's access; an unknown and a foreign org raise the same 404."""
+    """Return the org and the caller's access; an unknown and a foreign org raise the same 404.
+
+    From here on the request sees and writes rows of this org only (PostgreSQL).
+    """
     org = org_get(name=name)
     if org is None:
         raise NotFoundError
+    scope_enter(org)
     access = request_access(request, org)
     access.require_membership()
     return org, access

@@ -17,12 +17,14 @@ from detectviz.settings import env
 from detectviz.testing.services import find_program, free_port, run_server
 
 _UNPRIVILEGED = "postgres"
+_SUPERUSER = "postgres"
 
 
 @contextmanager
 def postgresql_server() -> Iterator[str]:
     """Run a private PostgreSQL server and yield the URL of its empty database ``test``.
 
+    The role of the URL owns the database and is no superuser, so that row security applies to it.
     PostgreSQL refuses to run as root; then the account ``postgres`` of Debian's package is used.
     """
     directory = Path(tempfile.mkdtemp(prefix="detectviz-postgresql-"))
@@ -32,7 +34,9 @@ def postgresql_server() -> Iterator[str]:
             account = pwd.getpwnam(_UNPRIVILEGED)
             os.chown(directory, account.pw_uid, account.pw_gid)
         run(
-            _as_owner("initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync"),
+            _as_owner(
+                "initdb", "-D", data, "-U", _SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync"
+            ),
             check=True,
             capture_output=True,
         )
@@ -41,7 +45,8 @@ def postgresql_server() -> Iterator[str]:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         argv = _as_owner("postgres", "-D", data, *options)
         with run_server(argv, ready=lambda: _answers(port)):
-            yield f"postgresql://test@127.0.0.1:{port}/postgres"
+            _make_ordinary_role(port)
+            yield f"postgresql://test@127.0.0.1:{port}/test"
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -75,6 +80,16 @@ def tables_clear() -> None:
     call_command("flush", verbosity=0, interactive=False)
 
 
+def _superuser_url(port: int) -> str:
+    return f"postgresql://{_SUPERUSER}@127.0.0.1:{port}/postgres"
+
+
+def _make_ordinary_role(port: int) -> None:
+    with psycopg.connect(_superuser_url(port), autocommit=True) as session:
+        session.execute("CREATE ROLE test LOGIN CREATEDB")
+        session.execute("CREATE DATABASE test OWNER test")
+
+
 def _as_owner(program: str, *arguments: Path | str) -> Sequence[str]:
     path = find_program(program)
     if path is None:
@@ -88,7 +103,7 @@ def _as_owner(program: str, *arguments: Path | str) -> Sequence[str]:
 def _answers(port: int) -> bool:
     """Say whether the server takes connections: its port is open a while before that."""
     try:
-        with psycopg.connect(f"postgresql://test@127.0.0.1:{port}/postgres", connect_timeout=2):
+        with psycopg.connect(_superuser_url(port), connect_timeout=2):
             return True
     except psycopg.OperationalError:
         return False

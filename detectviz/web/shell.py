@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from detectviz.tenancy.context import all_orgs_scope
 from detectviz.tenancy.selectors import org_list_of
 from detectviz.web.menu import MenuEntry, menu_entries
 from detectviz.web.scope import OrgScope
@@ -55,7 +56,8 @@ class Shell:
     @cached_property
     def orgs(self) -> tuple[Any, ...]:
         """The orgs the user may switch to."""
-        return tuple(org_list_of(self._request.user)[:200])
+        with all_orgs_scope(reason="the switcher lists every org of the user"):
+            return tuple(org_list_of(self._request.user)[:200])
 
     def _links(self, entries: Iterator[MenuEntry]) -> Iterator[Link]:
         scope = self.scope

@@ -162,6 +162,18 @@ def test_databases_are_reached_from_inside_only() -> None:
     assert SERVICES["web"]["ports"][0].startswith("${WEB_PUBLISH:-127.0.0.1:")
 
 
+def test_we_connect_to_postgresql_as_a_role_that_is_no_superuser() -> None:
+    postgres = SERVICES["postgres"]
+    superuser = postgres["environment"]["POSTGRES_USER"]
+    script = (DOCKER / "postgres-role.sh").read_text(encoding="utf-8")
+    (role,) = re.findall(r"CREATE ROLE (\w+) LOGIN PASSWORD :'password';", script)
+    assert role != superuser
+    assert f"CREATE DATABASE detectviz OWNER {role};" in script
+    assert "./postgres-role.sh:/docker-entrypoint-initdb.d/role.sh:ro" in postgres["volumes"]
+    made = (DOCKER / "secrets.sh").read_text(encoding="utf-8")
+    assert f"postgresql://{role}:$(cat secrets/postgres_password)@postgres:5432/detectviz" in made
+
+
 def test_victoriametrics_keeps_all_labels() -> None:
     assert "-maxLabelsPerTimeseries=65" in SERVICES["victoriametrics"]["command"]
 

@@ -18,6 +18,7 @@ from detectviz.permissions.requests import request_access
 from detectviz.resources.api.formats import JsonParser, JsonRenderer, YamlParser, YamlRenderer
 from detectviz.resources.errors import ForbiddenError, NotFoundError
 from detectviz.resources.validation import validate_data
+from detectviz.tenancy.context import scope_enter
 
 TAGS = ["core/v1"]
 
@@ -67,6 +68,7 @@ class OrgItemView(OrgView):
         org = org_list_of(request.user).filter(name=name).first()
         if org is None:
             raise NotFoundError
+        scope_enter(org)
         request_access(request, org).require(f"orgs:{action}", org)
         return org
 

@@ -14,6 +14,7 @@ from apps.monitors.services.schedule import schedule_make_due
 from detectviz.clock import from_ms, to_ms
 from detectviz.resources.errors import NotFoundError
 from detectviz.runtime.signals import send_on_commit
+from detectviz.tenancy.context import scope_enter
 
 LONGEST_MESSAGE = 10_000
 LONGEST_RUN_ID = 100
@@ -76,6 +77,7 @@ def ping_record(*, org: str, token: str, ping: Ping, now: datetime) -> None:
     )
     if heartbeat is None:
         raise NotFoundError
+    scope_enter(heartbeat.org_id)
     _apply(heartbeat, ping, now)
     heartbeat.save(
         update_fields=[

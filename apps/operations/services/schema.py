@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.core.management import call_command
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError
 
 from apps.operations.errors import StartupError
+from detectviz.tenancy.checks import check_role_is_ordinary
+from detectviz.tenancy.row_security import row_security_apply
 
 LOCK_KEY = 0x6465_7465_6374_767A  # "detectvz": one number of PostgreSQL's advisory locks
 ANSWER_TIMEOUT_S = 30.0
@@ -27,10 +29,17 @@ def schema_missing() -> list[str]:
 
 
 def schema_migrate(*, say: Say) -> None:
-    """Run the migrations that are missing."""
+    """Run the migrations that are missing; put up missing row security."""
     if schema_missing():
         say("Preparing the database …")
         call_command("migrate", interactive=False, verbosity=0)
+    row_security_apply()
+
+
+def role_warn(*, say: Say) -> None:
+    """Tell when the database role walks through row security."""
+    for problem in check_role_is_ordinary(None, databases=[DEFAULT_DB_ALIAS]):
+        say(f"WARNING ({problem.id}): {problem.msg} {problem.hint}")
 
 
 @contextmanager

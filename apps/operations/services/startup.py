@@ -13,6 +13,7 @@ from django.core.management import call_command
 from apps.accounts.services.bootstrap import DEFAULT_ORG, platform_bootstrap
 from apps.operations.services.schema import (
     database_await,
+    role_warn,
     schema_await,
     schema_lock,
     schema_migrate,
@@ -32,6 +33,7 @@ DEMO_PORT = 8080  # where fixtures/demo says the product listens
 def startup_prepare(*, application: str, with_demo: bool, say: Say) -> None:
     """Bring data directory and database to this version; idempotent and quick when done."""
     database_await()
+    role_warn(say=say)
     if application not in {"all", "web"}:
         schema_await(say=say)
         return

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, telling the server for which org a statement runs."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from detectviz.observability.context import SYSTEM, Actor, RequestContext, context
+from detectviz.runtime.memory import arenas_limit
 
 GLOBAL_OPTIONS = {
     "--data-dir": "DETECTVIZ_DATA_DIR",
@@ -24,6 +25,7 @@ def main() -> None:
     arguments = take_global_options(sys.argv[1:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "detectviz.settings")  # noqa: TID251 - Django reads it there
     if arguments[:1] == ["up"]:
+        arenas_limit()
         share_metrics_between_processes()
     # One thread per process is enough for our vectors, and forks share no thread pools.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - read by numpy when imported

@@ -13,6 +13,7 @@ from types import FrameType
 from django.db import connections
 
 from detectviz.observability.metrics import process_forget
+from detectviz.runtime.memory import freed_return
 
 MIN_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
@@ -57,6 +58,7 @@ class Supervisor:
         connections.close_all()
         gc.collect()
         gc.freeze()
+        freed_return()
         self._children = [_Child(role) for role in self.roles]
         for child in self._children:
             self._spawn(child)

@@ -18,12 +18,12 @@ class MemoryStore:
         self._tenants: dict[str, dict[str, _Metric]] = {}
 
     def append(self, tenant: str, samples: Sequence[Sample]) -> AppendReport:
-        """Store samples; the first value of a timestamp stays."""
+        """Store samples; the last value of a timestamp stays, as in promtool's tests."""
         metrics = self._tenants.setdefault(tenant, {})
         for sample in samples:
             metric = metrics.setdefault(sample.labels.get(METRIC_NAME, ""), {})
             series = metric.setdefault(tuple(sorted(sample.labels.items())), {})
-            series.setdefault(sample.timestamp_ms, sample.value)
+            series[sample.timestamp_ms] = sample.value
         return AppendReport(stored=len(samples))
 
     def select(

@@ -206,9 +206,18 @@ def _flush_receiver(
         record_write(group=group, receiver=receiver["name"], resolved=resolved, now=now)
         return 0
     if pending is not None:
+        if _says(pending, Members(firing, over)):
+            return 0  # it is still being retried, under the id the receiver may know already
         _supersede(pending, now)
     _create_delivery(group, receiver, Members(firing, over), reason, now)
     return 1
+
+
+def _says(delivery: Delivery, members: Members) -> bool:
+    """Say whether a delivery tells just this."""
+    firing = {alert.fingerprint for alert in members.firing}
+    resolved = {alert.fingerprint for alert in members.resolved}
+    return set(delivery.firing) == firing and set(delivery.resolved) == resolved
 
 
 def _pending(group: AlertGroup, receiver: str) -> Delivery | None:

@@ -290,6 +290,16 @@ def test_the_start_of_a_sole_worker_ends_the_leases_of_its_earlier_life(world: W
     assert len(deliveries_due(now=world.now)) == 1
 
 
+def test_an_unchanged_notification_keeps_its_id_while_it_is_retried(world: World) -> None:
+    world.receiver.failures = [DeliveryError("down", reason="serverError") for _ in range(5)]
+    world.say("a")
+    world.run(900)
+
+    row = Delivery.all_orgs.get()
+    assert (row.status, row.attempts) == (DeliveryStatus.DELIVERED, 6)
+    assert [item.delivery_id for item in world.receiver.told][:1] == [row.uid]
+
+
 def test_a_sender_that_dies_after_taking_the_lease_is_followed_by_another(world: World) -> None:
     world.say("a")
     world.run(12)

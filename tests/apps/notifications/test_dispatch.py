@@ -293,7 +293,7 @@ def test_the_start_of_a_sole_worker_ends_the_leases_of_its_earlier_life(world: W
 def test_an_unchanged_notification_keeps_its_id_while_it_is_retried(world: World) -> None:
     world.receiver.failures = [DeliveryError("down", reason="serverError") for _ in range(5)]
     world.say("a")
-    world.run(900)
+    world.run(270)
 
     row = Delivery.all_orgs.get()
     assert (row.status, row.attempts) == (DeliveryStatus.DELIVERED, 6)

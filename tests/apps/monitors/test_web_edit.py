@@ -167,7 +167,6 @@ def test_the_icon_of_a_plugin_is_served_without_powers(acme: Org) -> None:
     answer = make_browser(acme).get("/plugins/collectors/push/icon.svg")
     assert answer["Content-Type"] == "image/svg+xml"
     assert answer["Content-Security-Policy"].startswith("default-src 'none'")
-    answer.close()
     assert (
         make_browser(acme, username="x").get("/plugins/collectors/no/icon.svg").status_code == 404
     )

@@ -14,6 +14,6 @@ def test_the_schema_describes_every_kind_and_warns_of_nothing(tmp_path: Path) ->
 
     schema = yaml.safe_load(path.read_text(encoding="utf-8"))
     for kind in registry:
-        path = f"/apis/{kind.api_version}/orgs/{{org}}/{kind.plural}"
-        assert path in schema["paths"], path
+        address = f"/apis/{kind.api_version}/orgs/{{org}}/{kind.plural}"
+        assert address in schema["paths"], address
         assert kind.kind in schema["components"]["schemas"]

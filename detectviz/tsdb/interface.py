@@ -1,12 +1,14 @@
 """The one interface every time-series store answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from detectviz.tsdb.histograms import Histogram
 
 METRIC_NAME = "__name__"
 STALE_NAN_BITS = 0x7FF0000000000002
@@ -14,6 +16,7 @@ STALE_NAN: float = float(np.array([STALE_NAN_BITS], dtype=np.uint64).view(np.flo
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
+HistogramArray: TypeAlias = npt.NDArray[np.object_]  # a Histogram, or None for a float sample
 
 
 class MatchOp(StrEnum):
@@ -36,11 +39,43 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value of one series. ``labels`` includes ``__name__``; time is Unix milliseconds."""
+    """One value of one series. ``labels`` includes ``__name__``; time is Unix milliseconds.
+
+    A sample with a ``histogram`` has no ``value`` (it is ignored). ``start_ms`` is since when a
+    counter has been counting (its created or start timestamp), 0 when the sender did not say.
+    """
 
     labels: Mapping[str, str]
     timestamp_ms: int
-    value: float
+    value: float = 0.0
+    histogram: Histogram | None = None
+    start_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleColumns:
+    """Samples to append, columnar: what the doors make of a request.
+
+    ``series`` are the distinct series named, as tokens that ``labels_of`` turns into labels (with
+    ``__name__``); of one ``labels_of``, equal tokens always mean equal labels, so a store may
+    remember which series a token is. ``owners[i]`` is the place of sample ``i``'s token in
+    ``series``; the other columns are parallel to it. ``histograms`` and ``start_times_ms`` are
+    None when no sample has any.
+
+    ``labels_of`` raises ValueError, saying what is wrong, for a token that is no valid label set.
+    """
+
+    series: Sequence[Hashable]
+    labels_of: Callable[[Hashable], Mapping[str, str]]
+    owners: Int64Array
+    timestamps_ms: Int64Array
+    values: Float64Array
+    histograms: HistogramArray | None = None
+    start_times_ms: Int64Array | None = None
+
+    def __len__(self) -> int:
+        """Count the samples."""
+        return len(self.owners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +84,17 @@ class SeriesSet:
 
     Series ``i`` owns ``timestamps_ms[offsets[i]:offsets[i + 1]]`` (ascending, unique) and the
     same slice of ``values``. ``labels[i]`` includes ``__name__``. Series are ordered by labels.
-    Stale markers are kept: they are NaNs with the bits ``STALE_NAN_BITS``.
+    Stale markers are kept: they are NaNs with the bits ``STALE_NAN_BITS``. ``histograms``, if any
+    sample is one, holds it at the sample's place, where ``values`` is an ordinary NaN;
+    ``start_times_ms``, if any sample has one, is 0 where it has none.
     """
 
     labels: tuple[Mapping[str, str], ...]
     offsets: Int64Array
     timestamps_ms: Int64Array
     values: Float64Array
+    histograms: HistogramArray | None = None
+    start_times_ms: Int64Array | None = None
 
     def __len__(self) -> int:
         """Count the series."""
@@ -78,6 +117,14 @@ class AppendReport:
     rejected: tuple[Rejection, ...] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnsReport:
+    """What became of one append of columns: ``refused`` gives a reason by place of the sample."""
+
+    stored: int
+    refused: Mapping[int, str] = field(default_factory=dict)
+
+
 class StoreError(Exception):
     """The store could not answer; ``retryable`` says whether waiting could help."""
 
@@ -87,7 +134,7 @@ class StoreError(Exception):
 
 
 class SeriesStore(Protocol):
-    """A tenant-aware store of float samples. Every call names its tenant (an org's uid)."""
+    """A tenant-aware store of samples. Every call names its tenant (an org's uid)."""
 
     def append(self, tenant: str, samples: Sequence[Sample]) -> AppendReport:
         """Store samples; when this returns they survive kill -9.

@@ -5,10 +5,25 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from detectviz.promql.patterns import matches
-from detectviz.tsdb.interface import METRIC_NAME, AppendReport, Matcher, MatchOp, Sample, SeriesSet
+from detectviz.tsdb.columns import append_report, columns_of
+from detectviz.tsdb.histograms import Histogram
+from detectviz.tsdb.interface import (
+    METRIC_NAME,
+    AppendReport,
+    ColumnsReport,
+    HistogramArray,
+    Int64Array,
+    Matcher,
+    MatchOp,
+    Sample,
+    SampleColumns,
+    SeriesSet,
+)
 
 _Key = tuple[tuple[str, str], ...]
-_Metric = dict[_Key, dict[int, float]]
+_Point = tuple[float, Histogram | None, int]  # value, histogram, since when it counts
+_Series = dict[int, _Point]
+_Metric = dict[_Key, _Series]
 
 
 class MemoryStore:
@@ -19,19 +34,31 @@ class MemoryStore:
 
     def append(self, tenant: str, samples: Sequence[Sample]) -> AppendReport:
         """Store samples; the last value of a timestamp stays, as in promtool's tests."""
-        metrics = self._tenants.setdefault(tenant, {})
-        for sample in samples:
-            metric = metrics.setdefault(sample.labels.get(METRIC_NAME, ""), {})
-            series = metric.setdefault(tuple(sorted(sample.labels.items())), {})
-            series[sample.timestamp_ms] = sample.value
-        return AppendReport(stored=len(samples))
+        return append_report(samples, self.append_columns(tenant, columns_of(samples)))
+
+    def append_columns(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
+        """Store columns; the last value of a timestamp stays."""
+        size = len(columns)
+        owned = [self._series(tenant, columns.labels_of(token)) for token in columns.series]
+        histograms = [None] * size if columns.histograms is None else columns.histograms.tolist()
+        starts = [0] * size if columns.start_times_ms is None else columns.start_times_ms.tolist()
+        points = zip(columns.values.tolist(), histograms, starts, strict=True)
+        for owner, at, point in zip(
+            columns.owners.tolist(), columns.timestamps_ms.tolist(), points, strict=True
+        ):
+            owned[owner][at] = point
+        return ColumnsReport(stored=size)
+
+    def _series(self, tenant: str, labels: Mapping[str, str]) -> _Series:
+        metric = self._tenants.setdefault(tenant, {}).setdefault(labels.get(METRIC_NAME, ""), {})
+        return metric.setdefault(tuple(sorted(labels.items())), {})
 
     def select(
         self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> SeriesSet:
         """Return raw samples of matching series."""
         labels: list[Mapping[str, str]] = []
-        offsets, times, values = [0], list[int](), list[float]()
+        offsets, times, points = [0], list[int](), list[_Point]()
         found = [
             item
             for item in self._candidates(tenant, matchers)
@@ -42,18 +69,20 @@ class MemoryStore:
             if inside:
                 labels.append(dict(key))
                 times += inside
-                values += [samples[at] for at in inside]
+                points += [samples[at] for at in inside]
                 offsets.append(len(times))
         return SeriesSet(
             labels=tuple(labels),
             offsets=np.array(offsets, dtype=np.int64),
             timestamps_ms=np.array(times, dtype=np.int64),
-            values=np.array(values, dtype=np.float64),
+            values=np.array(
+                [np.nan if histogram else value for value, histogram, _ in points], np.float64
+            ),
+            histograms=_histograms(points),
+            start_times_ms=_start_times(points),
         )
 
-    def _candidates(
-        self, tenant: str, matchers: Sequence[Matcher]
-    ) -> list[tuple[_Key, dict[int, float]]]:
+    def _candidates(self, tenant: str, matchers: Sequence[Matcher]) -> list[tuple[_Key, _Series]]:
         metrics = self._tenants.get(tenant, {})
         for matcher in matchers:
             if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL:
@@ -90,9 +119,22 @@ class MemoryStore:
         """Release nothing: the store goes with its test."""
 
 
+def _histograms(points: list[_Point]) -> HistogramArray | None:
+    if all(histogram is None for _, histogram, _ in points):
+        return None
+    histograms = np.empty(len(points), np.object_)
+    histograms[:] = [histogram for _, histogram, _ in points]
+    return histograms
+
+
+def _start_times(points: list[_Point]) -> Int64Array | None:
+    starts = np.array([start_ms for _, _, start_ms in points], np.int64)
+    return starts if starts.any() else None
+
+
 def _all_match(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
     return all(matches(matcher, labels.get(matcher.name, "")) for matcher in matchers)
 
 
-def _by_labels(item: tuple[_Key, dict[int, float]]) -> _Key:
+def _by_labels(item: tuple[_Key, _Series]) -> _Key:
     return item[0]

@@ -6,7 +6,7 @@ times are fresh for every test, so stores may be shared between tests.
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from detectviz.tsdb.interface import (
     Matcher,
     MatchOp,
     Sample,
+    SampleColumns,
     SeriesSet,
     SeriesStore,
 )
@@ -34,6 +35,12 @@ def bits(values: Sequence[float]) -> list[int]:
 def equal(name: str, value: str) -> Matcher:
     """Shorten the most common matcher."""
     return Matcher(name, MatchOp.EQUAL, value)
+
+
+def _metric_of(token: Hashable) -> Mapping[str, str]:
+    if " " in str(token):
+        raise ValueError("bad token")
+    return {"__name__": str(token), "job": "x"}
 
 
 class SeriesStoreConformance:
@@ -295,6 +302,51 @@ class SeriesStoreConformance:
     ) -> None:
         self.put(store, tenant, {"__name__": "m", "job": ""}, start_ms, [1])
         assert self.read(store, tenant, equal("job", "")).labels == ({"__name__": "m"},)
+
+    def test_columns_are_stored_and_reasons_given_by_place(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        report = store.append_columns(
+            tenant,
+            SampleColumns(
+                series=["b", "no such labels", "", "a"],
+                labels_of=_metric_of,
+                owners=np.array([0, 3, 1, 0, 2, 3]),
+                timestamps_ms=start_ms + np.array([0, 0, 0, STEP_MS, 0, 1 << 60]),
+                values=np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+            ),
+        )
+        self.settle()
+        assert (report.stored, dict(report.limited)) == (3, {})
+        assert dict(report.refused) == {
+            2: "bad token",
+            4: "metric name is missing",
+            5: "out of bounds",
+        }
+        found = self.read(store, tenant, equal("job", "x"))
+        assert [labels["__name__"] for labels in found.labels] == ["a", "b"]
+        assert found.values.tolist() == [2, 1, 4]
+
+    def test_columns_sent_again_and_after_new_series_go_to_the_same_series(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        for round_ in range(3):
+            names = [f"m{number}" for number in range(round_ + 1)]
+            report = store.append_columns(
+                tenant,
+                SampleColumns(
+                    series=names,
+                    labels_of=_metric_of,
+                    owners=np.arange(len(names)),
+                    timestamps_ms=np.full(len(names), start_ms + round_ * STEP_MS),
+                    values=np.full(len(names), float(round_)),
+                ),
+            )
+            self.settle()
+            assert report.stored == len(names)
+        found = self.read(store, tenant, equal("job", "x"))
+        assert np.diff(found.offsets).tolist() == [3, 2, 1]
+        assert found.values.tolist() == [0, 1, 2, 1, 2, 2]
 
     def test_an_empty_append_and_an_empty_answer_are_no_errors(
         self, store: SeriesStore, tenant: str, start_ms: int

@@ -28,19 +28,22 @@ from detectviz.tsdb.codec import (
     decode_log,
     encode_log,
 )
+from detectviz.tsdb.columns import append_report, columns_of, used
 from detectviz.tsdb.compaction import Compactor
 from detectviz.tsdb.database import Database
 from detectviz.tsdb.head import run_segment
 from detectviz.tsdb.index import Selection
 from detectviz.tsdb.interface import (
     AppendReport,
+    ColumnsReport,
     Int64Array,
     Matcher,
-    Rejection,
     Sample,
+    SampleColumns,
     SeriesSet,
     StoreError,
 )
+from detectviz.tsdb.labels import OUT_OF_BOUNDS, out_of_bounds
 from detectviz.tsdb.mirror import NEVER_MS, Mirror
 from detectviz.tsdb.registration import delete_series, resolve
 from detectviz.tsdb.segments import Columns, Segment, assemble, series_set
@@ -99,20 +102,40 @@ class EmbeddedStore:
             StoreError: nothing was stored.
 
         """
-        if not samples:
-            return AppendReport(stored=0)
+        return append_report(samples, self.append_columns(tenant, columns_of(samples)))
+
+    def append_columns(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
+        """Store columns in one transaction; ``append`` says what may be refused.
+
+        Raises:
+            StoreError: nothing was stored.
+
+        """
+        refused = _impossible(columns)
+        places = np.delete(np.arange(len(columns)), list(refused))
+        if not len(places):
+            return ColumnsReport(stored=0, refused=refused)
+        possible = used(columns, list(refused))
         with self._append_lock, self._database.writing() as connection:
             with self._mirror_lock:
                 self._mirror.sync(connection)
-                resolved = resolve(connection, tenant, self._mirror.index(tenant), samples)
-                batch = resolved.batch(samples)
+                index = self._mirror.index(tenant)
+                resolved = resolve(connection, tenant, index, possible)
+                ids = resolved.ids[possible.owners]
+                known = np.flatnonzero(ids >= 0)
+                batch = Batch(
+                    series_ids=ids[known],
+                    timestamps_ms=possible.timestamps_ms[known],
+                    values=possible.values[known],
+                )
                 verdict = self._judge(connection, tenant, batch)
                 seq = self._mirror.seen_seq + 1
             _insert_log(connection, seq, tenant, batch, verdict)
-        late = {resolved.places[place]: reason for place, reason in verdict.refused.items()}
-        refused = resolved.refused | late
-        rejected = tuple(Rejection(samples[at], refused[at]) for at in sorted(refused))
-        return AppendReport(stored=len(samples) - len(rejected), rejected=rejected)
+        for at in np.flatnonzero(ids < 0).tolist():
+            refused[int(places[at])] = resolved.refused[int(possible.owners[at])]
+        for at, reason in verdict.refused.items():
+            refused[int(places[known[at]])] = reason
+        return ColumnsReport(stored=len(columns) - len(refused), refused=refused)
 
     def select(
         self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
@@ -258,6 +281,14 @@ class EmbeddedStore:
                 dead = np.setdiff1d(quiet, self._mirror.logged_ids()).tolist()
             connection.execute("DELETE FROM block WHERE max_ms < ?", (cutoff_ms,))
             delete_series(connection, dead)
+
+
+def _impossible(columns: SampleColumns) -> dict[int, str]:
+    refused = dict.fromkeys(out_of_bounds(columns.timestamps_ms), OUT_OF_BOUNDS)
+    if columns.histograms is not None:
+        for place in np.flatnonzero(columns.histograms != None).tolist():  # noqa: E711 - by element
+            refused[place] = "native histograms are not stored here"
+    return refused
 
 
 def _head_segments(view: _View, within: Range) -> list[Segment]:

@@ -119,10 +119,16 @@ class AppendReport:
 
 @dataclass(frozen=True, slots=True)
 class ColumnsReport:
-    """What became of one append of columns: ``refused`` gives a reason by place of the sample."""
+    """What became of one append of columns: reasons by place of the sample.
+
+    ``refused`` are samples that no store would take as they are; ``limited`` those that a limit
+    of the tenant kept out, such as new series beyond its maximum. A sample is in one of them at
+    most, and counted in ``stored`` when it is in neither.
+    """
 
     stored: int
     refused: Mapping[int, str] = field(default_factory=dict)
+    limited: Mapping[int, str] = field(default_factory=dict)
 
 
 class StoreError(Exception):
@@ -133,6 +139,14 @@ class StoreError(Exception):
         self.retryable = retryable
 
 
+class RateLimitedError(StoreError):
+    """The tenant sends more samples per second than it may; nothing of the request was stored."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message, retryable=True)
+        self.retry_after_s = retry_after_s
+
+
 class SeriesStore(Protocol):
     """A tenant-aware store of samples. Every call names its tenant (an org's uid)."""
 
@@ -140,7 +154,20 @@ class SeriesStore(Protocol):
         """Store samples; when this returns they survive kill -9.
 
         A sample with the timestamp and value of a stored one is accepted silently; with another
-        value it is rejected (``duplicate sample for timestamp``).
+        value it is rejected (``duplicate sample for timestamp``). ``rejected`` also names what a
+        limit kept out.
+
+        Raises:
+            StoreError: nothing was stored; RateLimitedError when waiting would help.
+
+        """
+
+    def append_columns(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
+        """Store samples given as columns: ``append`` for callers that have many.
+
+        Raises:
+            StoreError: nothing was stored; RateLimitedError when waiting would help.
+
         """
 
     def select(

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from detectviz.tsdb.interface import METRIC_NAME
+import numpy as np
+
+from detectviz.tsdb.interface import METRIC_NAME, Int64Array
 
 LabelKey: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -13,6 +15,7 @@ MAX_NAME_BYTES = 128
 MAX_VALUE_BYTES = 2048
 MAX_SERIES_BYTES = 32 << 10  # VictoriaMetrics drops series somewhere above 60,000
 MAX_TIMESTAMP_MS = 1 << 52
+OUT_OF_BOUNDS = "out of bounds"
 
 
 def label_key(labels: Mapping[str, str]) -> LabelKey:
@@ -38,9 +41,10 @@ def label_refusal(key: LabelKey) -> str | None:
     return None
 
 
-def timestamp_refusal(timestamp_ms: int) -> str | None:
-    """Say why no sample may have this time, or None when it may."""
-    return None if abs(timestamp_ms) < MAX_TIMESTAMP_MS else "out of bounds"
+def out_of_bounds(timestamps_ms: Int64Array) -> list[int]:
+    """Return the places of times that no sample may have."""
+    low, high = -MAX_TIMESTAMP_MS, MAX_TIMESTAMP_MS
+    return np.flatnonzero((timestamps_ms <= low) | (timestamps_ms >= high)).tolist()
 
 
 def is_utf8(text: str) -> bool:

@@ -5,63 +5,48 @@ Everything here happens inside the caller's write transaction.
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from detectviz.tsdb.codec import MAX_ROWS, Batch
+from detectviz.tsdb.codec import MAX_ROWS
 from detectviz.tsdb.index import TenantIndex
-from detectviz.tsdb.interface import METRIC_NAME, Sample
-from detectviz.tsdb.labels import (
-    MAX_TIMESTAMP_MS,
-    LabelKey,
-    label_key,
-    label_refusal,
-    timestamp_refusal,
-)
+from detectviz.tsdb.interface import METRIC_NAME, Int64Array, SampleColumns
+from detectviz.tsdb.labels import LabelKey, label_key, label_refusal
 from detectviz.tsdb.mirror import dump_labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """Places of the samples whose labels and time are allowed with their series, and the rest.
+    """The series of an append: ``ids`` by place of its token, -1 where ``refused`` says why not."""
 
-    ``refused`` gives a reason by place in the append.
-    """
-
-    places: list[int] = field(default_factory=list)
-    ids: list[int] = field(default_factory=list)
-    refused: dict[int, str] = field(default_factory=dict)
-
-    def batch(self, samples: Sequence[Sample]) -> Batch:
-        """Return the allowed samples as arrays."""
-        size = len(self.places)
-        chosen = samples if size == len(samples) else [samples[at] for at in self.places]
-        return Batch(
-            series_ids=np.array(self.ids, np.int64),
-            timestamps_ms=np.fromiter((s.timestamp_ms for s in chosen), np.int64, size),
-            values=np.fromiter((s.value for s in chosen), np.float64, size),
-        )
+    ids: Int64Array
+    refused: dict[int, str]
 
 
 def resolve(
-    connection: sqlite3.Connection, tenant: str, index: TenantIndex, samples: Sequence[Sample]
+    connection: sqlite3.Connection, tenant: str, index: TenantIndex, columns: SampleColumns
 ) -> Resolved:
-    """Find or make the series of every sample whose labels and time are allowed."""
+    """Find or make the series of every token."""
     newcomers = _Newcomers(connection, tenant)
-    resolved = Resolved()
-    for place, sample in enumerate(samples):
-        series_id = index.find(sample.labels)
-        if series_id is None or abs(sample.timestamp_ms) >= MAX_TIMESTAMP_MS:
-            key = label_key(sample.labels)
-            reason = timestamp_refusal(sample.timestamp_ms) or label_refusal(key)
+    ids: list[int] = []
+    refused: dict[int, str] = {}
+    for place, token in enumerate(columns.series):
+        try:
+            labels = columns.labels_of(token)
+        except ValueError as error:
+            refused[place] = str(error)
+            ids.append(-1)
+            continue
+        series_id = index.find(labels)
+        if series_id is None:
+            key = label_key(labels)
+            reason = label_refusal(key)
             if reason:
-                resolved.refused[place] = reason
-                continue
-            series_id = newcomers.add(key)
-        resolved.places.append(place)
-        resolved.ids.append(series_id)
-    return resolved
+                refused[place] = reason
+            series_id = -1 if reason else newcomers.add(key)
+        ids.append(series_id)
+    return Resolved(ids=np.array(ids, np.int64), refused=refused)
 
 
 def delete_series(connection: sqlite3.Connection, dead: Sequence[int]) -> None:

@@ -11,13 +11,14 @@ What the server does differently from the contract:
   exact to about 15 digits within a series.
 - New samples become visible to readers after about a second, and are on disk after about that
   long: kill -9 of the server can lose the last ones.
+- Native histograms are refused; start times of counters are dropped.
 - Listings of series, names and values look at whole days.
 
 Start it with ``-maxLabelsPerTimeseries=65`` (its default drops labels beyond 30) and a
 ``-retentionPeriod``; ``check`` refuses a server that would drop labels.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -26,32 +27,37 @@ import numpy as np
 import orjson
 
 from detectviz.tsdb.backend_http import BackendClient
+from detectviz.tsdb.columns import append_report, columns_of
 from detectviz.tsdb.index import Selection
 from detectviz.tsdb.interface import (
     METRIC_NAME,
     STALE_NAN,
     AppendReport,
+    ColumnsReport,
     Float64Array,
     Matcher,
     MatchOp,
-    Rejection,
     Sample,
+    SampleColumns,
     SeriesSet,
     StoreError,
 )
 from detectviz.tsdb.labels import (
     MAX_LABELS,
+    OUT_OF_BOUNDS,
     TENANT_LABEL,
     LabelKey,
     label_key,
     label_refusal,
-    timestamp_refusal,
+    out_of_bounds,
 )
 from detectviz.tsdb.matching import compile_matcher
 from detectviz.tsdb.remote_write import HEADERS, write_request
 from detectviz.tsdb.segments import Segment, assemble, series_set
 
 SCHEMES = {"victoriametrics+http": "http", "victoriametrics+https": "https"}
+
+NO_HISTOGRAMS = "VictoriaMetrics does not store native histograms; send classic buckets"
 
 _LATEST_MS = 9_000_000_000_000  # beyond that the server overflows
 _SAMPLES_PER_SERIES = 10_000
@@ -87,20 +93,39 @@ class VictoriaMetricsStore:
             StoreError: some or all were not stored; sending all again does no harm.
 
         """
+        return append_report(samples, self.append_columns(tenant, columns_of(samples)))
+
+    def append_columns(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
+        """Send columns; native histograms are refused and start times left out.
+
+        Raises:
+            StoreError: some or all were not stored; sending all again does no harm.
+
+        """
+        refused = dict.fromkeys(out_of_bounds(columns.timestamps_ms), OUT_OF_BOUNDS)
+        if columns.histograms is not None:
+            for place, histogram in enumerate(columns.histograms.tolist()):
+                if histogram is not None:
+                    refused[place] = NO_HISTOGRAMS
+        keys = [_key_or_refusal(columns, token) for token in columns.series]
         grouped: dict[LabelKey, list[tuple[int, float]]] = {}
-        rejected: list[Rejection] = []
-        for sample in samples:
-            key = label_key(sample.labels)
-            reason = timestamp_refusal(sample.timestamp_ms) or label_refusal(key)
-            if reason:
-                rejected.append(Rejection(sample, reason))
-            else:
-                grouped.setdefault(key, []).append((sample.timestamp_ms, sample.value))
+        rows = zip(
+            columns.owners.tolist(),
+            columns.timestamps_ms.tolist(),
+            columns.values.tolist(),
+            strict=True,
+        )
+        for place, (owner, timestamp_ms, value) in enumerate(rows):
+            key = keys[owner]
+            if isinstance(key, str):
+                refused.setdefault(place, key)
+            elif place not in refused:
+                grouped.setdefault(key, []).append((timestamp_ms, value))
         for series in _requests(tenant, grouped):
             self._client.succeed(
                 "POST", "/api/v1/write", body=write_request(series), headers=HEADERS
             )
-        return AppendReport(stored=len(samples) - len(rejected), rejected=tuple(rejected))
+        return ColumnsReport(stored=len(columns) - len(refused), refused=refused)
 
     def select(
         self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
@@ -194,6 +219,14 @@ class VictoriaMetricsStore:
             "end": f"{min(end_ms, _LATEST_MS) / 1000:.3f}",
         }
         return urlencode(form).encode()
+
+
+def _key_or_refusal(columns: SampleColumns, token: Hashable) -> LabelKey | str:
+    try:
+        key = label_key(columns.labels_of(token))
+    except ValueError as error:
+        return str(error)
+    return label_refusal(key) or key
 
 
 def _requests(

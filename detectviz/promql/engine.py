@@ -23,6 +23,7 @@ from detectviz.promql.vectors import (
     StepString,
     StepVector,
     Value,
+    no_histograms,
     single_series,
 )
 from detectviz.tsdb.interface import Int64Array, SeriesStore
@@ -148,7 +149,12 @@ def _instant(value: Value, times: Int64Array) -> Answer:
             return _raw(value)
         case StepVector():
             final = value.trimmed().with_final_labels()
-            return Vector(timestamp_ms=at_ms, labels=final.labels, values=final.values[:, 0])
+            return Vector(
+                timestamp_ms=at_ms,
+                labels=final.labels,
+                values=final.values[:, 0],
+                histograms=None if final.histograms is None else final.histograms[:, 0],
+            )
 
 
 def _matrix(value: Value, times: Int64Array) -> Matrix:
@@ -168,6 +174,7 @@ def _ordered(vector: StepVector, times: Int64Array) -> Matrix:
         labels=ordered.labels,
         values=ordered.values,
         present=ordered.present,
+        histograms=ordered.histograms,
     )
 
 
@@ -182,7 +189,15 @@ def _raw(ranges: RangeVector) -> Matrix:
     present = np.zeros(values.shape, dtype=np.bool_)
     values[rows, columns] = samples.values[inside]
     present[rows, columns] = True
+    histograms = None
+    if samples.histograms is not None:
+        histograms = no_histograms(values.shape)
+        histograms[rows, columns] = samples.histograms[inside]
     vector = StepVector(
-        labels=ranges.labels, values=values, present=present, drop_name=ranges.drop_name
+        labels=ranges.labels,
+        values=values,
+        present=present,
+        drop_name=ranges.drop_name,
+        histograms=histograms,
     )
     return _ordered(vector.trimmed().with_final_labels(), times)

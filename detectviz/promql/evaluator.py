@@ -93,6 +93,7 @@ class Evaluator:
             offsets=offsets,
             timestamps_ms=np.broadcast_to(inner_times, inner.present.shape)[inner.present],
             values=inner.values[inner.present],
+            histograms=None if inner.histograms is None else inner.histograms[inner.present],
             ends_ms=ends,
             times_ms=times_ms,
             range_ms=node.range_ms,

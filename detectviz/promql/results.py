@@ -6,7 +6,7 @@ from typing import TypeAlias
 from detectviz.promql.annotations import Annotation, Severity
 from detectviz.promql.labels import Labels
 from detectviz.promql.vectors import BoolArray
-from detectviz.tsdb.interface import Float64Array, Int64Array
+from detectviz.tsdb.interface import Float64Array, HistogramArray, Int64Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +27,15 @@ class String:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vector:
-    """One value per series at one time; ``values`` is float64[series]."""
+    """One sample per series at one time: ``values`` is float64[series].
+
+    ``histograms``, if any sample may be one, is parallel to them; a histogram's value is NaN.
+    """
 
     timestamp_ms: int
     labels: tuple[Labels, ...]
     values: Float64Array
+    histograms: HistogramArray | None = None
 
     def __len__(self) -> int:
         """Count the series."""
@@ -43,13 +47,15 @@ class Matrix:
     """Values of series over time, ordered by labels.
 
     ``timestamps_ms`` is int64[steps]; ``values`` float64[series, steps] means something only
-    where ``present`` (bool of the same shape) holds.
+    where ``present`` (bool of the same shape) holds. ``histograms``, if any sample may be one,
+    is of the same shape.
     """
 
     timestamps_ms: Int64Array
     labels: tuple[Labels, ...]
     values: Float64Array
     present: BoolArray
+    histograms: HistogramArray | None = None
 
     def __len__(self) -> int:
         """Count the series."""

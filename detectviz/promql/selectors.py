@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectviz.promql import nodes
+from detectviz.promql.histograms.weight import weights
 from detectviz.promql.limits import Budget
 from detectviz.promql.nodes import Anchor
-from detectviz.promql.vectors import RangeVector, StepVector
-from detectviz.promql.windows import RangeSamples, is_stale, tiled, upper_bounds, without_stale
-from detectviz.tsdb.interface import Int64Array, Matcher, SeriesSet, SeriesStore
+from detectviz.promql.vectors import BoolArray, RangeVector, StepVector, no_histograms
+from detectviz.promql.windows import RangeSamples, is_stale, tiled, upper_bounds
+from detectviz.tsdb.interface import HistogramArray, Int64Array, Matcher, SeriesSet, SeriesStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class Reader:
         self.budget.charge(len(found) * len(times_ms))
         values = np.full((len(found), len(times_ms)), np.nan)
         present = np.zeros(values.shape, dtype=np.bool_)
+        keeps_histograms = found.histograms is not None and not want_timestamps
+        histograms = no_histograms(values.shape) if keeps_histograms else None
         for rows in tiled(len(found) if len(found.values) else 0, len(times_ms)):
             self.budget.check()
             offsets = found.offsets[rows.start : rows.stop + 1]
@@ -58,9 +61,23 @@ class Reader:
             is_fresh = times > looked_at - self.lookback_ms
             present[rows] = held & is_fresh & ~is_stale(sampled)
             values[rows] = times / 1000.0 if want_timestamps else sampled
+            if histograms is not None and found.histograms is not None:
+                histograms[rows] = found.histograms[index]
         dropped = np.zeros(len(found), dtype=np.bool_)
-        vector = StepVector(labels=found.labels, values=values, present=present, drop_name=dropped)
+        vector = StepVector(
+            labels=found.labels,
+            values=values,
+            present=present,
+            drop_name=dropped,
+            histograms=histograms,
+        )
+        self._charge_histograms(histograms, present)
         return vector.trimmed()
+
+    def _charge_histograms(self, histograms: HistogramArray | None, present: BoolArray) -> None:
+        """Charge what histograms weigh beyond the one sample each has been charged for."""
+        if histograms is not None:
+            self.budget.charge(int((weights(histograms[present]) - 1).sum()))
 
     def ranges(self, node: nodes.MatrixSelector, times_ms: Int64Array) -> RangeVector:
         """Return the samples of all windows, without staleness markers."""
@@ -68,15 +85,15 @@ class Reader:
         looked_at = self.references(times_ms, selector.at, selector.offset_ms)
         found = self._select(selector.matchers, looked_at, node.range_ms)
         self.budget.charge(len(found) * len(times_ms))
-        offsets, times, values = without_stale(found.offsets, found.timestamps_ms, found.values)
         samples = RangeSamples(
-            offsets=offsets,
-            timestamps_ms=times,
-            values=values,
+            offsets=found.offsets,
+            timestamps_ms=found.timestamps_ms,
+            values=found.values,
             ends_ms=looked_at,
             times_ms=times_ms,
             range_ms=node.range_ms,
-        )
+            histograms=found.histograms,
+        ).without_stale()
         dropped = np.zeros(len(found), dtype=np.bool_)
         return RangeVector(labels=found.labels, drop_name=dropped, samples=samples)
 
@@ -87,4 +104,5 @@ class Reader:
         start = int(looked_at.min()) - window_ms + 1
         found = self.store.select(self.tenant, matchers, start, int(looked_at.max()))
         self.budget.charge(len(found.values))
+        self._charge_histograms(found.histograms, np.ones(len(found.values), dtype=np.bool_))
         return found

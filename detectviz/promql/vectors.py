@@ -10,7 +10,7 @@ import numpy.typing as npt
 from detectviz.promql.errors import EvaluationError
 from detectviz.promql.labels import LabelKey, Labels, label_key, without_name
 from detectviz.promql.windows import RangeSamples
-from detectviz.tsdb.interface import METRIC_NAME, Float64Array, Int64Array
+from detectviz.tsdb.interface import METRIC_NAME, Float64Array, HistogramArray, Int64Array
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
@@ -37,13 +37,15 @@ class StepVector:
 
     ``values`` is float64[series, steps], ``present`` bool of the same shape; values where absent
     mean nothing. ``drop_name`` bool[series] marks series that lose their metric name at the end
-    of the query (Prometheus' delayed name removal).
+    of the query (Prometheus' delayed name removal). ``histograms``, if any sample may be one, is
+    of the same shape and holds it, or None for a float; a histogram's value is NaN.
     """
 
     labels: tuple[Labels, ...]
     values: Float64Array
     present: BoolArray
     drop_name: BoolArray
+    histograms: HistogramArray | None = None
 
     def __len__(self) -> int:
         """Count the series."""
@@ -65,13 +67,25 @@ class StepVector:
             values=self.values[index],
             present=self.present[index],
             drop_name=self.drop_name[index],
+            histograms=None if self.histograms is None else self.histograms[index],
         )
 
+    @property
+    def is_histogram(self) -> BoolArray:
+        """Tell which samples are histograms: bool[series, steps]."""
+        return are_histograms(self.histograms, self.present)
+
+    def floats(self) -> "StepVector":
+        """Return the same series with their float samples only."""
+        if self.histograms is None:
+            return self
+        return replace(self, present=self.present & ~self.is_histogram, histograms=None)
+
     def derived(self, values: Float64Array, present: BoolArray | None = None) -> "StepVector":
-        """Return the same series with computed values; their names are to be dropped."""
+        """Return the same series with computed floats; their names are to be dropped."""
         kept = self.present if present is None else present
         dropped = np.ones(len(self), dtype=np.bool_)
-        return replace(self, values=values, present=kept, drop_name=dropped)
+        return replace(self, values=values, present=kept, drop_name=dropped, histograms=None)
 
     def filtered(self, keep: BoolArray) -> "StepVector":
         """Return the same samples where ``keep`` holds."""
@@ -111,6 +125,7 @@ def _joined(vector: StepVector, groups: list[list[int]]) -> StepVector:
     first = vector.take([rows[0] for rows in groups])
     values, present = first.values.copy(), first.present.copy()
     dropped = first.drop_name.copy()
+    histograms = None if first.histograms is None else first.histograms.copy()
     for index, rows in enumerate(groups):
         for row in rows[1:]:
             extra = vector.present[row]
@@ -119,7 +134,15 @@ def _joined(vector: StepVector, groups: list[list[int]]) -> StepVector:
             values[index] = np.where(extra, vector.values[row], values[index])
             present[index] |= extra
             dropped[index] |= vector.drop_name[row]
-    return StepVector(labels=first.labels, values=values, present=present, drop_name=dropped)
+            if histograms is not None and vector.histograms is not None:
+                histograms[index] = np.where(extra, vector.histograms[row], histograms[index])
+    return StepVector(
+        labels=first.labels,
+        values=values,
+        present=present,
+        drop_name=dropped,
+        histograms=histograms,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,4 +184,27 @@ def concatenated(first: StepVector, second: StepVector) -> StepVector:
         values=np.concatenate((first.values, second.values)),
         present=np.concatenate((first.present, second.present)),
         drop_name=np.concatenate((first.drop_name, second.drop_name)),
+        histograms=_stacked(first, second),
     )
+
+
+def _stacked(first: StepVector, second: StepVector) -> HistogramArray | None:
+    if first.histograms is None and second.histograms is None:
+        return None
+    parts = [
+        no_histograms(one.values.shape) if one.histograms is None else one.histograms
+        for one in (first, second)
+    ]
+    return np.concatenate(parts)
+
+
+def no_histograms(shape: tuple[int, ...]) -> HistogramArray:
+    """Return an array to put histograms into."""
+    return np.full(shape, None, dtype=np.object_)
+
+
+def are_histograms(histograms: HistogramArray | None, present: BoolArray) -> BoolArray:
+    """Tell which of the present samples are histograms."""
+    if histograms is None:
+        return np.zeros(present.shape, dtype=np.bool_)
+    return histograms.astype(np.bool_) & present

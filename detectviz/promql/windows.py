@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from detectviz.tsdb.interface import STALE_NAN_BITS, Float64Array, Int64Array
+from detectviz.tsdb.interface import STALE_NAN_BITS, Float64Array, HistogramArray, Int64Array
 
 # Kernels that look at every sample of every window do so for this many samples at a time.
 _MOST_CELLS = 2_000_000
@@ -27,6 +27,7 @@ class Windows:
     Window (i, k) holds ``values[low[i, k]:high[i, k]]`` and the same slice of ``timestamps_ms``;
     it reaches from ``starts_ms[k]`` (excluded) to ``ends_ms[k]`` (included). Series i owns
     ``offsets[i]:offsets[i + 1]``. Long work calls ``check``, which raises when it must stop.
+    ``histograms`` is parallel to ``values`` where the windows are those of histograms.
     """
 
     offsets: Int64Array
@@ -38,6 +39,7 @@ class Windows:
     ends_ms: Int64Array
     times_ms: Int64Array
     check: Callable[[], None] = _never
+    histograms: HistogramArray | None = None
 
     @property
     def counts(self) -> Int64Array:
@@ -98,7 +100,8 @@ class RangeSamples:
     """Raw samples without stale markers, and the windows wanted from them.
 
     ``ends_ms`` is the end of the window per step (offset and ``@`` applied), ``times_ms`` the
-    time of evaluation per step.
+    time of evaluation per step. ``histograms``, if any sample may be one, is parallel to
+    ``values``. Kernels of floats get ``floats()``.
     """
 
     offsets: Int64Array
@@ -107,10 +110,40 @@ class RangeSamples:
     ends_ms: Int64Array
     times_ms: Int64Array
     range_ms: int
+    histograms: HistogramArray | None = None
 
     def __len__(self) -> int:
         """Count the series."""
         return len(self.offsets) - 1
+
+    def floats(self) -> "RangeSamples":
+        """Return the float samples only."""
+        if self.histograms is None:
+            return self
+        return replace(self._kept(~self.histograms.astype(np.bool_)), histograms=None)
+
+    def natives(self) -> "RangeSamples | None":
+        """Return the samples that are histograms only; None if there are none."""
+        if self.histograms is None:
+            return None
+        held = self.histograms.astype(np.bool_)
+        return self._kept(held) if held.any() else None
+
+    def _kept(self, kept: npt.NDArray[np.bool_]) -> "RangeSamples":
+        before = np.zeros(len(kept) + 1, dtype=np.int64)
+        np.cumsum(kept, out=before[1:])
+        return replace(
+            self,
+            offsets=before[self.offsets],
+            timestamps_ms=self.timestamps_ms[kept],
+            values=self.values[kept],
+            histograms=None if self.histograms is None else self.histograms[kept],
+        )
+
+    def without_stale(self) -> "RangeSamples":
+        """Return the samples that are no staleness markers."""
+        stale = is_stale(self.values)
+        return self._kept(~stale) if stale.any() else self
 
     def tiles(self, check: Callable[[], None]) -> Iterator[tuple[slice, Windows]]:
         """Yield slices of series with their windows, small enough to stay in cache."""
@@ -131,6 +164,7 @@ class RangeSamples:
             starts_ms=starts,
             ends_ms=self.ends_ms,
             times_ms=self.times_ms,
+            histograms=None if self.histograms is None else self.histograms[begin:end],
         )
 
     def compute(self, kernel: Kernel, check: Callable[[], None] = _never) -> Computed:
@@ -195,16 +229,3 @@ def is_stale(values: Float64Array) -> npt.NDArray[np.bool_]:
     """Tell which values are staleness markers."""
     stale: npt.NDArray[np.bool_] = values.view(np.int64) == STALE_NAN_BITS
     return stale
-
-
-def without_stale(
-    offsets: Int64Array, timestamps_ms: Int64Array, values: Float64Array
-) -> tuple[Int64Array, Int64Array, Float64Array]:
-    """Return the samples that are no staleness markers, with their offsets."""
-    stale = is_stale(values)
-    if not stale.any():
-        return offsets, timestamps_ms, values
-    kept = ~stale
-    before = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(kept, out=before[1:])
-    return before[offsets], timestamps_ms[kept], values[kept]

@@ -66,9 +66,17 @@ def _rows(answer: dict[str, Any]) -> list[tuple[str, str, str]]:
         return [("", str(at), value)]
     rows: list[tuple[str, str, str]] = []
     for series in answer["result"]:
-        points = series["values"] if "values" in series else [series["value"]]
-        rows += [(_shown(series["metric"]), str(at), value) for at, value in points]
+        points = _points(series, "value") + _points(series, "histogram")
+        rows += [(_shown(series["metric"]), str(at), _text(value)) for at, value in points]
     return rows
+
+
+def _points(series: dict[str, Any], kind: str) -> list[Any]:
+    return [series[kind]] if kind in series else list(series.get(f"{kind}s", ()))
+
+
+def _text(value: str | dict[str, Any]) -> str:
+    return value if isinstance(value, str) else f"count {value['count']}, sum {value['sum']}"
 
 
 def _shown(labels: dict[str, str]) -> str:

@@ -1,0 +1,1 @@
+"""Arithmetic of native histograms: pure functions over ``detectviz.tsdb.histograms.Histogram``."""

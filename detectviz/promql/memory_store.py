@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from detectviz.promql.patterns import matches
+from detectviz.tsdb.cardinality import cardinality_of, label_counts
 from detectviz.tsdb.columns import append_report, columns_of
 from detectviz.tsdb.histograms import Histogram
 from detectviz.tsdb.interface import (
     METRIC_NAME,
     AppendReport,
+    Cardinality,
     ColumnsReport,
     HistogramArray,
     Int64Array,
@@ -17,6 +19,7 @@ from detectviz.tsdb.interface import (
     MatchOp,
     Sample,
     SampleColumns,
+    SelectHints,
     SeriesSet,
 )
 
@@ -54,7 +57,13 @@ class MemoryStore:
         return metric.setdefault(tuple(sorted(labels.items())), {})
 
     def select(
-        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+        self,
+        tenant: str,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        *,
+        hints: SelectHints | None = None,
     ) -> SeriesSet:
         """Return raw samples of matching series."""
         labels: list[Mapping[str, str]] = []
@@ -108,6 +117,31 @@ class MemoryStore:
         """Return the values of one label over matching series."""
         found = self.series(tenant, matchers, start_ms, end_ms)
         return tuple(sorted({labels[name] for labels in found if name in labels}))
+
+    def delete(self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
+        """Delete samples with ``start_ms <= t <= end_ms``; return how many series lost some."""
+        touched = 0
+        for metric in self._tenants.get(tenant, {}).values():
+            for key in [key for key in metric if _all_match(matchers, dict(key))]:
+                kept = {at: one for at, one in metric[key].items() if not start_ms <= at <= end_ms}
+                touched += len(kept) < len(metric[key])
+                metric[key] = kept
+                if not kept:
+                    del metric[key]
+        return touched
+
+    def cardinality(self, tenant: str, limit: int) -> Cardinality:
+        """Return what the tenant's series are made of, ``limit`` entries per list."""
+        metrics = self._tenants.get(tenant, {})
+        found = [dict(key) for metric in metrics.values() for key in metric]
+        times = [at for metric in metrics.values() for one in metric.values() for at in one]
+        return cardinality_of(
+            label_counts(found),
+            series=len(found),
+            limit=limit,
+            oldest_ms=min(times, default=None),
+            newest_ms=max(times, default=None),
+        )
 
     def check(self) -> None:
         """Memory is always well."""

@@ -19,8 +19,10 @@ from detectviz.tsdb.interface import (
     MatchOp,
     Sample,
     SampleColumns,
+    SelectHints,
     SeriesSet,
     SeriesStore,
+    StoreError,
 )
 
 STEP_MS = 15_000
@@ -49,6 +51,8 @@ class SeriesStoreConformance:
     rejects_conflicts: ClassVar[bool] = True
     keeps_plain_nan: ClassVar[bool] = True
     keeps_every_bit: ClassVar[bool] = True
+    deletes_ranges: ClassVar[bool] = True
+    counts_bytes: ClassVar[bool] = True
 
     @pytest.fixture
     def store(self) -> SeriesStore:
@@ -356,6 +360,62 @@ class SeriesStoreConformance:
         assert len(found) == 0
         assert found.offsets.tolist() == [0]
         assert store.label_names(tenant, [], start_ms, start_ms) == ()
+
+    def test_deleted_series_are_gone_for_everybody_and_may_come_again(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        other = f"{tenant}-other"
+        self.put(store, tenant, {"__name__": "m", "n": "a"}, start_ms, [1, 2])
+        self.put(store, tenant, {"__name__": "m", "n": "b"}, start_ms, [3])
+        self.put(store, other, {"__name__": "m", "n": "a"}, start_ms, [4])
+        chosen = [equal("n", "a")]
+        assert store.delete(tenant, chosen, -(2**63), 2**63 - 1) == 1
+        assert store.delete(tenant, chosen, -(2**63), 2**63 - 1) == 0
+        assert self.read(store, tenant).labels == ({"__name__": "m", "n": "b"},)
+        assert store.series(tenant, chosen, start_ms, start_ms + STEP_MS) == ()
+        assert self.read(store, other).values.tolist() == [4]
+        self.put(store, tenant, {"__name__": "m", "n": "a"}, start_ms, [5])
+        assert self.read(store, tenant, *chosen).values.tolist() == [5]
+
+    def test_a_deletion_is_exact_to_the_millisecond_or_refused(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2, 3, 4])
+        within = (start_ms + STEP_MS, start_ms + 3 * STEP_MS - 1)
+        if self.deletes_ranges:
+            assert store.delete(tenant, [equal("__name__", "m")], *within) == 1
+            assert self.read(store, tenant).values.tolist() == [1, 4]
+        else:
+            with pytest.raises(StoreError, match="whole series only"):
+                store.delete(tenant, [equal("__name__", "m")], *within)
+            assert self.read(store, tenant).values.tolist() == [1, 2, 3, 4]
+
+    def test_hints_may_be_given(self, store: SeriesStore, tenant: str, start_ms: int) -> None:
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2])
+        hints = SelectHints(step_ms=STEP_MS, window_ms=STEP_MS, function="rate")
+        found = store.select(tenant, [], start_ms, start_ms + STEP_MS, hints=hints)
+        assert found.values.tolist() == [1, 2]
+        assert found.resolution_ms == 0
+
+    def test_cardinality_counts_series_names_values_and_pairs(
+        self, store: SeriesStore, tenant: str
+    ) -> None:
+        now_ms = int(time.time() * 1000)
+        for zone in ("x", "y"):
+            for name in ("m", "mm"):
+                self.put(store, tenant, {"__name__": name, "zone": zone}, now_ms, [1])
+        self.put(store, tenant, {"__name__": "m", "job": "a"}, now_ms, [1])
+        self.put(store, f"{tenant}-other", {"__name__": "m", "other": "a"}, now_ms, [1])
+        found = store.cardinality(tenant, 2)
+        assert found.series == 5
+        assert found.label_pairs == 5
+        assert found.series_by_metric == (("m", 3), ("mm", 2))
+        assert found.values_by_label == (("__name__", 2), ("zone", 2))
+        assert found.series_by_pair == (("__name__=m", 3), ("__name__=mm", 2))
+        if self.counts_bytes:
+            assert found.bytes_by_label == (("__name__", 7), ("zone", 4))
+            assert (found.oldest_ms, found.newest_ms) == (now_ms, now_ms)
+        assert store.cardinality(f"{tenant}-nobody", 2).series == 0
 
     def test_a_healthy_store_says_so(self, store: SeriesStore) -> None:
         store.check()

@@ -41,6 +41,10 @@ class Places:
     part: Int64Array
     row: Int64Array
 
+    def take(self, chosen: npt.NDArray[np.bool_]) -> Self:
+        """Return the chosen places."""
+        return type(self)(part=self.part[chosen], row=self.row[chosen])
+
 
 class BlockReader:
     """Blocks of all tenants with a cache of decoded ones, bounded in bytes. Safe for threads."""
@@ -56,8 +60,8 @@ class BlockReader:
         self, connection: sqlite3.Connection, tenant: str, places: Places, within: Range
     ) -> Iterator[Segment]:
         """Yield the samples of the series at ``places``, older blocks first."""
-        by_part = _group_by_part(places.part)
-        for block_id, part, _, _ in _listed(connection, tenant, list(by_part), within):
+        by_part = group_by_part(places.part)
+        for block_id, part, _, _ in list_blocks(connection, tenant, list(by_part), within):
             block = self._block(connection, tenant, block_id)
             if block is not None:
                 yield _cut(block, by_part[part], places.row, within)
@@ -71,8 +75,8 @@ class BlockReader:
         alive: npt.NDArray[np.bool_],
     ) -> None:
         """Set ``alive`` where a series has a sample in the range; blocks are decoded if need be."""
-        by_part = _group_by_part(places.part)
-        for block_id, part, _, _ in _listed(connection, tenant, list(by_part), within):
+        by_part = group_by_part(places.part)
+        for block_id, part, _, _ in list_blocks(connection, tenant, list(by_part), within):
             owners = by_part[part]
             if alive[owners].all():
                 continue
@@ -116,16 +120,18 @@ class BlockReader:
                 self._cached_bytes -= dropped.nbytes
 
 
-def _group_by_part(part: Int64Array) -> dict[int, Int64Array]:
+def group_by_part(part: Int64Array) -> dict[int, Int64Array]:
+    """Return the places of each part in ``part``."""
     order = np.argsort(part, kind="stable")
     parts, starts = np.unique(part[order], return_index=True)
     groups = np.split(order, starts[1:])
     return dict(zip(parts.tolist(), groups, strict=False))
 
 
-def _listed(
+def list_blocks(
     connection: sqlite3.Connection, tenant: str, parts: list[int], within: Range
 ) -> list[tuple[int, int, int, int]]:
+    """Return id, part, oldest and newest time of the parts' blocks that touch a range."""
     found: list[tuple[int, int, int, int]] = []
     for first in range(0, len(parts), _PARTS_PER_QUERY):
         chosen = parts[first : first + _PARTS_PER_QUERY]

@@ -75,6 +75,14 @@ class Batch:
         """Count the samples."""
         return len(self.series_ids)
 
+    def take(self, chosen: npt.NDArray[np.bool_]) -> "Batch":
+        """Return the chosen samples."""
+        return Batch(
+            series_ids=self.series_ids[chosen],
+            timestamps_ms=self.timestamps_ms[chosen],
+            values=self.values[chosen],
+        )
+
 
 def block_from_flat(
     rows: Int64Array, counts: Int64Array, timestamps_ms: Int64Array, values: Float64Array

@@ -6,11 +6,12 @@ blocks never change, and only the compactor deletes them, so the write lock is h
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from detectviz.tsdb.codec import (
     MAX_COLUMNS,
@@ -35,7 +36,7 @@ _MERGES_PER_PASS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Samples:
+class Samples:
     """Samples ordered by part, row and time, without duplicates."""
 
     part: Int64Array
@@ -43,9 +44,24 @@ class _Samples:
     timestamps_ms: Int64Array
     values: Float64Array
 
+    def __len__(self) -> int:
+        """Count the samples."""
+        return len(self.part)
+
+    def take(self, chosen: npt.NDArray[np.bool_]) -> "Samples":
+        """Return the chosen samples."""
+        return Samples(
+            part=self.part[chosen],
+            row=self.row[chosen],
+            timestamps_ms=self.timestamps_ms[chosen],
+            values=self.values[chosen],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _NewBlock:
+class NewBlock:
+    """A block to insert."""
+
     part: int
     level: int
     min_ms: int
@@ -87,9 +103,9 @@ class Compactor:
             places = dict(_series_places(connection))
             tenants = _part_tenants(connection)
         samples = _ordered(*_placed(batch, places), batch.timestamps_ms, batch.values)
-        blocks = list(_encoded(samples, level=0))
+        blocks = list(encoded(samples, level=0))
         with self._database.writing() as connection:
-            _insert_blocks(connection, blocks, tenants)
+            insert_blocks(connection, blocks, tenants)
             connection.executemany(_UPSERT_TAIL, _tails(batch))
             connection.execute("UPDATE state SET compacted_seq = ?", (last_seq,))
             connection.execute(
@@ -118,7 +134,7 @@ class Compactor:
 class _Merge:
     replaced: list[int]
     damaged: list[int]
-    blocks: list[_NewBlock]
+    blocks: list[NewBlock]
 
 
 _UPSERT_TAIL = (
@@ -174,12 +190,12 @@ def _placed(batch: Batch, places: dict[int, tuple[int, int]]) -> tuple[Int64Arra
 
 def _ordered(
     part: Int64Array, row: Int64Array, timestamps_ms: Int64Array, values: Float64Array
-) -> _Samples:
+) -> Samples:
     order = np.lexsort((timestamps_ms, row, part))
     part, row, timestamps_ms = part[order], row[order], timestamps_ms[order]
     fresh = np.ones(len(order), np.bool_)
     fresh[1:] = (np.diff(part) != 0) | (np.diff(row) != 0) | (np.diff(timestamps_ms) != 0)
-    return _Samples(
+    return Samples(
         part=part[fresh],
         row=row[fresh],
         timestamps_ms=timestamps_ms[fresh],
@@ -187,7 +203,8 @@ def _ordered(
     )
 
 
-def _encoded(samples: _Samples, *, level: int) -> Iterator[_NewBlock]:
+def encoded(samples: Samples, *, level: int) -> Iterator[NewBlock]:
+    """Make blocks of samples; full ones get the highest level."""
     borders = np.flatnonzero(np.diff(samples.part)) + 1
     starts = np.concatenate([[0], borders, [len(samples.part)]]).tolist()
     for start, end in pairwise(starts):
@@ -195,7 +212,7 @@ def _encoded(samples: _Samples, *, level: int) -> Iterator[_NewBlock]:
             yield from _part_blocks(samples, slice(start, end), level)
 
 
-def _part_blocks(samples: _Samples, piece: slice, level: int) -> Iterator[_NewBlock]:
+def _part_blocks(samples: Samples, piece: slice, level: int) -> Iterator[NewBlock]:
     row = samples.row[piece]
     _, starts, place = np.unique(row, return_index=True, return_inverse=True)
     # The how-many-th sample of its row decides which block a sample goes to.
@@ -207,7 +224,7 @@ def _part_blocks(samples: _Samples, piece: slice, level: int) -> Iterator[_NewBl
             rows, counts, samples.timestamps_ms[piece][chosen], samples.values[piece][chosen]
         )
         full = block.values.shape[1] == MAX_COLUMNS
-        yield _NewBlock(
+        yield NewBlock(
             part=int(samples.part[piece.start]),
             level=TOP_LEVEL if full else level,
             min_ms=int(block.timestamps_ms.min()),
@@ -216,9 +233,10 @@ def _part_blocks(samples: _Samples, piece: slice, level: int) -> Iterator[_NewBl
         )
 
 
-def _insert_blocks(
-    connection: sqlite3.Connection, blocks: list[_NewBlock], tenants: dict[int, str]
+def insert_blocks(
+    connection: sqlite3.Connection, blocks: list[NewBlock], tenants: Mapping[int, str]
 ) -> None:
+    """Write blocks; ``tenants`` says whose each part is."""
     connection.executemany(
         "INSERT INTO block (tenant, part, level, min_ms, max_ms, data) VALUES (?, ?, ?, ?, ?, ?)",
         [
@@ -256,11 +274,12 @@ def _merge(connection: sqlite3.Connection, part: int, level: int) -> _Merge:
         except CorruptError:
             logger.exception("series block %d is damaged and left alone", block_id)
             damaged.append(block_id)
-    merged = _encoded(_flattened(part, blocks), level=level + 1) if blocks else iter(())
+    merged = encoded(flattened(part, blocks), level=level + 1) if blocks else iter(())
     return _Merge(replaced=replaced, damaged=damaged, blocks=list(merged))
 
 
-def _flattened(part: int, blocks: list[Block]) -> _Samples:
+def flattened(part: int, blocks: list[Block]) -> Samples:
+    """Return the samples of blocks of one part."""
     filled = [np.arange(b.values.shape[1]) < b.counts[:, None] for b in blocks]
     row = np.concatenate([np.repeat(block.rows, block.counts) for block in blocks])
     return _ordered(
@@ -279,4 +298,4 @@ def _apply_merge(connection: sqlite3.Connection, merge: _Merge, tenants: dict[in
         "UPDATE block SET level = ? WHERE id = ?",
         [(DAMAGED_LEVEL, block_id) for block_id in merge.damaged],
     )
-    _insert_blocks(connection, merge.blocks, tenants)
+    insert_blocks(connection, merge.blocks, tenants)

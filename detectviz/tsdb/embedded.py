@@ -21,6 +21,7 @@ import numpy as np
 
 from detectviz.tsdb.admission import StoredBits, Verdict, judge
 from detectviz.tsdb.blocks import BlockReader, Places, Range
+from detectviz.tsdb.cardinality import cardinality_of
 from detectviz.tsdb.codec import (
     Batch,
     CorruptError,
@@ -31,15 +32,18 @@ from detectviz.tsdb.codec import (
 from detectviz.tsdb.columns import append_report, columns_of, used
 from detectviz.tsdb.compaction import Compactor
 from detectviz.tsdb.database import Database
+from detectviz.tsdb.deletion import delete_from_blocks, delete_from_log, settle
 from detectviz.tsdb.head import run_segment
 from detectviz.tsdb.index import Selection
 from detectviz.tsdb.interface import (
     AppendReport,
+    Cardinality,
     ColumnsReport,
     Int64Array,
     Matcher,
     Sample,
     SampleColumns,
+    SelectHints,
     SeriesSet,
     StoreError,
 )
@@ -138,7 +142,13 @@ class EmbeddedStore:
         return ColumnsReport(stored=len(columns) - len(refused), refused=refused)
 
     def select(
-        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+        self,
+        tenant: str,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        *,
+        hints: SelectHints | None = None,
     ) -> SeriesSet:
         """Return raw samples with ``start_ms <= t <= end_ms`` of all matching series.
 
@@ -175,6 +185,48 @@ class EmbeddedStore:
         """Return the sorted values of one label over matching series with samples in the range."""
         found = self.series(tenant, matchers, start_ms, end_ms)
         return tuple(sorted({labels[name] for labels in found if name in labels}))
+
+    def delete(self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
+        """Delete samples with ``start_ms <= t <= end_ms``; return how many series lost some.
+
+        Waits for a running compaction. If it fails half-way, what is gone is gone and the rest is
+        untouched: call it again.
+        """
+        within = Range.between(start_ms, end_ms)
+        with self._database.claimed("compact", wait=True):
+            with self._database.reading() as connection:
+                view = self._view(connection, tenant, matchers)
+            lost = delete_from_blocks(self._database, tenant, view.places, within)
+            with self._append_lock, self._database.writing() as connection:
+                now = self._view(connection, tenant, matchers)
+                ids = now.selection.ids
+                logged = delete_from_log(connection, tenant, ids, within)
+                touched = np.isin(ids, logged) | np.isin(ids, view.selection.ids[lost])
+                if touched.any():
+                    settle(connection, tenant, ids[touched], now.places.take(touched), within)
+        return int(touched.sum())
+
+    def cardinality(self, tenant: str, limit: int) -> Cardinality:
+        """Return what the tenant's series are made of, ``limit`` entries per list."""
+        with self._database.reading() as connection:
+            with self._mirror_lock:
+                self._mirror.sync(connection)
+                index = self._mirror.index(tenant)
+                counts, series = index.counts(), len(index)
+                runs = self._mirror.runs(tenant)
+            oldest_ms, newest_ms = connection.execute(
+                "SELECT MIN(min_ms), MAX(max_ms) FROM block WHERE tenant = ?", (tenant,)
+            ).fetchone()
+        times = [at for at in (oldest_ms, newest_ms) if at is not None]
+        times += [int(run.timestamps_ms.min()) for run in runs]
+        times += [int(run.timestamps_ms.max()) for run in runs]
+        return cardinality_of(
+            counts,
+            series=series,
+            limit=limit,
+            oldest_ms=min(times, default=None),
+            newest_ms=max(times, default=None),
+        )
 
     def check(self) -> None:
         """Raise StoreError unless a row can be written and read now."""
@@ -302,11 +354,7 @@ def _insert_log(
     chosen = verdict.stored
     if not chosen.any():
         return
-    stored = Batch(
-        series_ids=batch.series_ids[chosen],
-        timestamps_ms=batch.timestamps_ms[chosen],
-        values=batch.values[chosen],
-    )
+    stored = batch.take(chosen)
     connection.execute(
         "INSERT INTO log (seq, tenant, samples, max_ms, data) VALUES (?, ?, ?, ?, ?)",
         (seq, tenant, len(stored), int(stored.timestamps_ms.max()), encode_log(stored)),

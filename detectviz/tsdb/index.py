@@ -67,6 +67,17 @@ class TenantIndex:
             self._selections[wanted] = selection
         return selection
 
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return the number of series by label name and value."""
+        return {
+            name: {value: len(ids) for value, ids in values.items()}
+            for name, values in self._postings.items()
+        }
+
+    def __len__(self) -> int:
+        """Count the series."""
+        return len(self._ids)
+
     def _remember(self, alias: LabelKey, series_id: int) -> None:
         if len(self._aliases) > _MAX_ALIASES_PER_SERIES * len(self._ids):
             self._aliases.clear()

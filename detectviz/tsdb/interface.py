@@ -78,15 +78,33 @@ class SampleColumns:
         return len(self.owners)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectHints:
+    """What samples are wanted for, so that a store may answer with coarser ones.
+
+    ``step_ms`` is the distance of the moments of evaluation (0 for a single one), ``window_ms``
+    how far each looks back (the range, or the lookback of an instant selector), ``function`` the
+    PromQL function the samples go straight into; empty for an instant selector.
+    """
+
+    step_ms: int = 0
+    window_ms: int = 0
+    function: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesSet:
-    """Raw samples of the selected series, columnar.
+    """Samples of the selected series, columnar.
 
     Series ``i`` owns ``timestamps_ms[offsets[i]:offsets[i + 1]]`` (ascending, unique) and the
     same slice of ``values``. ``labels[i]`` includes ``__name__``. Series are ordered by labels.
     Stale markers are kept: they are NaNs with the bits ``STALE_NAN_BITS``. ``histograms``, if any
     sample is one, holds it at the sample's place, where ``values`` is an ordinary NaN;
     ``start_times_ms``, if any sample has one, is 0 where it has none.
+
+    ``resolution_ms`` is 0 for raw samples. Else one sample stands for that stretch of time before
+    it at least in some places, so an instant selector must look back that far; this happens only
+    where ``SelectHints`` allowed it.
     """
 
     labels: tuple[Mapping[str, str], ...]
@@ -95,6 +113,7 @@ class SeriesSet:
     values: Float64Array
     histograms: HistogramArray | None = None
     start_times_ms: Int64Array | None = None
+    resolution_ms: int = 0
 
     def __len__(self) -> int:
         """Count the series."""
@@ -129,6 +148,25 @@ class ColumnsReport:
     stored: int
     refused: Mapping[int, str] = field(default_factory=dict)
     limited: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cardinality:
+    """What makes a tenant's series many: the statistics of Prometheus' ``status/tsdb``.
+
+    The tuples hold the largest first, equals by name. ``label_bytes`` are the lengths of a
+    label's values times the series that carry them. Times are Unix milliseconds, None when there
+    are no samples or the store does not say.
+    """
+
+    series: int = 0
+    label_pairs: int = 0
+    series_by_metric: tuple[tuple[str, int], ...] = ()
+    values_by_label: tuple[tuple[str, int], ...] = ()
+    bytes_by_label: tuple[tuple[str, int], ...] = ()
+    series_by_pair: tuple[tuple[str, int], ...] = ()
+    oldest_ms: int | None = None
+    newest_ms: int | None = None
 
 
 class StoreError(Exception):
@@ -171,9 +209,18 @@ class SeriesStore(Protocol):
         """
 
     def select(
-        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+        self,
+        tenant: str,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        *,
+        hints: SelectHints | None = None,
     ) -> SeriesSet:
-        """Return raw samples with ``start_ms <= t <= end_ms`` of all matching series."""
+        """Return samples with ``start_ms <= t <= end_ms`` of all matching series.
+
+        Without ``hints`` they are raw; with them a store may answer with rollups.
+        """
 
     def series(
         self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
@@ -189,6 +236,16 @@ class SeriesStore(Protocol):
         self, tenant: str, name: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> tuple[str, ...]:
         """Return the sorted values of one label over matching series."""
+
+    def delete(self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
+        """Delete samples with ``start_ms <= t <= end_ms``; return how many series lost some.
+
+        When this returns, no process sees them any more, and the range can be written again as
+        far as the out-of-order window lets it. A series without samples is gone.
+        """
+
+    def cardinality(self, tenant: str, limit: int) -> Cardinality:
+        """Return what the tenant's series are made of, ``limit`` entries per list."""
 
     def check(self) -> None:
         """Raise StoreError unless the store can read and write now."""

@@ -61,6 +61,11 @@ def delete_series(connection: sqlite3.Connection, dead: Sequence[int]) -> None:
         " AND NOT EXISTS (SELECT 1 FROM block"
         " WHERE block.tenant = part.tenant AND block.part = part.id)"
     )
+    raise_epoch(connection)
+
+
+def raise_epoch(connection: sqlite3.Connection) -> None:
+    """Make every process forget what it remembers and read the database anew."""
     connection.execute("UPDATE state SET epoch = epoch + 1")
 
 

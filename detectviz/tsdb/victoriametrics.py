@@ -18,6 +18,7 @@ Start it with ``-maxLabelsPerTimeseries=65`` (its default drops labels beyond 30
 ``-retentionPeriod``; ``check`` refuses a server that would drop labels.
 """
 
+import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -27,18 +28,21 @@ import numpy as np
 import orjson
 
 from detectviz.tsdb.backend_http import BackendClient
+from detectviz.tsdb.cardinality import largest
 from detectviz.tsdb.columns import append_report, columns_of
 from detectviz.tsdb.index import Selection
 from detectviz.tsdb.interface import (
     METRIC_NAME,
     STALE_NAN,
     AppendReport,
+    Cardinality,
     ColumnsReport,
     Float64Array,
     Matcher,
     MatchOp,
     Sample,
     SampleColumns,
+    SelectHints,
     SeriesSet,
     StoreError,
 )
@@ -63,6 +67,7 @@ _LATEST_MS = 9_000_000_000_000  # beyond that the server overflows
 _SAMPLES_PER_SERIES = 10_000
 _BYTES_PER_SAMPLE = 20
 _BYTES_PER_REQUEST = 4 << 20  # estimated from text; the server takes 32 MiB by default
+_LONGEST_LIST = 1000
 _DEFAULT_MAX_LABELS = 30
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _OK = 200
@@ -128,7 +133,13 @@ class VictoriaMetricsStore:
         return ColumnsReport(stored=len(columns) - len(refused), refused=refused)
 
     def select(
-        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+        self,
+        tenant: str,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        *,
+        hints: SelectHints | None = None,
     ) -> SeriesSet:
         """Return raw samples with ``start_ms <= t <= end_ms`` of all matching series."""
         query = self._query(tenant, matchers, start_ms, end_ms)
@@ -174,6 +185,44 @@ class VictoriaMetricsStore:
         path = f"/api/v1/label/{quote(name, safe='')}/values"
         return tuple(sorted(self._list(path, tenant, matchers, start_ms, end_ms)))
 
+    def delete(self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
+        """Delete whole series; return how many.
+
+        Raises:
+            StoreError: the range leaves out a time up to now. The server deletes whole series only.
+
+        """
+        now_ms = int(time.time() * 1000)
+        if start_ms > 0 or end_ms < now_ms:
+            raise StoreError(
+                "VictoriaMetrics deletes whole series only: leave out start and end",
+                retryable=False,
+            )
+        query = self._query(tenant, matchers, 0, now_ms)
+        found = self.series(tenant, matchers, 0, now_ms)
+        if query is not None and found:
+            path = "/api/v1/admin/tsdb/delete_series"
+            self._client.succeed("POST", path, body=query, headers=_FORM)
+        return len(found)
+
+    def cardinality(self, tenant: str, limit: int) -> Cardinality:
+        """Return what the series of this day (UTC) are made of; the server knows no bytes.
+
+        Of more than 1,000 label names the server counts the largest only.
+        """
+        selector = _selector([Matcher(TENANT_LABEL, MatchOp.EQUAL, tenant)])
+        form = urlencode({"match[]": selector, "topN": _LONGEST_LIST}).encode()
+        path = "/api/v1/status/tsdb"
+        found = orjson.loads(self._client.succeed("POST", path, body=form, headers=_FORM))["data"]
+        values = _entries(found["labelValueCountByLabelName"])
+        return Cardinality(
+            series=found["totalSeries"],
+            label_pairs=sum(number for _, number in values),
+            series_by_metric=largest(_entries(found["seriesCountByMetricName"]), limit),
+            values_by_label=largest(values, limit),
+            series_by_pair=largest(_entries(found["seriesCountByLabelValuePair"]), limit),
+        )
+
     def check(self) -> None:
         """Raise StoreError unless the server takes writes, answers, and keeps all labels."""
         self._client.succeed("POST", "/api/v1/write", body=write_request(()), headers=HEADERS)
@@ -214,7 +263,7 @@ class VictoriaMetricsStore:
             return None
         conditions = [Matcher(TENANT_LABEL, MatchOp.EQUAL, tenant), *own]
         form = {
-            "match[]": "{" + ",".join(_condition(matcher) for matcher in conditions) + "}",
+            "match[]": _selector(conditions),
             "start": f"{max(start_ms, 0) / 1000:.3f}",
             "end": f"{min(end_ms, _LATEST_MS) / 1000:.3f}",
         }
@@ -247,6 +296,15 @@ def _requests(
                 request, size = [], 0
     if request:
         yield request
+
+
+def _entries(listed: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    pairs = [(one["name"], one["value"]) for one in listed]
+    return [pair for pair in pairs if pair[0].partition("=")[0] != TENANT_LABEL]
+
+
+def _selector(matchers: Sequence[Matcher]) -> str:
+    return "{" + ",".join(_condition(matcher) for matcher in matchers) + "}"
 
 
 def _condition(matcher: Matcher) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from detectviz.promql import memory_store
-from detectviz.tsdb.interface import Matcher, Sample, SeriesSet
+from detectviz.tsdb.interface import Matcher, Sample, SelectHints, SeriesSet
 
 
 class MemoryStore(memory_store.MemoryStore):
@@ -17,7 +17,13 @@ class MemoryStore(memory_store.MemoryStore):
         self.append(tenant, [Sample(labels, at_ms, value)])
 
     def select(
-        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+        self,
+        tenant: str,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        *,
+        hints: SelectHints | None = None,
     ) -> SeriesSet:
         self.selected.append((tenant, tuple(matchers), start_ms, end_ms))
-        return super().select(tenant, matchers, start_ms, end_ms)
+        return super().select(tenant, matchers, start_ms, end_ms, hints=hints)

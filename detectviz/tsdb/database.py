@@ -10,8 +10,7 @@ from pathlib import Path
 
 from detectviz.tsdb.interface import StoreError
 
-_VERSION = 1
-_SCHEMA = """
+_FIRST_SCHEMA = """
 CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     epoch INTEGER NOT NULL,          -- rises when series are deleted
@@ -58,6 +57,52 @@ CREATE INDEX block_by_part ON block (tenant, part, max_ms, min_ms);
 CREATE INDEX block_to_merge ON block (part, level) WHERE level >= 0 AND level < 3;
 CREATE INDEX block_by_age ON block (max_ms);
 """
+_ROLLUPS_AND_QUARANTINE = """
+CREATE TABLE rollup (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    resolution_ms INTEGER NOT NULL,
+    aggregate INTEGER NOT NULL,      -- which column of the buckets; all columns have equal times
+    level INTEGER NOT NULL,          -- how often merged
+    min_ms INTEGER NOT NULL,
+    max_ms INTEGER NOT NULL,
+    data BLOB NOT NULL               -- a block: the last sample's time and the aggregate
+);
+CREATE INDEX rollup_by_part ON rollup (tenant, part, resolution_ms, aggregate, max_ms, min_ms);
+CREATE INDEX rollup_by_age ON rollup (tenant, resolution_ms, max_ms);
+CREATE TABLE rolled (
+    tenant TEXT NOT NULL,
+    resolution_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,       -- rollups are whole up to here, parts below excepted
+    PRIMARY KEY (tenant, resolution_ms)
+) WITHOUT ROWID;
+CREATE TABLE rollup_late (
+    part INTEGER NOT NULL,
+    resolution_ms INTEGER NOT NULL,
+    from_ms INTEGER NOT NULL,        -- raw samples from here on changed after they were rolled up
+    PRIMARY KEY (part, resolution_ms)
+) WITHOUT ROWID;
+CREATE TABLE raw_from (
+    tenant TEXT PRIMARY KEY,
+    from_ms INTEGER NOT NULL         -- raw samples before this have been dropped
+) WITHOUT ROWID;
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY,
+    found_ms INTEGER NOT NULL,
+    source TEXT NOT NULL,            -- the table it was found in
+    source_id INTEGER NOT NULL,
+    tenant TEXT,
+    part INTEGER,
+    min_ms INTEGER,
+    max_ms INTEGER,
+    reason TEXT NOT NULL,
+    data BLOB
+);
+"""
+# Step n makes format n of format n - 1. A step that was released never changes.
+_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE)
+_VERSION = len(_STEPS)
 _MMAP_BYTES = 1 << 28
 _JOURNAL_LIMIT_BYTES = 1 << 26
 
@@ -132,15 +177,16 @@ class Database:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self.claimed("create", wait=True), self._borrowed() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                connection.executescript(
-                    "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;"
-                    f"{_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;"
-                )
-            elif version != _VERSION:
+            if version > _VERSION:
                 raise StoreError(
-                    f"{self._path} has format {version}; this program reads {_VERSION}",
+                    f"{self._path} has format {version}; this program reads up to {_VERSION}",
                     retryable=False,
+                )
+            if version == 0:
+                connection.executescript("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")
+            for step in range(version, _VERSION):
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;"
                 )
 
     @contextmanager

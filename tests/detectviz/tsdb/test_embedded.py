@@ -295,3 +295,17 @@ def test_a_writer_that_waits_too_long_may_try_again(path: Path) -> None:
     blocker.close()
     assert store.append("acme", samples([1])).stored == 1
     store.close()
+
+
+def test_a_file_of_the_first_format_is_brought_up_to_date(path: Path) -> None:
+    store = EmbeddedStore(path)
+    store.append("acme", samples([1, 2]))
+    store.close()
+    for table in ("rollup", "rolled", "rollup_late", "raw_from", "quarantine"):
+        query(path, f"DROP TABLE {table}")
+    query(path, "PRAGMA user_version = 1")
+    store = EmbeddedStore(path)
+    assert read(store).values.tolist() == [1, 2]
+    compact(store)
+    assert read(store).values.tolist() == [1, 2]
+    store.close()

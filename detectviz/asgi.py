@@ -1,28 +1,56 @@
 """ASGI entry: server-sent events natively, everything else through Django's WSGI handler.
 
 Django's synchronous middlewares cost 1.3 ms a request under ASGI (PERFORMANCE); a thread pool
-around WSGI does not, and streams need no thread.
+around WSGI does not, and streams need no thread. Pages and doors have threads of their own, so
+that no flood of one keeps people from the other.
 """
 
-from collections.abc import MutableMapping
-from typing import Any
-
-from a2wsgi import WSGIMiddleware
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from detectviz.runtime.live import LiveHub, Receive, Send
+from detectviz.runtime.bridge import Receive, Scope, Send, WsgiBridge
+from detectviz.runtime.live import LiveHub
 
-THREADS = 4
+PAGE_THREADS = 4
+DOOR_THREADS = 4
+DOOR_THREADS_PER_ORG = 2
+
+_DOORS = "/orgs/"
+
+
+def _org_of(path: str) -> str | None:
+    return path[len(_DOORS) :].partition("/")[0]
+
 
 hub = LiveHub()
-# a2wsgi types ASGI with its own dictionaries, Django types WSGI with its own responses.
-_wsgi: Any = get_wsgi_application()
-_django: Any = WSGIMiddleware(_wsgi, workers=THREADS)
+_wsgi = get_wsgi_application()
+_pages = WsgiBridge(
+    _wsgi, name="pages", threads=PAGE_THREADS, max_body_bytes=settings.MAX_REQUEST_BYTES
+)
+_doors = WsgiBridge(
+    _wsgi,
+    name="doors",
+    threads=DOOR_THREADS,
+    max_body_bytes=settings.MAX_REQUEST_BYTES,
+    tenant_of=_org_of,
+    per_tenant=DOOR_THREADS_PER_ORG,
+)
 
 
-async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Route one connection."""
-    if scope["type"] == "http" and scope["path"].startswith("/live/"):
+    if scope["type"] != "http":
+        await _decline(scope, receive, send)
+    elif scope["path"].startswith("/live/"):
         await hub.handle(scope, receive, send)
+    elif scope["path"].startswith(_DOORS):
+        await _doors(scope, receive, send)
     else:
-        await _django(scope, receive, send)
+        await _pages(scope, receive, send)
+
+
+async def _decline(scope: Scope, receive: Receive, send: Send) -> None:
+    """Close what is no HTTP request: there are no web sockets."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})

@@ -6,12 +6,14 @@ from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models.signals import post_delete
 
-from apps.accounts.models import ServiceAccount, Team, User
+from apps.accounts.models import ApiKey, Membership, ServiceAccount, Team, User
 from apps.accounts.services.bindings import bindings_on_deleted
 from apps.accounts.services.roles import roles_create_builtin
+from apps.orgs.models import Org
 from apps.orgs.selectors import org_get_by_id
 from detectviz.events.bus import subscribe
 from detectviz.events.types import OrgCreated
+from detectviz.permissions.memory import watch
 from detectviz.permissions.scopes import scope_models
 from detectviz.resources.models import ResourceModel
 
@@ -42,3 +44,4 @@ for model in scope_models():
     post_delete.connect(on_scope_deleted, sender=model, dispatch_uid=f"bindings-{model.__name__}")
 post_delete.connect(on_team_deleted, sender=Team)
 post_delete.connect(on_serviceaccount_deleted, sender=ServiceAccount)
+watch(User, ApiKey, Membership, Team, Org)

@@ -11,6 +11,9 @@ class PermissionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the clean-up."""
-        from detectviz.permissions.scopes import connect_cleanup  # noqa: PLC0415 - needs all models
+        # All models must be there first.
+        from detectviz.permissions.memory import watch_groups  # noqa: PLC0415
+        from detectviz.permissions.scopes import connect_cleanup  # noqa: PLC0415
 
         connect_cleanup()
+        watch_groups()

@@ -11,6 +11,8 @@ from guardian.models import (  # noqa: TID251 - this package is the one that spe
     UserObjectPermission,
 )
 
+from detectviz.permissions.memory import access_changed
+
 Grant = tuple[int, str, str]  # content type id, object primary key as text, pattern
 _COLUMNS = ("content_type_id", "object_pk", "permission__codename")
 
@@ -44,6 +46,7 @@ def grants_replace(
     content_type = ContentType.objects.get_for_model(obj)
     mine = {"content_type": content_type, "object_pk": str(obj.pk), owner: subject}
     rows = manager.filter(**mine)
+    access_changed()
     rows.filter(permission__codename__in=set(revoked) - set(granted)).delete()
     held = set(rows.values_list("permission__codename", flat=True))
     missing = [_permission(content_type, pattern) for pattern in sorted(set(granted) - held)]
@@ -55,6 +58,7 @@ def grants_replace(
 
 def grants_clear(obj: models.Model) -> None:
     """Delete every grant on an object; guardian leaves them behind when the object is deleted."""
+    access_changed()
     mine = {
         "content_type": ContentType.objects.get_for_model(obj),
         "object_pk": str(obj.pk),
@@ -65,6 +69,7 @@ def grants_clear(obj: models.Model) -> None:
 
 def grants_of_group_clear(group: Group) -> None:
     """Delete every grant of a group."""
+    access_changed()
     GroupObjectPermission.objects.filter(group=group).delete()
 
 

@@ -8,7 +8,10 @@ from django.http import HttpRequest
 
 from detectviz.observability.context import current_context
 from detectviz.permissions.access import Access, access_of
+from detectviz.permissions.memory import Memory
 from detectviz.resources.errors import ForbiddenError
+
+_by_credential: Memory[Access] = Memory()
 
 
 @runtime_checkable
@@ -16,6 +19,7 @@ class Credential(Protocol):
     """What ``request.auth`` is when a program called: a key that works in one org."""
 
     org_id: int
+    org: models.Model
     scopes: Sequence[str]
 
 
@@ -56,4 +60,7 @@ def _computed(request: Any, org: models.Model) -> Access:
         return access_of(request.user, org)
     if credential.org_id != org.pk:
         return Access(org_id=org.pk, is_member=False)
-    return access_of(request.user, org, credential.scopes)
+    key = (request.user.pk, org.pk, tuple(credential.scopes))
+    return _by_credential.get(key) or _by_credential.put(
+        key, access_of(request.user, org, credential.scopes)
+    )

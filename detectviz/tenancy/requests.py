@@ -3,7 +3,7 @@
 from typing import Any
 
 from detectviz.permissions.access import Access
-from detectviz.permissions.requests import request_access
+from detectviz.permissions.requests import Credential, request_access
 from detectviz.resources.errors import NotFoundError
 from detectviz.tenancy.context import scope_enter
 from detectviz.tenancy.selectors import org_get
@@ -14,7 +14,9 @@ def org_access(request: Any, name: str) -> tuple[Any, Access]:
 
     From here on the request sees and writes rows of this org only (PostgreSQL).
     """
-    org = org_get(name=name)
+    credential = getattr(request, "auth", None)
+    own = credential.org if isinstance(credential, Credential) else None
+    org = own if own is not None and str(own) == name else org_get(name=name)
     if org is None:
         raise NotFoundError
     scope_enter(org)

@@ -1,0 +1,1 @@
+"""What targets expose, read into columns."""

@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class SeriesConfig(AppConfig):
-    """Holds the process's series store and the chart selectors; owns no tables."""
+    """Holds the process's series store and what is known beside its samples."""
 
     name = "apps.series"

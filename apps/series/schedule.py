@@ -6,4 +6,9 @@ SCHEDULE = {
         "schedule": 60.0,
         "options": {"queue": "jobs", "expires": 60},
     },
+    "series.prune_exemplars": {
+        "task": "apps.series.tasks.prune_exemplars",
+        "schedule": 300.0,
+        "options": {"queue": "jobs", "expires": 300},
+    },
 }

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.series.services import series_maintain
+from apps.series.services import exemplars_prune, series_maintain
 from detectviz.clock import utc_now
 
 
@@ -10,3 +10,9 @@ from detectviz.clock import utc_now
 def maintain() -> None:
     """Compact the series store and apply retention."""
     series_maintain(now=utc_now())
+
+
+@shared_task
+def prune_exemplars() -> None:
+    """Keep each org's exemplars within their bounds."""
+    exemplars_prune(now=utc_now())

@@ -2,10 +2,8 @@
 
 from datetime import datetime
 
-from apps.series.selectors import series_store, series_store_use
+from apps.series.selectors import series_store
 from detectviz.clock import to_ms
-
-__all__ = ["series_maintain", "series_store", "series_store_use"]
 
 
 def series_maintain(*, now: datetime) -> None:

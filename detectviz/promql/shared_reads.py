@@ -98,6 +98,7 @@ def _within(held: _Held, start_ms: int, end_ms: int) -> SeriesSet:
         values=found.values[inside],
         histograms=None if found.histograms is None else found.histograms[inside],
         start_times_ms=None if found.start_times_ms is None else found.start_times_ms[inside],
+        resolution_ms=found.resolution_ms,
     )
 
 

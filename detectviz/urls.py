@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/notifications/v1/", include("apps.notifications.api.urls")),
     path("apis/", include((resource_urlpatterns(), "apis"))),
     path("orgs/", include("apps.monitors.api.urls")),
+    path("orgs/", include("apps.series.api.ingest.urls")),
     path("", include("apps.accounts.web.urls")),
     path("", include("apps.extensions.web.urls")),
     path("", include("apps.monitors.web.urls")),

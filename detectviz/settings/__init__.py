@@ -28,6 +28,9 @@ CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
 TRUSTED_PROXIES = env.networks("DETECTVIZ_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("DETECTVIZ_METRICS_TOKEN")
 LOCATION = env.text("DETECTVIZ_LOCATION", "default")
+INGEST_BODY_BYTES = env.integer(
+    "DETECTVIZ_INGEST_BODY_BYTES", 32 << 20, minimum=1 << 10, maximum=1 << 30
+)
 
 SECRET_KEY = env.generated_secret("DETECTVIZ_SECRET_KEY", DATA_DIR / "secrets" / "secret-key")
 MASTER_KEYS = env.generated_secret("DETECTVIZ_MASTER_KEYS", DATA_DIR / "secrets" / "master-keys")

@@ -31,6 +31,11 @@ def _rest(*read: str, **more: Any) -> Rule:
     return Rule(door="rest", methods={"GET": read, "HEAD": read}, **more)
 
 
+def _push(**more: Any) -> Rule:
+    methods = {"POST": ("series:create",), "OPTIONS": (MEMBER,)}
+    return Rule(door="kind", methods=methods, allowed=DONE | {413, 415}, **more)
+
+
 def _other(*statuses: int, **more: Any) -> Rule:
     return Rule(door="other", statuses=frozenset(statuses), **more)
 
@@ -71,6 +76,8 @@ TABLE: Mapping[str, Rule] = {
     "monitors_api:push-signal": _other(
         200, 405, values={"token": "push_token", "signal": "=start"}, is_secret_door=True
     ),
+    # --- what senders push ---
+    "series_ingest:remote-write": _push(),
     # --- REST beside the registry ---
     "apis:discovery": Rule(door="discovery"),
     "apis:group": Rule(door="discovery", values={"group": "=core", "version": "=v1"}),

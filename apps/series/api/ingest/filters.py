@@ -1,0 +1,41 @@
+"""What the doors read from a request before its body is parsed."""
+
+from typing import Any
+
+from rest_framework.request import Request
+
+from detectviz.ingest.bodies import unpack
+from detectviz.ingest.errors import MalformedError, TooLargeError
+
+
+def body_of(request: Request, *, limit: int, encodings: frozenset[str]) -> bytes:
+    """Return the unpacked body; raise IngestError when it is too large or not readable.
+
+    ``limit`` bounds the bytes on the wire and what they unpack to. A body without a length
+    (chunked, as Telegraf sends it) is read from the server's own stream, since Django takes it for
+    an empty one.
+    """
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if announced.isdecimal() and int(announced) > limit:
+        raise TooLargeError(f"the body has {announced} bytes, more than {limit}")
+    stream: Any = request
+    if not announced and "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+        stream = request.META["wsgi.input"]
+    data: bytes = stream.read(limit + 1)
+    if len(data) > limit:
+        raise TooLargeError(f"the body has more than {limit} bytes; send smaller batches")
+    if announced.isdecimal() and len(data) < int(announced):
+        raise MalformedError("the body ended before its announced length")
+    return unpack(
+        data, request.META.get("HTTP_CONTENT_ENCODING", ""), limit=limit, allowed=encodings
+    )
+
+
+def content_type_of(request: Request) -> tuple[str, dict[str, str]]:
+    """Return media type and parameters, in lower case but for the parameters' values."""
+    media, *rest = request.META.get("CONTENT_TYPE", "").split(";")
+    parameters = {}
+    for piece in rest:
+        name, _, value = piece.partition("=")
+        parameters[name.strip().lower()] = value.strip().strip('"')
+    return media.strip().lower(), parameters

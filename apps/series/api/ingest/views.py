@@ -1,0 +1,166 @@
+"""The ingest doors: what senders push, in the protocols they already speak."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from prometheus_client import Counter
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.series.api.ingest.filters import body_of, content_type_of
+from apps.series.services.ingest import IngestReport, batch_store
+from detectviz.clock import utc_now
+from detectviz.ingest import remote_write, remote_write_v2
+from detectviz.ingest.batch import Batch
+from detectviz.ingest.errors import IngestError, UnsupportedError
+from detectviz.permissions.access import Access
+from detectviz.resources.errors import ForbiddenError
+from detectviz.tenancy.requests import org_access
+from detectviz.tsdb.interface import RateLimitedError, StoreError
+
+RETRY_LIMITED_S = 30  # until the number of series may have changed
+RETRY_STORE_S = 5
+
+requests_total = Counter(
+    "detectviz_ingest_requests",
+    "Requests to the ingest doors, by door and status.",
+    ["door", "status"],
+)
+
+
+class _TheDoorsOwn(BaseContentNegotiation):
+    """What a door answers depends on what was sent, not on an Accept header."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """Leave the body alone."""
+        return None
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Answer OPTIONS as JSON."""
+        return JSONRenderer(), JSONRenderer.media_type
+
+
+class IngestView(APIView):
+    """What all doors share: the org of the URL, the permission, the body, failures, counts."""
+
+    door: ClassVar[str]
+    encodings: ClassVar[frozenset[str]] = frozenset({"identity", "gzip", "deflate", "zstd"})
+    content_negotiation_class = _TheDoorsOwn
+    schema = None  # other projects' protocols, described in docs/api.md
+
+    org: Any
+    access: Access
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Resolve the org: a foreign one and an unknown one answer the same 404."""
+        super().initial(request, *args, **kwargs)
+        self.org, self.access = org_access(request, kwargs["org"])
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Take one body."""
+        if not self.access.allows("series:create"):
+            raise ForbiddenError("You need the permission series:create to push samples.")
+        try:
+            batch = self.parse(request)
+            report = batch_store(org=self.org, door=self.door, batch=batch, now=utc_now())
+        except IngestError as error:
+            return self.failure(error.status, str(error))
+        except RateLimitedError as error:
+            return self.failure(429, str(error), retry_after_s=error.retry_after_s)
+        except StoreError as error:
+            sentence = f"The series store can't take samples now: {error}"
+            return self.failure(503, sentence, retry_after_s=RETRY_STORE_S)
+        return self.answer(report)
+
+    @abstractmethod
+    def parse(self, request: Request) -> Batch:
+        """Return what the body holds; raise IngestError."""
+
+    @abstractmethod
+    def answer(self, report: IngestReport) -> HttpResponseBase:
+        """Say what was stored."""
+
+    def failure(
+        self, status: int, sentence: str, *, retry_after_s: float | None = None
+    ) -> HttpResponseBase:
+        """Say in the protocol's words that nothing was stored."""
+        response = HttpResponse(f"{sentence}\n", status=status, content_type="text/plain")
+        return _with_retry(response, retry_after_s)
+
+    def body(self, request: Request) -> bytes:
+        """Return the unpacked body."""
+        return body_of(request, limit=settings.INGEST_BODY_BYTES, encodings=self.encodings)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Say 401, 403, 404 and the like in the protocol's words too."""
+        problem = super().handle_exception(exc)
+        sentence = problem.data.get("detail", "") if isinstance(problem.data, dict) else ""
+        response: Any = self.failure(problem.status_code, str(sentence))
+        for header in ("WWW-Authenticate", "Retry-After", "Allow"):
+            if header in problem.headers:
+                response[header] = problem.headers[header]
+        return response  # type: ignore[no-any-return]  # a plain response serves DRF as well
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Count the request."""
+        requests_total.labels(self.door, response.status_code).inc()
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+def _with_retry(response: HttpResponse, retry_after_s: float | None) -> HttpResponse:
+    if retry_after_s is not None:
+        response["Retry-After"] = str(max(1, round(retry_after_s)))
+    return response
+
+
+class RemoteWriteView(IngestView):
+    """Prometheus remote write 1.0 and 2.0."""
+
+    door = "remote_write"
+    encodings = frozenset({"snappy", "zstd"})
+
+    def parse(self, request: Request) -> Batch:
+        """Read the message that the content type names."""
+        media, parameters = content_type_of(request)
+        message = parameters.get("proto", remote_write.CONTENT_TYPE)
+        if media != "application/x-protobuf" or message not in _MESSAGES:
+            raise UnsupportedError(
+                "remote write takes application/x-protobuf with proto=prometheus.WriteRequest "
+                "or proto=io.prometheus.write.v2.Request"
+            )
+        return _MESSAGES[message](self.body(request))
+
+    def answer(self, report: IngestReport) -> HttpResponseBase:
+        """Answer 204; 400 when samples can never be stored, 429 when a limit keeps them out."""
+        if report.is_complete:
+            response = HttpResponse(status=204)
+        else:
+            status = 429 if report.limited else 400
+            response = HttpResponse(
+                f"{report.sentence()}\n", status=status, content_type="text/plain"
+            )
+            _with_retry(response, RETRY_LIMITED_S if report.limited else None)
+        written = {
+            "Samples": report.samples,
+            "Histograms": report.histograms,
+            "Exemplars": report.exemplars,
+        }
+        for kind, count in written.items():
+            response[f"X-Prometheus-Remote-Write-{kind}-Written"] = str(count)
+        return response
+
+
+_MESSAGES = {
+    remote_write.CONTENT_TYPE: remote_write.parse,
+    remote_write_v2.CONTENT_TYPE: remote_write_v2.parse,
+}

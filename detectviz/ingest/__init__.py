@@ -1,0 +1,1 @@
+"""What senders push, turned into columns for a series store. No Django."""

@@ -1,21 +1,26 @@
 """The engine: text in, answer out."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
 from detectviz.promql import nodes
 from detectviz.promql.annotations import AnnotationCollector
+from detectviz.promql.batches import Outcome, batch_plan, run_batch
 from detectviz.promql.calls import QueryBounds
 from detectviz.promql.durations import resolve_durations
 from detectviz.promql.errors import EvaluationError, ParseError
 from detectviz.promql.evaluator import Evaluator
+from detectviz.promql.fused_evaluator import FusedAnnotations, FusedEvaluator
+from detectviz.promql.fusing import BatchPlan, FusedShape
 from detectviz.promql.labels import label_key
 from detectviz.promql.limits import Budget, CancellationToken
 from detectviz.promql.nodes import ValueType
 from detectviz.promql.parser import parse
 from detectviz.promql.results import Answer, Matrix, Result, Scalar, String, Vector
-from detectviz.promql.selectors import Reader
+from detectviz.promql.selectors import Reader, Reads
+from detectviz.promql.shared_reads import SharedReads
 from detectviz.promql.type_check import result_type
 from detectviz.promql.vectors import (
     RangeVector,
@@ -23,6 +28,7 @@ from detectviz.promql.vectors import (
     StepString,
     StepVector,
     Value,
+    empty_vector,
     no_histograms,
     single_series,
 )
@@ -88,6 +94,25 @@ class Engine:
         bounds = QueryBounds(start_ms=start_ms, end_ms=end_ms, step_ms=step_ms)
         return self._run(tenant, query, bounds, token)
 
+    def batch(
+        self,
+        tenant: str,
+        queries: BatchPlan | Sequence[str],
+        at_ms: int,
+        *,
+        token: CancellationToken | None = None,
+    ) -> list[Outcome]:
+        """Answer many queries at one time: what ``instant`` returns or raises, for each.
+
+        Queries of one shape are evaluated as one; all share what they read. The limits hold for
+        each query, and one that fails has no effect on the others. Give a ``batch_plan`` when
+        the same queries are asked again and again.
+        """
+        plan = queries if isinstance(queries, BatchPlan) else batch_plan(queries)
+        reads = SharedReads(self.store, tenant)
+        runner = _BatchRunner(engine=self, tenant=tenant, at_ms=at_ms, token=token)
+        return run_batch(plan, runner, reads, at_ms=at_ms, lookback_ms=self.lookback_ms)
+
     def _run(
         self,
         tenant: str,
@@ -96,36 +121,119 @@ class Engine:
         token: CancellationToken | None,
     ) -> Result:
         is_range = bounds.step_ms > 0
-        times = np.arange(bounds.start_ms, bounds.end_ms + 1, bounds.step_ms or 1, dtype=np.int64)
         text = query if isinstance(query, str) else ""
         expression = parse(query) if isinstance(query, str) else query
         if is_range:
             _check_range_type(expression, text)
-        budget = Budget(max_samples=self.max_samples, timeout_s=self.timeout_s, token=token)
-        annotations = AnnotationCollector(text)
-        reader = Reader(
-            store=self.store,
-            tenant=tenant,
-            start_ms=bounds.start_ms,
-            end_ms=bounds.end_ms,
-            lookback_ms=self.lookback_ms,
-            budget=budget,
-        )
+        asked = _Asked(tenant=tenant, text=text, bounds=bounds, token=token)
+        return self.answer(asked, expression)
+
+    def answer(self, asked: "_Asked", expression: nodes.Expression) -> Result:
+        """Evaluate a parsed and checked expression."""
+        annotations = AnnotationCollector(asked.text)
         evaluator = Evaluator(
-            reader=reader,
+            reader=self.reader(asked),
             annotations=annotations,
             subquery_step_ms=self.subquery_step_ms,
-            bounds=bounds,
+            bounds=asked.bounds,
+        )
+        times = asked.times_ms
+        with np.errstate(all="ignore"):
+            value = _evaluated(evaluator, expression, asked)
+            is_range = asked.bounds.step_ms > 0
+            answer = _matrix(value, times) if is_range else _instant(value, times)
+        evaluator.reader.budget.check()
+        return Result(value=answer, annotations=annotations.collected())
+
+    def answers(self, asked: "_Asked", shape: FusedShape, texts: Sequence[str]) -> list[Result]:
+        """Evaluate expressions of one shape at one time; what is raised may be any member's."""
+        remarks = FusedAnnotations()
+        evaluator = FusedEvaluator(
+            reader=self.reader(asked),
+            annotations=remarks,
+            subquery_step_ms=self.subquery_step_ms,
+            bounds=asked.bounds,
+            shape=shape,
+            remarks=remarks,
         )
         with np.errstate(all="ignore"):
-            resolved = resolve_durations(expression, bounds, text)
-            try:
-                value = evaluator.evaluate(resolved, times)
-            except RecursionError:
-                raise EvaluationError("expression is nested too deeply") from None
-            answer = _matrix(value, times) if is_range else _instant(value, times)
-        budget.check()
-        return Result(value=answer, annotations=annotations.collected())
+            values = evaluator.by_member(_evaluated(evaluator, shape.expression, asked))
+            nothing = _instant(empty_vector(1), asked.times_ms)
+            found = {member: _instant(value, asked.times_ms) for member, value in values.items()}
+        evaluator.reader.budget.check()
+        if remarks.is_silent:
+            silent = Result(value=nothing)
+            return [
+                Result(value=found[member]) if member in found else silent
+                for member in range(len(shape))
+            ]
+        return [
+            Result(
+                value=found.get(member, nothing),
+                annotations=remarks.of_member(member, shape, texts[member]),
+            )
+            for member in range(len(shape))
+        ]
+
+    def reader(self, asked: "_Asked") -> Reader:
+        """Return what one query reads with, within its limits."""
+        budget = Budget(max_samples=self.max_samples, timeout_s=self.timeout_s, token=asked.token)
+        return Reader(
+            store=self.store,
+            tenant=asked.tenant,
+            start_ms=asked.bounds.start_ms,
+            end_ms=asked.bounds.end_ms,
+            lookback_ms=self.lookback_ms,
+            budget=budget,
+            reads=asked.reads,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Who asks for what times; ``reads`` stands in for the store."""
+
+    tenant: str
+    text: str
+    bounds: QueryBounds
+    token: CancellationToken | None
+    reads: Reads | None = None
+
+    @property
+    def times_ms(self) -> Int64Array:
+        """The times of evaluation."""
+        bounds = self.bounds
+        return np.arange(bounds.start_ms, bounds.end_ms + 1, bounds.step_ms or 1, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BatchRunner:
+    """Evaluates parts of a batch."""
+
+    engine: Engine
+    tenant: str
+    at_ms: int
+    token: CancellationToken | None
+
+    def alone(self, text: str, expression: nodes.Expression, reads: Reads) -> Result:
+        """Return what ``Engine.instant`` would."""
+        return self.engine.answer(self._asked(text, reads), expression)
+
+    def together(self, shape: FusedShape, texts: Sequence[str], reads: Reads) -> list[Result]:
+        """Return a result per member."""
+        return self.engine.answers(self._asked(texts[0], reads), shape, texts)
+
+    def _asked(self, text: str, reads: Reads) -> _Asked:
+        bounds = QueryBounds(start_ms=self.at_ms, end_ms=self.at_ms, step_ms=0)
+        return _Asked(tenant=self.tenant, text=text, bounds=bounds, token=self.token, reads=reads)
+
+
+def _evaluated(evaluator: Evaluator, expression: nodes.Expression, asked: _Asked) -> Value:
+    resolved = resolve_durations(expression, asked.bounds, asked.text)
+    try:
+        return evaluator.evaluate(resolved, asked.times_ms)
+    except RecursionError:
+        raise EvaluationError("expression is nested too deeply") from None
 
 
 def _check_range_type(expression: nodes.Expression, text: str) -> None:

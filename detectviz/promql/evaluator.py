@@ -113,6 +113,10 @@ class Evaluator:
     def _binary(self, node: nodes.Binary, times_ms: Int64Array) -> Value:
         left = self.evaluate(node.left, times_ms)
         right = self.evaluate(node.right, times_ms)
+        return self.combined(node, left, right)
+
+    def combined(self, node: nodes.Binary, left: Value, right: Value) -> Value:
+        """Apply an operator to two values."""
         if isinstance(left, StepScalar) and isinstance(right, StepScalar):
             return between_scalars(node.operator, left, right)
         if isinstance(left, StepVector) and isinstance(right, StepScalar):

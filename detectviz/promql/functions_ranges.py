@@ -86,11 +86,11 @@ def _missing(call: FunctionCall, present: BoolArray) -> Value:
     missing = np.asarray(~present.any(axis=0), dtype=np.bool_)
     if not missing.any():
         return empty_vector(len(missing))
-    labels = _labels_of(nodes.unwrap(call.node.arguments[0]))
+    labels = asked_labels(nodes.unwrap(call.node.arguments[0]))
     return single_series(labels, np.ones(len(missing)), missing)
 
 
-def _labels_of(node: nodes.Expression) -> dict[str, str]:
+def asked_labels(node: nodes.Expression) -> dict[str, str]:
     """Return the labels a selector asks for by equality, each asked for once."""
     if isinstance(node, nodes.MatrixSelector):
         node = node.selector

@@ -1,6 +1,7 @@
 """From matchers to samples: reads the store for one tenant."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,11 +14,19 @@ from detectviz.promql.windows import RangeSamples, is_stale, tiled, upper_bounds
 from detectviz.tsdb.interface import HistogramArray, Int64Array, Matcher, SeriesSet, SeriesStore
 
 
+class Reads(Protocol):
+    """Answers selections of one tenant."""
+
+    def select(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> SeriesSet:
+        """Return what the store's ``select`` would."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
     """Reads samples of one tenant for one query.
 
-    ``start_ms`` and ``end_ms`` are what ``@ start()`` and ``@ end()`` mean.
+    ``start_ms`` and ``end_ms`` are what ``@ start()`` and ``@ end()`` mean. ``reads``, if given,
+    answers instead of the store: what several queries of one moment share.
     """
 
     store: SeriesStore
@@ -26,6 +35,7 @@ class Reader:
     end_ms: int
     lookback_ms: int
     budget: Budget
+    reads: Reads | None = None
 
     def references(
         self, times_ms: Int64Array, at: int | Anchor | None, offset_ms: int
@@ -102,7 +112,11 @@ class Reader:
     ) -> SeriesSet:
         self.budget.check()
         start = int(looked_at.min()) - window_ms + 1
-        found = self.store.select(self.tenant, matchers, start, int(looked_at.max()))
+        end = int(looked_at.max())
+        if self.reads is None:
+            found = self.store.select(self.tenant, matchers, start, end)
+        else:
+            found = self.reads.select(matchers, start, end)
         self.budget.charge(len(found.values))
         self._charge_histograms(found.histograms, np.ones(len(found.values), dtype=np.bool_))
         return found

@@ -7,11 +7,13 @@ times are fresh for every test, so stores may be shared between tests.
 import time
 import uuid
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from detectviz.tsdb.histograms import CUSTOM_BUCKETS_SCHEMA, CounterReset, Histogram
 from detectviz.tsdb.interface import (
     STALE_NAN,
     STALE_NAN_BITS,
@@ -27,6 +29,27 @@ from detectviz.tsdb.interface import (
 
 STEP_MS = 15_000
 BEFORE_MS = 3_600_000
+EXPONENTIAL = Histogram(
+    count=21.0,
+    sum=18.4,
+    schema=1,
+    zero_threshold=0.001,
+    zero_count=2.0,
+    positive_spans=((0, 2), (1, 2)),
+    positive=(1.0, 2.0, 7.0, 1.0),
+    negative_spans=((-3, 1),),
+    negative=(8.0,),
+    counter_reset=CounterReset.NO,
+)
+CUSTOM = Histogram(
+    count=6.0,
+    sum=1.25,
+    schema=CUSTOM_BUCKETS_SCHEMA,
+    positive_spans=((0, 1), (1, 1)),
+    positive=(5.0, 1.0),
+    custom_values=(0.1, 1 / 3),
+    counter_reset=CounterReset.GAUGE,
+)
 
 
 def bits(values: Sequence[float]) -> list[int]:
@@ -51,6 +74,8 @@ class SeriesStoreConformance:
     rejects_conflicts: ClassVar[bool] = True
     keeps_plain_nan: ClassVar[bool] = True
     keeps_every_bit: ClassVar[bool] = True
+    keeps_histograms: ClassVar[bool] = True
+    keeps_start_times: ClassVar[bool] = True
     deletes_ranges: ClassVar[bool] = True
     counts_bytes: ClassVar[bool] = True
 
@@ -351,6 +376,72 @@ class SeriesStoreConformance:
         found = self.read(store, tenant, equal("job", "x"))
         assert np.diff(found.offsets).tolist() == [3, 2, 1]
         assert found.values.tolist() == [0, 1, 2, 1, 2, 2]
+
+    def test_native_histograms_come_back_or_are_refused_with_a_reason(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        name = {"__name__": "h"}
+        samples = [
+            Sample(name, start_ms, histogram=EXPONENTIAL),
+            Sample(name, start_ms + STEP_MS, 7.5),
+            Sample(name, start_ms + 2 * STEP_MS, histogram=CUSTOM),
+        ]
+        report = store.append(tenant, samples)
+        self.settle()
+        found = self.read(store, tenant, equal("__name__", "h"))
+        if not self.keeps_histograms:
+            assert report.stored == 1
+            assert all("native histograms" in item.reason for item in report.rejected)
+            assert found.values.tolist() == [7.5]
+            return
+        assert report.stored == len(samples)
+        assert found.histograms is not None
+        assert found.histograms.tolist() == [EXPONENTIAL, None, CUSTOM]
+        assert bits(found.values.tolist()) == bits([float("nan"), 7.5, float("nan")])
+
+    def test_histograms_conflict_with_other_histograms_and_with_floats(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        if not (self.keeps_histograms and self.rejects_conflicts):
+            return
+        name = {"__name__": "h"}
+        times = [start_ms, start_ms + STEP_MS]
+        store.append(tenant, [Sample(name, at, histogram=EXPONENTIAL) for at in times])
+        self.settle()
+        unhinted = replace(EXPONENTIAL, counter_reset=CounterReset.YES)
+        other = replace(EXPONENTIAL, sum=19.0)
+        for histogram, stored in ((EXPONENTIAL, 2), (unhinted, 2), (other, 0), (None, 0)):
+            again = [Sample(name, at, 1.0, histogram=histogram) for at in times]
+            report = store.append(tenant, again)
+            self.settle()
+            assert report.stored == stored
+            assert {item.reason for item in report.rejected} <= {"duplicate sample for timestamp"}
+        found = self.read(store, tenant, equal("__name__", "h"))
+        assert found.histograms is not None
+        assert found.histograms.tolist() == [EXPONENTIAL, EXPONENTIAL]
+
+    def test_an_impossible_histogram_is_refused(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        torn = replace(EXPONENTIAL, positive=(1.0,))
+        report = store.append(tenant, [Sample({"__name__": "h"}, start_ms, histogram=torn)])
+        assert report.stored == 0
+        assert report.rejected[0].reason
+
+    def test_start_times_come_back_or_are_left_out(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        samples = [
+            Sample({"__name__": "c"}, start_ms, 1.0, start_ms=start_ms - 500),
+            Sample({"__name__": "c"}, start_ms + STEP_MS, 2.0),
+        ]
+        assert store.append(tenant, samples).stored == len(samples)
+        self.settle()
+        found = self.read(store, tenant, equal("__name__", "c"))
+        assert found.values.tolist() == [1, 2]
+        if self.keeps_start_times:
+            assert found.start_times_ms is not None
+            assert found.start_times_ms.tolist() == [start_ms - 500, 0]
 
     def test_an_empty_append_and_an_empty_answer_are_no_errors(
         self, store: SeriesStore, tenant: str, start_ms: int

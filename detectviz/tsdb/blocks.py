@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectviz.tsdb.codec import Block, CorruptError, decode_block
+from detectviz.tsdb.extras import picked
 from detectviz.tsdb.interface import Int64Array
 from detectviz.tsdb.labels import MAX_TIMESTAMP_MS
 from detectviz.tsdb.segments import Segment
@@ -150,13 +151,17 @@ def _cut(block: Block, owners: Int64Array, row: Int64Array, within: Range) -> Se
     present = block.rows[at] == wanted
     owners, at = owners[present], at[present]
     times, values, counts = block.timestamps_ms, block.values, block.counts
-    if not np.array_equal(at, np.arange(len(block.rows))):
+    picks = None if np.array_equal(at, np.arange(len(block.rows))) else at
+    if picks is not None:
         times, values, counts = times[at], values[at], counts[at]
     inside = np.arange(times.shape[1]) < counts[:, None]
     inside &= (times >= within.start_ms) & (times <= within.end_ms)
+    starts = block.start_times_ms if picks is None else picked(block.start_times_ms, picks)
     return Segment(
         owners=owners,
         counts=inside.sum(axis=1),
         timestamps_ms=times[inside],
         values=values[inside],
+        histograms=block.histograms_where(inside, picks),
+        start_times_ms=picked(starts, inside),
     )

@@ -2,42 +2,55 @@
 
 A block holds some series of one part (rows) over a stretch of time (columns). Rows are packed to
 the left: row ``i`` has ``counts[i]`` samples, and repeats its last one up to the right edge, which
-costs nothing once compressed. Values that are whole numbers after multiplication with a power of
-ten are stored as integers when the way back is exact; others as XORed doubles; NaN, infinities
-and stale markers in a list of exceptions, so that they do not spoil their row.
+costs nothing once compressed.
+
+Blocks and log rows without histograms and start times are of the first format; those with some
+of the second, which appends them to the same body. In memory, the value of a sample that is a
+histogram is its fingerprint (``HistogramColumns.fingerprints``), so that it compares as a value.
 """
 
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import IntFlag
 
 import numpy as np
 import numpy.typing as npt
 from backports import zstd
 
-from detectviz.tsdb.interface import Float64Array, Int64Array
-from detectviz.tsdb.planes import (
-    Cursor,
-    pack_integers,
-    pack_planes,
-    pack_xor,
-    rows_where,
-    unpack_integers,
-    unpack_planes,
-    unpack_xor,
+from detectviz.tsdb.doubles import pack_doubles, unpack_doubles
+from detectviz.tsdb.extras import Chosen, is_histogram, picked
+from detectviz.tsdb.histogram_codec import (
+    pack_histograms,
+    read_histograms,
+    unpack_histograms,
+    write_histograms,
 )
+from detectviz.tsdb.histogram_columns import HistogramColumns
+from detectviz.tsdb.interface import Float64Array, HistogramArray, Int64Array
+from detectviz.tsdb.planes import Cursor, pack_integers, unpack_integers
 
 MAX_ROWS = 64
 MAX_COLUMNS = 480
 
 _MAGIC = b"DVB1"
-_HEADER = struct.Struct("<4sHHI")  # magic, rows, columns, CRC-32 of what follows
+_MAGIC_2 = b"DVB2"
+_HEADER = struct.Struct("<4sHHI")  # magic, rows, columns, CRC-32 of what follows (2: and of these)
 _LOG_HEADER = struct.Struct("<II")  # samples, CRC-32 of what follows
+_LOG_MAGIC_2 = b"DVL2"  # as a number of samples it would be more than a row can hold
+_LOG_HEADER_2 = struct.Struct("<4sBII")  # magic, extras, samples, CRC-32 of these and what follows
 _LEVEL = 3
-_POWERS = 10.0 ** np.arange(7)
-_NOT_SCALED = 255
-_EXACT_LIMIT = 2.0**53
-_PROBE_COLUMNS = 8
+
+
+_DAMAGE = (ValueError, IndexError, OverflowError, struct.error, zstd.ZstdError)
+
+
+class _Extras(IntFlag):
+    """What a block or log row of the second format has besides values."""
+
+    STARTS = 1
+    HISTOGRAMS = 2
 
 
 class CorruptError(Exception):
@@ -50,63 +63,117 @@ class Block:
 
     ``rows`` are the series' places in the part, ascending; ``timestamps_ms`` and ``values`` have
     shape (rows, columns); only the first ``counts[i]`` columns of row ``i`` mean anything.
+    ``start_times_ms`` has that shape too, if any sample has one; so has ``histogram_at``, if any
+    sample is one: its place in ``histograms``, or -1.
     """
 
     rows: Int64Array
     counts: Int64Array
     timestamps_ms: Int64Array
     values: Float64Array
+    start_times_ms: Int64Array | None = None
+    histograms: HistogramColumns | None = None
+    histogram_at: Int64Array | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes held in memory."""
-        return int(self.timestamps_ms.nbytes + self.values.nbytes)
+        size = self.timestamps_ms.nbytes + self.values.nbytes
+        if self.start_times_ms is not None:
+            size += self.start_times_ms.nbytes
+        if self.histograms is not None and self.histogram_at is not None:
+            size += self.histograms.nbytes + self.histogram_at.nbytes
+        return int(size)
+
+    @property
+    def filled(self) -> npt.NDArray[np.bool_]:
+        """Say which cells mean something."""
+        return np.arange(self.values.shape[1]) < self.counts[:, None]
+
+    def histograms_where(
+        self, chosen: npt.NDArray[np.bool_], at: Int64Array | None = None
+    ) -> HistogramArray | None:
+        """Return the histograms of the chosen cells, row after row, None for a float's cell.
+
+        ``at`` picks the rows that ``chosen`` is about. None when there are no histograms at all.
+        """
+        if self.histograms is None or self.histogram_at is None:
+            return None
+        places = (self.histogram_at if at is None else self.histogram_at[at])[chosen]
+        found = np.full(len(places), None, np.object_)
+        found[places >= 0] = self.histograms.take(places[places >= 0])
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Samples in the order they came: parallel arrays."""
+    """Samples in the order they came: parallel arrays, the last two if any sample has such."""
 
     series_ids: Int64Array
     timestamps_ms: Int64Array
     values: Float64Array
+    histograms: HistogramArray | None = None
+    start_times_ms: Int64Array | None = None
 
     def __len__(self) -> int:
         """Count the samples."""
         return len(self.series_ids)
 
-    def take(self, chosen: npt.NDArray[np.bool_]) -> "Batch":
+    def take(self, chosen: Chosen) -> "Batch":
         """Return the chosen samples."""
         return Batch(
             series_ids=self.series_ids[chosen],
             timestamps_ms=self.timestamps_ms[chosen],
             values=self.values[chosen],
+            histograms=picked(self.histograms, chosen),
+            start_times_ms=picked(self.start_times_ms, chosen),
         )
 
 
 def block_from_flat(
-    rows: Int64Array, counts: Int64Array, timestamps_ms: Int64Array, values: Float64Array
+    rows: Int64Array,
+    counts: Int64Array,
+    timestamps_ms: Int64Array,
+    values: Float64Array,
+    *,
+    histograms: HistogramArray | None = None,
+    start_times_ms: Int64Array | None = None,
 ) -> Block:
     """Lay samples that come row after row into a padded block. Every count is at least one."""
     columns = int(counts.max())
     starts = np.cumsum(counts) - counts
     index = starts[:, None] + np.minimum(np.arange(columns), counts[:, None] - 1)
-    return Block(rows=rows, counts=counts, timestamps_ms=timestamps_ms[index], values=values[index])
+    block = Block(
+        rows=rows,
+        counts=counts,
+        timestamps_ms=timestamps_ms[index],
+        values=values[index],
+        start_times_ms=picked(start_times_ms, index),
+    )
+    return block if histograms is None else _with_histograms(block, histograms)
 
 
 def encode_block(block: Block) -> bytes:
     """Compress a block of at most 64 rows and 480 columns."""
     rows, columns = block.values.shape
+    extras = _extras_of(block)
+    values = (
+        block.values if block.histogram_at is None else _plain_values(block, block.histogram_at)
+    )
     body = b"".join(
         [
             block.rows.astype("u1").tobytes(),
             block.counts.astype("<u2").tobytes(),
             pack_integers(block.timestamps_ms),
-            _pack_values(block.values),
+            pack_doubles(values),
+            *_block_extras(block, extras),
         ]
     )
     payload = zstd.compress(body, level=_LEVEL)
-    return _HEADER.pack(_MAGIC, rows, columns, zlib.crc32(payload)) + payload
+    if not extras:
+        return _HEADER.pack(_MAGIC, rows, columns, zlib.crc32(payload)) + payload
+    start = _HEADER.pack(_MAGIC_2, rows, columns, 0)[:-4]
+    return start + zlib.crc32(payload, zlib.crc32(start)).to_bytes(4, "little") + payload
 
 
 def decode_block(raw: bytes) -> Block:
@@ -118,20 +185,25 @@ def decode_block(raw: bytes) -> Block:
     """
     try:
         return _decode_block(raw)
-    except (ValueError, IndexError, struct.error, zstd.ZstdError) as error:
+    except _DAMAGE as error:
         raise CorruptError(str(error)) from error
 
 
 def encode_log(batch: Batch) -> bytes:
     """Write samples for the log: no compression, only a checksum."""
+    extras = _extras_of(batch)
     payload = b"".join(
         [
             batch.series_ids.astype("<u4").tobytes(),
             batch.timestamps_ms.astype("<i8", copy=False).tobytes(),
             batch.values.astype("<f8", copy=False).tobytes(),
+            *_log_extras(batch, extras),
         ]
     )
-    return _LOG_HEADER.pack(len(batch), zlib.crc32(payload)) + payload
+    if not extras:
+        return _LOG_HEADER.pack(len(batch), zlib.crc32(payload)) + payload
+    start = _LOG_HEADER_2.pack(_LOG_MAGIC_2, extras, len(batch), 0)[:-4]
+    return start + zlib.crc32(payload, zlib.crc32(start)).to_bytes(4, "little") + payload
 
 
 def decode_log(raw: bytes) -> Batch:
@@ -142,99 +214,125 @@ def decode_log(raw: bytes) -> Batch:
 
     """
     try:
+        if raw[: len(_LOG_MAGIC_2)] == _LOG_MAGIC_2:
+            return _decode_log_2(raw)
         count, crc = _LOG_HEADER.unpack_from(raw)
-        payload = raw[_LOG_HEADER.size :]
+        payload = memoryview(raw)[_LOG_HEADER.size :]
         if zlib.crc32(payload) != crc:
             raise CorruptError("checksum of a log row differs")
-        cursor = Cursor(payload)
-        return Batch(
-            series_ids=cursor.take("<u4", count).astype(np.int64),
-            timestamps_ms=cursor.take("<i8", count),
-            values=cursor.take("<f8", count),
-        )
-    except (ValueError, struct.error) as error:
+        return _log_columns(Cursor(payload), count)
+    except _DAMAGE as error:
         raise CorruptError(str(error)) from error
+
+
+def _decode_log_2(raw: bytes) -> Batch:
+    _, flags, count, crc = _LOG_HEADER_2.unpack_from(raw)
+    payload = memoryview(raw)[_LOG_HEADER_2.size :]
+    if zlib.crc32(payload, zlib.crc32(raw[: _LOG_HEADER_2.size - 4])) != crc:
+        raise CorruptError("checksum of a log row differs")
+    extras = _Extras(flags)
+    cursor = Cursor(payload)
+    batch = _log_columns(cursor, count)
+    if extras & _Extras.STARTS:
+        batch = replace(batch, start_times_ms=cursor.take("<i8", count))
+    if extras & _Extras.HISTOGRAMS:
+        places = cursor.take("<u4", int(cursor.take("<u4", 1)[0])).astype(np.int64)
+        columns = read_histograms(cursor, len(places))
+        histograms = np.full(count, None, np.object_)
+        histograms[places] = columns.take(np.arange(len(places)))
+        batch = replace(batch, histograms=histograms)
+    return batch
+
+
+def _log_columns(cursor: Cursor, count: int) -> Batch:
+    return Batch(
+        series_ids=cursor.take("<u4", count).astype(np.int64),
+        timestamps_ms=cursor.take("<i8", count),
+        values=cursor.take("<f8", count),
+    )
+
+
+def _log_extras(batch: Batch, extras: _Extras) -> Iterator[bytes]:
+    if extras & _Extras.STARTS and batch.start_times_ms is not None:
+        yield batch.start_times_ms.astype("<i8", copy=False).tobytes()
+    if extras & _Extras.HISTOGRAMS and batch.histograms is not None:
+        places = np.flatnonzero(is_histogram(batch.histograms))
+        yield np.array([len(places), *places], "<u4").tobytes()
+        yield write_histograms(HistogramColumns.of(batch.histograms[places].tolist()))
 
 
 def _decode_block(raw: bytes) -> Block:
     magic, rows, columns, crc = _HEADER.unpack_from(raw)
-    payload = raw[_HEADER.size :]
-    if magic != _MAGIC:
+    payload = memoryview(raw)[_HEADER.size :]
+    if magic not in {_MAGIC, _MAGIC_2}:
         raise CorruptError("not a block of this format")
-    if zlib.crc32(payload) != crc:
+    seed = zlib.crc32(raw[: _HEADER.size - 4]) if magic == _MAGIC_2 else 0
+    if zlib.crc32(payload, seed) != crc:
         raise CorruptError("checksum of a block differs")
     cursor = Cursor(zstd.decompress(payload))
-    return Block(
+    block = Block(
         rows=cursor.take("u1", rows).astype(np.int64),
         counts=cursor.take("<u2", rows).astype(np.int64),
         timestamps_ms=unpack_integers(cursor, rows, columns),
-        values=_unpack_values(cursor, rows, columns),
+        values=unpack_doubles(cursor, rows, columns),
     )
+    return block if magic == _MAGIC else _with_extras(block, cursor)
 
 
-def _pack_values(values: Float64Array) -> bytes:
-    places = np.flatnonzero(~np.isfinite(values))
-    special = values.reshape(-1)[places].view(np.uint64)
-    smooth = _without_specials(values) if len(places) else values
-    scales, integers = _scale(smooth)
-    scaled = scales != _NOT_SCALED
-    return b"".join(
-        [
-            np.array([len(places)], "<u4").tobytes(),
-            pack_planes(np.diff(places, prepend=0).astype("<u4")),
-            pack_planes(special.astype("<u8")),
-            scales.tobytes(),
-            pack_integers(integers[scaled]),
-            pack_xor(np.ascontiguousarray(smooth[~scaled]).view(np.uint64)),
-        ]
-    )
+def _plain_values(block: Block, histogram_at: Int64Array) -> Float64Array:
+    """Put zeros, which cost least, in the place of fingerprints and of their repetitions."""
+    ends = histogram_at[np.arange(len(block.rows)), block.counts - 1] >= 0
+    return np.where((histogram_at >= 0) | (ends[:, None] & ~block.filled), 0.0, block.values)
 
 
-def _unpack_values(cursor: Cursor, rows: int, columns: int) -> Float64Array:
-    count = int(cursor.take("<u4", 1)[0])
-    places = unpack_planes(cursor, "<u4", count).astype(np.int64).cumsum()
-    special = unpack_planes(cursor, "<u8", count)
-    scales = cursor.take("u1", rows)
-    scaled = scales != _NOT_SCALED
-    whole = int(scaled.sum())
-    values = np.empty((rows, columns), np.float64)
-    integers = unpack_integers(cursor, whole, columns)
-    values[rows_where(scaled)] = integers / _POWERS[scales[scaled]][:, None]
-    plain = unpack_xor(cursor, rows - whole, columns)
-    values[rows_where(~scaled)] = plain.view(np.float64)
-    values.view(np.uint64).reshape(-1)[places] = special
-    return values
+def _block_extras(block: Block, extras: _Extras) -> Iterator[bytes]:
+    if not extras:
+        return
+    yield bytes([extras])
+    if block.start_times_ms is not None and extras & _Extras.STARTS:
+        yield pack_integers(block.start_times_ms)
+    if block.histograms is not None and block.histogram_at is not None:
+        yield np.packbits(block.histogram_at >= 0).tobytes()
+        yield pack_histograms(block.histograms)
 
 
-def _without_specials(values: Float64Array) -> Float64Array:
-    """Put the previous finite value (else the next, else zero) where one is not finite."""
-    finite = np.isfinite(values)
-    columns = np.arange(values.shape[1])
-    previous = np.maximum.accumulate(np.where(finite, columns, -1), axis=1)
-    first = np.where(finite.any(axis=1), finite.argmax(axis=1), 0)
-    chosen = np.where(previous < 0, first[:, None], previous)
-    filled = np.take_along_axis(values, chosen, axis=1)
-    return np.where(np.isfinite(filled), filled, 0.0)
+def _with_extras(block: Block, cursor: Cursor) -> Block:
+    rows, columns = block.values.shape
+    extras = _Extras(int(cursor.take("u1", 1)[0]))
+    if extras & _Extras.STARTS:
+        block = replace(block, start_times_ms=unpack_integers(cursor, rows, columns))
+    if not extras & _Extras.HISTOGRAMS:
+        return block
+    packed = cursor.take("u1", -(-rows * columns // 8))
+    mask = np.unpackbits(packed, count=rows * columns).astype(np.bool_).reshape(rows, columns)
+    return _placed(block, mask, unpack_histograms(cursor, int(mask.sum())))
 
 
-def _scale(values: Float64Array) -> tuple[npt.NDArray[np.uint8], Int64Array]:
-    """Find the smallest power of ten that makes a row whole, and exactly comes back."""
-    scales = np.full(len(values), _NOT_SCALED, np.uint8)
-    integers = np.zeros(values.shape, np.int64)
-    todo = np.flatnonzero(~((values == 0) & np.signbit(values)).any(axis=1))
-    for exponent, power in enumerate(_POWERS):
-        candidates = todo[_is_whole(values[todo, :_PROBE_COLUMNS], power)]
-        chosen = candidates[_is_whole(values[candidates], power)]
-        scales[chosen] = exponent
-        integers[chosen] = np.rint(values[chosen] * power).astype(np.int64)
-        todo = todo[~np.isin(todo, chosen, assume_unique=True)]
-        if not len(todo):
-            break
-    return scales, integers
+def _with_histograms(block: Block, histograms: HistogramArray) -> Block:
+    chosen = is_histogram(histograms)
+    mask = np.zeros(block.values.shape, np.bool_)
+    mask[block.filled] = chosen
+    if not chosen.any():
+        return block
+    return _placed(block, mask, HistogramColumns.of(histograms[chosen].tolist()))
 
 
-def _is_whole(values: Float64Array, power: float) -> npt.NDArray[np.bool_]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        whole = np.rint(values * power)
-        exact = (whole / power == values) & (np.abs(whole) < _EXACT_LIMIT)
-    return np.asarray(exact.all(axis=1), np.bool_)
+def _placed(block: Block, mask: npt.NDArray[np.bool_], columns: HistogramColumns) -> Block:
+    """Put histograms, which come in the order of the cells, into a block."""
+    histogram_at = np.full(mask.shape, -1, np.int64)
+    histogram_at[mask] = np.arange(len(columns))
+    values = block.values.copy()
+    values[mask] = columns.fingerprints()
+    return replace(block, values=values, histograms=columns, histogram_at=histogram_at)
+
+
+def _extras_of(columns: Block | Batch) -> _Extras:
+    extras = _Extras(0)
+    if columns.start_times_ms is not None and columns.start_times_ms.any():
+        extras |= _Extras.STARTS
+    histograms = columns.histograms
+    if isinstance(histograms, HistogramColumns) or (
+        histograms is not None and is_histogram(histograms).any()
+    ):
+        extras |= _Extras.HISTOGRAMS
+    return extras

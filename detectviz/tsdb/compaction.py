@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from detectviz.tsdb.codec import (
     MAX_COLUMNS,
@@ -24,7 +23,8 @@ from detectviz.tsdb.codec import (
     encode_block,
 )
 from detectviz.tsdb.database import Database
-from detectviz.tsdb.interface import Float64Array, Int64Array
+from detectviz.tsdb.extras import Chosen, joined, picked
+from detectviz.tsdb.interface import Float64Array, HistogramArray, Int64Array
 
 logger = logging.getLogger(__name__)
 
@@ -43,18 +43,22 @@ class Samples:
     row: Int64Array
     timestamps_ms: Int64Array
     values: Float64Array
+    histograms: HistogramArray | None = None
+    start_times_ms: Int64Array | None = None
 
     def __len__(self) -> int:
         """Count the samples."""
         return len(self.part)
 
-    def take(self, chosen: npt.NDArray[np.bool_]) -> "Samples":
+    def take(self, chosen: Chosen) -> "Samples":
         """Return the chosen samples."""
         return Samples(
             part=self.part[chosen],
             row=self.row[chosen],
             timestamps_ms=self.timestamps_ms[chosen],
             values=self.values[chosen],
+            histograms=picked(self.histograms, chosen),
+            start_times_ms=picked(self.start_times_ms, chosen),
         )
 
 
@@ -102,7 +106,7 @@ class Compactor:
                 return False
             places = dict(_series_places(connection))
             tenants = _part_tenants(connection)
-        samples = _ordered(*_placed(batch, places), batch.timestamps_ms, batch.values)
+        samples = _ordered(_placed(batch, places))
         blocks = list(encoded(samples, level=0))
         with self._database.writing() as connection:
             insert_blocks(connection, blocks, tenants)
@@ -166,10 +170,13 @@ def _log_batch(connection: sqlite3.Connection, until_seq: int) -> tuple[int, int
 
 def _joined(batches: list[Batch]) -> Batch:
     empty = np.empty(0, np.int64)
+    sizes = [len(batch) for batch in batches]
     return Batch(
         series_ids=np.concatenate([empty, *(batch.series_ids for batch in batches)]),
         timestamps_ms=np.concatenate([empty, *(batch.timestamps_ms for batch in batches)]),
         values=np.concatenate([np.empty(0), *(batch.values for batch in batches)]),
+        histograms=joined([batch.histograms for batch in batches], sizes, None),
+        start_times_ms=joined([batch.start_times_ms for batch in batches], sizes, 0),
     )
 
 
@@ -182,25 +189,25 @@ def _part_tenants(connection: sqlite3.Connection) -> dict[int, str]:
     return dict(connection.execute("SELECT id, tenant FROM part").fetchall())
 
 
-def _placed(batch: Batch, places: dict[int, tuple[int, int]]) -> tuple[Int64Array, Int64Array]:
+def _placed(batch: Batch, places: dict[int, tuple[int, int]]) -> Samples:
     unique, back = np.unique(batch.series_ids, return_inverse=True)
     found = np.array([places[series_id] for series_id in unique.tolist()], np.int64)
-    return found.reshape(-1, 2)[back, 0], found.reshape(-1, 2)[back, 1]
-
-
-def _ordered(
-    part: Int64Array, row: Int64Array, timestamps_ms: Int64Array, values: Float64Array
-) -> Samples:
-    order = np.lexsort((timestamps_ms, row, part))
-    part, row, timestamps_ms = part[order], row[order], timestamps_ms[order]
-    fresh = np.ones(len(order), np.bool_)
-    fresh[1:] = (np.diff(part) != 0) | (np.diff(row) != 0) | (np.diff(timestamps_ms) != 0)
     return Samples(
-        part=part[fresh],
-        row=row[fresh],
-        timestamps_ms=timestamps_ms[fresh],
-        values=values[order][fresh],
+        part=found.reshape(-1, 2)[back, 0],
+        row=found.reshape(-1, 2)[back, 1],
+        timestamps_ms=batch.timestamps_ms,
+        values=batch.values,
+        histograms=batch.histograms,
+        start_times_ms=batch.start_times_ms,
     )
+
+
+def _ordered(samples: Samples) -> Samples:
+    ordered = samples.take(np.lexsort((samples.timestamps_ms, samples.row, samples.part)))
+    fresh = np.ones(len(ordered), np.bool_)
+    fresh[1:] = np.diff(ordered.part) != 0
+    fresh[1:] |= (np.diff(ordered.row) != 0) | (np.diff(ordered.timestamps_ms) != 0)
+    return ordered if fresh.all() else ordered.take(fresh)
 
 
 def encoded(samples: Samples, *, level: int) -> Iterator[NewBlock]:
@@ -213,19 +220,26 @@ def encoded(samples: Samples, *, level: int) -> Iterator[NewBlock]:
 
 
 def _part_blocks(samples: Samples, piece: slice, level: int) -> Iterator[NewBlock]:
-    row = samples.row[piece]
+    samples = samples.take(piece)
+    row = samples.row
     _, starts, place = np.unique(row, return_index=True, return_inverse=True)
     # The how-many-th sample of its row decides which block a sample goes to.
     chunk = (np.arange(len(row)) - starts[place]) // MAX_COLUMNS
     for number in range(int(chunk.max()) + 1):
         chosen = chunk == number
-        rows, counts = np.unique(row[chosen], return_counts=True)
+        these = samples.take(chosen)
+        rows, counts = np.unique(these.row, return_counts=True)
         block = block_from_flat(
-            rows, counts, samples.timestamps_ms[piece][chosen], samples.values[piece][chosen]
+            rows,
+            counts,
+            these.timestamps_ms,
+            these.values,
+            histograms=these.histograms,
+            start_times_ms=these.start_times_ms,
         )
         full = block.values.shape[1] == MAX_COLUMNS
         yield NewBlock(
-            part=int(samples.part[piece.start]),
+            part=int(samples.part[0]),
             level=TOP_LEVEL if full else level,
             min_ms=int(block.timestamps_ms.min()),
             max_ms=int(block.timestamps_ms.max()),
@@ -280,13 +294,21 @@ def _merge(connection: sqlite3.Connection, part: int, level: int) -> _Merge:
 
 def flattened(part: int, blocks: list[Block]) -> Samples:
     """Return the samples of blocks of one part."""
-    filled = [np.arange(b.values.shape[1]) < b.counts[:, None] for b in blocks]
+    filled = [block.filled for block in blocks]
+    pairs = list(zip(blocks, filled, strict=True))
     row = np.concatenate([np.repeat(block.rows, block.counts) for block in blocks])
+    sizes = [int(block.counts.sum()) for block in blocks]
     return _ordered(
-        np.full(len(row), part),
-        row,
-        np.concatenate([b.timestamps_ms[mask] for b, mask in zip(blocks, filled, strict=True)]),
-        np.concatenate([b.values[mask] for b, mask in zip(blocks, filled, strict=True)]),
+        Samples(
+            part=np.full(len(row), part),
+            row=row,
+            timestamps_ms=np.concatenate([block.timestamps_ms[mask] for block, mask in pairs]),
+            values=np.concatenate([block.values[mask] for block, mask in pairs]),
+            histograms=joined([block.histograms_where(mask) for block, mask in pairs], sizes, None),
+            start_times_ms=joined(
+                [picked(block.start_times_ms, mask) for block, mask in pairs], sizes, 0
+            ),
+        )
     )
 
 

@@ -29,10 +29,11 @@ from detectviz.tsdb.codec import (
     decode_log,
     encode_log,
 )
-from detectviz.tsdb.columns import append_report, columns_of, used
+from detectviz.tsdb.columns import append_report, columns_of
 from detectviz.tsdb.compaction import Compactor
 from detectviz.tsdb.database import Database
 from detectviz.tsdb.deletion import delete_from_blocks, delete_from_log, settle
+from detectviz.tsdb.extras import picked
 from detectviz.tsdb.head import run_segment
 from detectviz.tsdb.index import Selection
 from detectviz.tsdb.interface import (
@@ -47,8 +48,8 @@ from detectviz.tsdb.interface import (
     SeriesSet,
     StoreError,
 )
-from detectviz.tsdb.labels import OUT_OF_BOUNDS, out_of_bounds
 from detectviz.tsdb.mirror import NEVER_MS, Mirror
+from detectviz.tsdb.preparation import prepare
 from detectviz.tsdb.registration import delete_series, resolve
 from detectviz.tsdb.segments import Columns, Segment, assemble, series_set
 
@@ -115,11 +116,11 @@ class EmbeddedStore:
             StoreError: nothing was stored.
 
         """
-        refused = _impossible(columns)
-        places = np.delete(np.arange(len(columns)), list(refused))
-        if not len(places):
+        prepared = prepare(columns)
+        possible, refused = prepared.columns, prepared.refused
+        if not len(possible):
             return ColumnsReport(stored=0, refused=refused)
-        possible = used(columns, list(refused))
+        places = np.arange(len(columns)) if prepared.places is None else prepared.places
         with self._append_lock, self._database.writing() as connection:
             with self._mirror_lock:
                 self._mirror.sync(connection)
@@ -131,6 +132,8 @@ class EmbeddedStore:
                     series_ids=ids[known],
                     timestamps_ms=possible.timestamps_ms[known],
                     values=possible.values[known],
+                    histograms=picked(possible.histograms, known),
+                    start_times_ms=picked(possible.start_times_ms, known),
                 )
                 verdict = self._judge(connection, tenant, batch)
                 seq = self._mirror.seen_seq + 1
@@ -333,14 +336,6 @@ class EmbeddedStore:
                 dead = np.setdiff1d(quiet, self._mirror.logged_ids()).tolist()
             connection.execute("DELETE FROM block WHERE max_ms < ?", (cutoff_ms,))
             delete_series(connection, dead)
-
-
-def _impossible(columns: SampleColumns) -> dict[int, str]:
-    refused = dict.fromkeys(out_of_bounds(columns.timestamps_ms), OUT_OF_BOUNDS)
-    if columns.histograms is not None:
-        for place in np.flatnonzero(columns.histograms != None).tolist():  # noqa: E711 - by element
-            refused[place] = "native histograms are not stored here"
-    return refused
 
 
 def _head_segments(view: _View, within: Range) -> list[Segment]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from detectviz.tsdb.codec import Batch
+from detectviz.tsdb.extras import joined, picked
 from detectviz.tsdb.interface import Int64Array
 from detectviz.tsdb.segments import Segment, spread
 
@@ -48,16 +49,24 @@ def run_segment(run: Batch, ids: Int64Array, start_ms: int, end_ms: int) -> Segm
         counts=np.bincount(owners, minlength=len(ids)),
         timestamps_ms=times[inside],
         values=run.values[places[inside]],
+        histograms=picked(run.histograms, places[inside]),
+        start_times_ms=picked(run.start_times_ms, places[inside]),
     )
 
 
 def _sorted_run(batches: list[Batch]) -> Batch:
-    ids = np.concatenate([batch.series_ids for batch in batches])
-    order = np.argsort(ids, kind="stable")
+    run = _joined(batches)
+    return run.take(np.argsort(run.series_ids, kind="stable"))
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    sizes = [len(batch) for batch in batches]
     return Batch(
-        series_ids=ids[order],
-        timestamps_ms=np.concatenate([batch.timestamps_ms for batch in batches])[order],
-        values=np.concatenate([batch.values for batch in batches])[order],
+        series_ids=np.concatenate([batch.series_ids for batch in batches]),
+        timestamps_ms=np.concatenate([batch.timestamps_ms for batch in batches]),
+        values=np.concatenate([batch.values for batch in batches]),
+        histograms=joined([batch.histograms for batch in batches], sizes, None),
+        start_times_ms=joined([batch.start_times_ms for batch in batches], sizes, 0),
     )
 
 
@@ -66,9 +75,7 @@ def _merged(older: Batch, newer: Batch) -> Batch:
     places = older.series_ids.searchsorted(newer.series_ids, "right") + np.arange(len(newer))
     from_older = np.ones(size, np.bool_)
     from_older[places] = False
-    ids, times = np.empty(size, np.int64), np.empty(size, np.int64)
-    values = np.empty(size, np.float64)
-    ids[from_older], ids[places] = older.series_ids, newer.series_ids
-    times[from_older], times[places] = older.timestamps_ms, newer.timestamps_ms
-    values[from_older], values[places] = older.values, newer.values
-    return Batch(series_ids=ids, timestamps_ms=times, values=values)
+    order = np.empty(size, np.int64)
+    order[from_older] = np.arange(len(older))
+    order[places] = np.arange(len(older), size)
+    return _joined([older, newer]).take(order)

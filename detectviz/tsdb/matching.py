@@ -54,10 +54,29 @@ def compile_matcher(matcher: Matcher) -> CompiledMatcher:
 
 
 def _alternatives(pattern: str) -> frozenset[str] | None:
-    branches = pattern.split("|")
-    if all(_META.isdisjoint(branch) for branch in branches):
-        return frozenset(branches)
-    return None
+    if "\\" not in pattern:
+        branches = pattern.split("|")
+        return frozenset(branches) if all(map(_META.isdisjoint, branches)) else None
+    return _escaped_alternatives(pattern)
+
+
+def _escaped_alternatives(pattern: str) -> frozenset[str] | None:
+    r"""Read ``10\.0\.0\.1|a`` as the literals it stands for, if it is nothing else."""
+    branches, literal = list[str](), list[str]()
+    letters = iter(pattern)
+    for one in letters:
+        if one == "|":
+            branches.append("".join(literal))
+            literal.clear()
+            continue
+        if one == "\\":
+            one = next(letters, "")  # noqa: PLW2901 - the letter meant
+            if one not in _META or not one:
+                return None  # a class such as \\d, or nothing
+        elif one in _META:
+            return None
+        literal.append(one)
+    return frozenset([*branches, "".join(literal)])
 
 
 def _pattern_test(pattern: str) -> ValueTest:

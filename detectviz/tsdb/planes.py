@@ -32,7 +32,7 @@ class Prediction(IntEnum):
 class Cursor:
     """Reads arrays from a buffer one after the other."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes | memoryview) -> None:
         self._raw = raw
         self._offset = 0
 

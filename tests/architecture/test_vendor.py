@@ -1,6 +1,8 @@
 """What stands in static/vendor is what vendor.toml says."""
 
 import hashlib
+import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -22,4 +24,11 @@ def test_no_file_is_vendored_unlisted() -> None:
 def test_every_vendored_file_names_version_and_licence() -> None:
     for entry in LISTED:
         assert entry["version"]
-        assert entry["licence"] in {"MIT", "0BSD"}
+        licences = set(entry["licence"].split(" AND "))
+        assert licences <= {"MIT", "0BSD", "Apache-2.0", "BlueOak-1.0.0"}
+
+
+def test_the_editor_bundle_names_every_library_by_an_exact_version() -> None:
+    package = json.loads(Path("static/editor/package.json").read_text())
+    pinned = package["dependencies"] | package["devDependencies"]
+    assert all(re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", version) for version in pinned.values())

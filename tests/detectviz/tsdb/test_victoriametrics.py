@@ -26,6 +26,8 @@ class TestVictoriaMetrics(SeriesStoreConformance):
     rejects_conflicts = False
     keeps_plain_nan = False
     keeps_every_bit = False
+    keeps_histograms = False
+    keeps_start_times = False
     deletes_ranges = False
     counts_bytes = False
 

@@ -7,7 +7,8 @@ from django.conf import settings
 
 from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import PluginKind
-from detectviz.pluginhost.catalogue import Catalogue, PluginDescription, scan
+from detectviz.pluginhost.catalogue import Catalogue, scan
+from detectviz.pluginhost.description import PluginDescription
 
 _lock = threading.Lock()
 _scanned: list[Catalogue] = []

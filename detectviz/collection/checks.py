@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from detectviz.collection.discovery import DiscoveryChoice
 from detectviz.contracts.collector import CheckResult, Collector, Heartbeat
 from detectviz.contracts.network import Network
 from detectviz.contracts.types import JsonObject
@@ -15,7 +16,7 @@ class ScheduledCheck:
 
     ``key`` and ``epoch`` are the claimer's and come back unchanged; ``slot_ms`` is when the check
     is due, Unix milliseconds. ``host`` is what the per-host cap counts, ``is_tls`` chooses the
-    start rate.
+    start rate. ``org`` names the folder that discovery by files reads.
     """
 
     key: int
@@ -29,6 +30,8 @@ class ScheduledCheck:
     host: str = ""
     is_tls: bool = False
     heartbeat: Heartbeat | None = None
+    org: str = ""
+    discovery: DiscoveryChoice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

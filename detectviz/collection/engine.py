@@ -22,6 +22,7 @@ from detectviz.collection.checks import (
     ScheduledCheck,
 )
 from detectviz.collection.connectivity import ConnectivityProbe
+from detectviz.collection.discovery import DiscoveryHost
 from detectviz.collection.flights import UNWIND_S, EngineClock, Flight, Flights
 from detectviz.collection.flusher import BATCH, CAPACITY, FLUSH_EVERY_S, Flusher
 from detectviz.collection.hosts import HostGate
@@ -60,6 +61,7 @@ class Engine:
         settings: EngineSettings | None = None,
         clock: EngineClock | None = None,
         connectivity: ConnectivityProbe | None = None,
+        discovery: DiscoveryHost | None = None,
     ) -> None:
         self._network = network
         self._settings = settings or EngineSettings()
@@ -83,6 +85,7 @@ class Engine:
             clock=self._clock,
             counters=self._counters,
             connectivity=connectivity or ConnectivityProbe(network),
+            discovery=discovery,
             on_outcome=self._flusher.put,
             on_left=self._on_left,
         )

@@ -10,6 +10,8 @@ from typing import Final
 
 from detectviz.collection.checks import CollectorRegistry, Outcome, ScheduledCheck
 from detectviz.collection.connectivity import ConnectivityProbe, is_suspect
+from detectviz.collection.discovery import DiscoveryHost
+from detectviz.collection.memories import Memories, discoverer_of
 from detectviz.collection.stats import Counters
 from detectviz.collection.verdict import from_answer, from_exception, timed_out
 from detectviz.contracts.collector import CheckResult, CollectorContext
@@ -63,12 +65,15 @@ class Flights:
         connectivity: ConnectivityProbe,
         on_outcome: Callable[[Outcome], None],
         on_left: Callable[[Flight], None],
+        discovery: DiscoveryHost | None = None,
     ) -> None:
         self._registry = registry
         self._network = network
         self._clock = clock
         self._counters = counters
         self._connectivity = connectivity
+        self._discovery = discovery
+        self._memories = Memories()
         self._on_outcome = on_outcome
         self._on_left = on_left
         self._current: set[Flight] = set()
@@ -101,6 +106,7 @@ class Flights:
         found = self._loggers.get(name)
         if found is None:
             found = self._loggers[name] = logging.getLogger(f"detectviz.collectors.{name}")
+        memory = self._memories.of(check)
         return CollectorContext(
             monitor=check.name,
             config=check.config,
@@ -111,6 +117,8 @@ class Flights:
             monotonic=self._clock.monotonic,
             logger=found,
             heartbeat=check.heartbeat,
+            discoverer=discoverer_of(check, self._discovery, self._network, memory),
+            memory=memory,
         )
 
     def _now(self) -> datetime:

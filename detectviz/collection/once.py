@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime
 
 from detectviz.collection.checks import ClosableNetwork, CollectorRegistry, ScheduledCheck
+from detectviz.collection.discovery import DiscoveryHost
+from detectviz.collection.memories import discoverer_of
 from detectviz.collection.verdict import from_answer, from_exception, timed_out
 from detectviz.contracts.collector import CheckResult, CollectorContext
 
@@ -13,9 +15,14 @@ GRACE_S = 0.25
 
 
 async def run_check(
-    check: ScheduledCheck, *, registry: CollectorRegistry, network: ClosableNetwork
+    check: ScheduledCheck,
+    *,
+    registry: CollectorRegistry,
+    network: ClosableNetwork,
+    discovery: DiscoveryHost | None = None,
 ) -> CheckResult:
     """Run ``check`` in the current loop; never raises for what the plugin does."""
+    memory: dict[str, object] = {}
     context = CollectorContext(
         monitor=check.name,
         config=check.config,
@@ -26,6 +33,8 @@ async def run_check(
         monotonic=time.monotonic,
         logger=logging.getLogger(f"detectviz.collectors.{check.collector}"),
         heartbeat=check.heartbeat,
+        discoverer=discoverer_of(check, discovery, network, memory),
+        memory=memory,
     )
     try:
         async with asyncio.timeout(check.timeout_s + GRACE_S) as deadline:
@@ -38,13 +47,17 @@ async def run_check(
 
 
 def run_once(
-    check: ScheduledCheck, *, registry: CollectorRegistry, network: ClosableNetwork
+    check: ScheduledCheck,
+    *,
+    registry: CollectorRegistry,
+    network: ClosableNetwork,
+    discovery: DiscoveryHost | None = None,
 ) -> CheckResult:
     """Run ``check`` in a loop of its own, close ``network`` and return the result; blocking."""
 
     async def run() -> CheckResult:
         try:
-            return await run_check(check, registry=registry, network=network)
+            return await run_check(check, registry=registry, network=network, discovery=discovery)
         finally:
             await network.aclose()
 

@@ -28,8 +28,10 @@ class Manifest:
     never read back); ``x-order``, ``x-group``, ``x-widget`` (textarea, code), ``x-placeholder``,
     ``x-show-if`` ({field: value or list of values}), ``x-labels`` ({choice: label}) lay out the
     form made from it; ``x-hint`` is said in place of a pattern, ``x-target: true`` marks where
-    secrets are sent. Formats: calendar, cron, date-time, duration, email, hostname, regex (RE2),
-    timezone, uri. References to its own ``$defs`` have been inlined.
+    secrets are sent; ``x-plugins`` makes a text property a choice of the plugins of that kind,
+    with the options of each as ``<name>_sd`` beside it (put in when the host scans). Formats:
+    calendar, cron, date-time, duration, email, hostname, regex (RE2), timezone, uri. References to
+    its own ``$defs`` have been inlined.
     """
 
     name: str

@@ -1,16 +1,19 @@
 """The catalogue: what plugins there are, and their instances once used."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import Literal, overload
 
 from detectviz.contracts.collector import Collector
+from detectviz.contracts.discovery import Discovery
 from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.notifier import Notifier
 from detectviz.contracts.types import PluginKind
+from detectviz.pluginhost.description import PluginDescription
 from detectviz.pluginhost.errors import BrokenPluginError, NotRegisteredError, PluginProblem
+from detectviz.pluginhost.inclusion import include_choices
 from detectviz.pluginhost.kinds import KINDS
 from detectviz.pluginhost.loading import load_capability
 from detectviz.pluginhost.manifest import (
@@ -18,20 +21,6 @@ from detectviz.pluginhost.manifest import (
     find_missing_requirements,
     read_manifest,
 )
-
-PluginStatus = Literal["available", "loaded", "broken"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginDescription:
-    """One plugin as lists show it. ``manifest`` is None where it could not be read."""
-
-    kind: PluginKind
-    name: str
-    status: PluginStatus
-    folder: Path
-    manifest: Manifest | None
-    problems: tuple[PluginProblem, ...] = ()
 
 
 class Catalogue:
@@ -82,6 +71,8 @@ class Catalogue:
 
     @overload
     def load(self, kind: Literal[PluginKind.COLLECTOR], name: str) -> Collector: ...
+    @overload
+    def load(self, kind: Literal[PluginKind.DISCOVERY], name: str) -> Discovery: ...
     @overload
     def load(self, kind: Literal[PluginKind.NOTIFIER], name: str) -> Notifier: ...
     @overload
@@ -135,6 +126,7 @@ def scan(sources: Sequence[Path]) -> Catalogue:
                 message = f"{plugin.kind.value}/{plugin.name} is already taken by {earlier.folder}."
                 problems.append(PluginProblem(path=plugin.folder, field="", message=message))
     checked = [_with_dependencies(plugin, plugins) for plugin in plugins.values()]
+    checked = include_choices(checked)
     return Catalogue(checked, tuple(problems))
 
 

@@ -24,6 +24,13 @@ KINDS: dict[PluginKind, Kind] = {
         contract="detectviz.contracts.collector:Collector",
         suite="detectviz.testing.collectors",
     ),
+    PluginKind.DISCOVERY: Kind(
+        kind=PluginKind.DISCOVERY,
+        title="Discovery",
+        verb="discover",
+        contract="detectviz.contracts.discovery:Discovery",
+        suite="detectviz.testing.discovery",
+    ),
     PluginKind.NOTIFIER: Kind(
         kind=PluginKind.NOTIFIER,
         title="Notifiers",

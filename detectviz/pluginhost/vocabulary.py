@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 
-from detectviz.contracts.types import JsonValue
+from detectviz.contracts.types import JsonValue, PluginKind
 from detectviz.pluginhost.explain import FieldProblem, pointer
 
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
@@ -58,6 +58,10 @@ def _is_object(value: JsonValue) -> bool:
     return isinstance(value, Mapping)
 
 
+def _is_kind(value: JsonValue) -> bool:
+    return value in set(PluginKind)
+
+
 def _is_anything(value: JsonValue) -> bool:
     return True
 
@@ -75,6 +79,7 @@ _KEYWORDS: dict[str, Callable[[JsonValue], bool]] = {
     "type": _is_type,
     "pattern": _is_pattern,
     "enum": _is_choices,
+    "x-plugins": _is_kind,
     "required": _is_names,
 }
 _ONE_INSIDE = ("items", "additionalProperties", "propertyNames", "not", "if", "then", "else")

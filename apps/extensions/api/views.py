@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from apps.extensions.selectors import catalogue, plugin_list
 from detectviz.contracts.types import PluginKind
-from detectviz.pluginhost.catalogue import PluginDescription
+from detectviz.pluginhost.description import PluginDescription
 from detectviz.pluginhost.errors import NotRegisteredError
 from detectviz.resources.api.formats import JsonRenderer, YamlRenderer
 from detectviz.resources.errors import InvalidFieldsError, NotFoundError

@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.extensions.selectors import plugin_list
 from apps.monitors.services import telemetry
-from apps.monitors.services.network import CatalogueCollectors, engine_network
+from apps.monitors.services.network import CatalogueCollectors, discovery_host, engine_network
 from apps.monitors.services.pages import PageTeller
 from apps.monitors.services.plans import PlanCache
 from apps.monitors.services.restating import Restater
@@ -60,6 +60,7 @@ class CollectionHost:
             network=network,
             settings=EngineSettings(freeze_gc=freeze_gc),
             connectivity=ConnectivityProbe(network, _references()),
+            discovery=discovery_host(),
         )
         self._plans = PlanCache()
         self._outstanding: dict[int, float] = {}

@@ -1,12 +1,20 @@
 """What monitors of this deployment may reach, and the plugins that reach for it."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from django.conf import settings
 
 from apps.extensions.selectors import catalogue
+from detectviz.collection.discovery import DiscoveryChoice, DiscoveryHost
 from detectviz.contracts.collector import Collector
-from detectviz.contracts.types import PluginKind
+from detectviz.contracts.config import get_object
+from detectviz.contracts.discovery import Discovery
+from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.net.guard import EgressPolicy
 from detectviz.net.network import EngineNetwork
+from detectviz.pluginhost.inclusion import KEYWORD, options_name
+from detectviz.pluginhost.schema import properties_of
 
 
 class CatalogueCollectors:
@@ -15,6 +23,41 @@ class CatalogueCollectors:
     def get(self, name: str) -> Collector:
         """Return the collector called ``name``; raise PluginHostError when it can't be used."""
         return catalogue().load(PluginKind.COLLECTOR, name)
+
+
+class CatalogueDiscoveries:
+    """The engine's registry of discovery plugins, over the same catalogue."""
+
+    def get(self, name: str) -> Discovery:
+        """Return the plugin called ``name``; raise PluginHostError when it can't be used."""
+        return catalogue().load(PluginKind.DISCOVERY, name)
+
+
+def discovery_host() -> DiscoveryHost:
+    """Return how monitors of this process find their targets."""
+    return DiscoveryHost(
+        registry=CatalogueDiscoveries(), folder=Path(settings.DATA_DIR) / "discovery"
+    )
+
+
+def discovery_choice(
+    schema: JsonObject, config: JsonObject, secrets: Mapping[str, str]
+) -> DiscoveryChoice | None:
+    """Return the discovery a collector's configuration chose, None where it can't choose one."""
+    for name, described in properties_of(schema).items():
+        chosen = config.get(name)
+        if described.get(KEYWORD) == PluginKind.DISCOVERY and isinstance(chosen, str):
+            options = options_name(chosen)
+            return DiscoveryChoice(
+                name=chosen,
+                config=get_object(config, options),
+                secrets={
+                    key.removeprefix(f"{options}/"): text
+                    for key, text in secrets.items()
+                    if key.startswith(f"{options}/")
+                },
+            )
+    return None
 
 
 def egress_policy() -> EgressPolicy:

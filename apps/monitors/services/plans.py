@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 from apps.extensions.selectors import plugin_manifest
 from apps.monitors.models import Heartbeat, Monitor
 from apps.monitors.services.configuration import is_passive
+from apps.monitors.services.network import discovery_choice
 from apps.monitors.services.results import CheckPlan
 from apps.monitors.services.samples import base_labels, instance_of
 from apps.monitors.services.schedule import Claim
 from apps.monitors.services.states import Policy
 from detectviz.collection.checks import ScheduledCheck
+from detectviz.collection.discovery import DiscoveryChoice
 from detectviz.contracts import collector as contract
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.pluginhost.errors import PluginHostError
@@ -31,6 +33,8 @@ class PlannedCheck:
     secrets: Mapping[str, str] = field(repr=False)
     host: str
     is_tls: bool
+    org: str = ""
+    discovery: DiscoveryChoice | None = None
 
 
 class PlanCache:
@@ -103,6 +107,8 @@ def planned_of(monitor: Monitor) -> PlannedCheck:
         secrets=dict(monitor.secrets),
         host=host,
         is_tls=is_tls,
+        org=monitor.org.name,
+        discovery=discovery_choice(schema, monitor.config, monitor.secrets),
     )
 
 
@@ -138,6 +144,8 @@ def check_of(
         host=planned.host,
         is_tls=planned.is_tls,
         heartbeat=heartbeat,
+        org=planned.org,
+        discovery=planned.discovery,
     )
 
 

@@ -19,7 +19,12 @@ from apps.monitors.services.configuration import (
 )
 from apps.monitors.services.evidence import evidence_clean, text_clean
 from apps.monitors.services.monitors import MonitorDraft, draft_of
-from apps.monitors.services.network import CatalogueCollectors, engine_network
+from apps.monitors.services.network import (
+    CatalogueCollectors,
+    discovery_choice,
+    discovery_host,
+    engine_network,
+)
 from apps.monitors.services.plans import heartbeats_read, planned_of
 from apps.monitors.services.states import Policy, result_judge
 from detectviz.clock import to_ms, utc_now
@@ -77,6 +82,8 @@ def monitor_run(*, monitor: Monitor, now: datetime | None = None) -> Probe:
         host=planned.host,
         is_tls=planned.is_tls,
         heartbeat=heard.get(monitor.pk),
+        org=planned.org,
+        discovery=planned.discovery,
     )
     return _run(check, planned.plan.policy, now)
 
@@ -106,6 +113,7 @@ def monitor_test(
     checked = collector_configuration(
         type_name=draft.type, config=draft.config, secrets=draft.secrets, instance=instance
     )
+    manifest = collector_manifest(draft.type)
     check = ScheduledCheck(
         key=0,
         epoch=0,
@@ -115,7 +123,9 @@ def monitor_test(
         config=checked.config,
         secrets=checked.secrets,
         timeout_s=min(draft.timeout_s, _LONGEST_WAIT_S),
-        heartbeat=Heartbeat(since=now) if is_passive(collector_manifest(draft.type)) else None,
+        heartbeat=Heartbeat(since=now) if is_passive(manifest) else None,
+        org=str(getattr(org, "name", "")),
+        discovery=discovery_choice(manifest.config_schema, checked.config, checked.secrets),
     )
     policy = Policy(
         is_inverted=draft.is_inverted,
@@ -126,7 +136,12 @@ def monitor_test(
 
 
 def _run(check: ScheduledCheck, policy: Policy, now: datetime) -> Probe:
-    result = run_once(check, registry=CatalogueCollectors(), network=engine_network())
+    result = run_once(
+        check,
+        registry=CatalogueCollectors(),
+        network=engine_network(),
+        discovery=discovery_host(),
+    )
     return probe_of(result, policy, now)
 
 

@@ -19,7 +19,7 @@ from apps.monitors.selectors.monitors import (
 )
 from detectviz.clock import utc_now
 from detectviz.observability.health import HealthReport, health_report
-from detectviz.pluginhost.catalogue import PluginDescription
+from detectviz.pluginhost.description import PluginDescription
 from detectviz.runtime.models import ProcessHeartbeat
 from detectviz.runtime.processes import heartbeat_list
 from detectviz.web.pages import PageRequest, render_page

@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectviz.contracts.types import JsonObject, JsonValue
-from detectviz.pluginhost.catalogue import PluginDescription
 from detectviz.pluginhost.configuration import (
     mask,
     merge_secrets,
@@ -15,6 +14,7 @@ from detectviz.pluginhost.configuration import (
     target_changed,
     validate,
 )
+from detectviz.pluginhost.description import PluginDescription
 from detectviz.pluginhost.forms import FormField, form_fields
 from detectviz.pluginhost.schema import properties_of
 from detectviz.testing.plugins import built_in_plugins

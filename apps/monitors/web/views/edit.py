@@ -16,7 +16,7 @@ from apps.monitors.web.views.detail import monitor_of
 from apps.orgs.selectors import folder_list
 from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import PluginKind
-from detectviz.pluginhost.catalogue import PluginDescription
+from detectviz.pluginhost.description import PluginDescription
 from detectviz.pluginhost.errors import PluginHostError
 from detectviz.resources.errors import InvalidFieldsError, NotFoundError
 from detectviz.resources.services import resource_delete

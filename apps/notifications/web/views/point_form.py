@@ -23,7 +23,7 @@ from apps.notifications.web.forms.contact_points import (
 )
 from apps.notifications.web.views.contact_points import contact_point_kind, point_of
 from detectviz.contracts.types import PluginKind
-from detectviz.pluginhost.catalogue import PluginDescription
+from detectviz.pluginhost.description import PluginDescription
 from detectviz.resources.errors import NotFoundError
 from detectviz.web.forms import Errors
 from detectviz.web.pages import PageRequest, go_to, render_page

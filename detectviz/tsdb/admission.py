@@ -42,8 +42,7 @@ def judge(
     ``tail_ms`` and ``tail_bits`` are the newest stored sample of each sample's series, parallel to
     the batch. ``lookup`` returns stored samples of the given series at the given times.
     """
-    _, place, times = np.unique(batch.series_ids, return_inverse=True, return_counts=True)
-    stored = (batch.timestamps_ms > tail_ms) & (times[place] == 1)
+    stored = _uncontested(batch, batch.timestamps_ms > tail_ms)
     contested = np.flatnonzero(~stored)
     if not len(contested):
         return Verdict(stored=stored, refused={})
@@ -65,6 +64,22 @@ def judge(
         elif reason:
             refused[index] = reason
     return Verdict(stored=stored, refused=refused)
+
+
+def _uncontested(batch: Batch, newer: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Mark the samples of series whose samples all ascend from their newest stored one on."""
+    if (np.diff(batch.series_ids) > 0).all():
+        return newer
+    order = np.argsort(batch.series_ids, kind="stable")
+    ids, times = batch.series_ids[order], batch.timestamps_ms[order]
+    is_next = np.zeros(len(order), np.bool_)
+    is_next[1:] = ids[1:] == ids[:-1]
+    rises = newer[order]
+    rises[1:] &= ~is_next[1:] | (times[1:] > times[:-1])
+    series = np.cumsum(~is_next) - 1
+    stored = np.empty(len(order), np.bool_)
+    stored[order] = (np.bincount(series, ~rises) == 0)[series]
+    return stored
 
 
 class _Referee:

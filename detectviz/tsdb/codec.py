@@ -11,7 +11,7 @@ histogram is its fingerprint (``HistogramColumns.fingerprints``), so that it com
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
 
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from backports import zstd
 
 from detectviz.tsdb.doubles import pack_doubles, unpack_doubles
-from detectviz.tsdb.extras import Chosen, is_histogram, picked
+from detectviz.tsdb.extras import Chosen, is_histogram, joined, picked
 from detectviz.tsdb.histogram_codec import (
     pack_histograms,
     read_histograms,
@@ -128,6 +128,19 @@ class Batch:
             histograms=picked(self.histograms, chosen),
             start_times_ms=picked(self.start_times_ms, chosen),
         )
+
+
+def join(batches: Sequence[Batch]) -> Batch:
+    """Return the samples of all batches, one after the other."""
+    sizes = [len(batch) for batch in batches]
+    empty = np.empty(0, np.int64)
+    return Batch(
+        series_ids=np.concatenate([empty, *(batch.series_ids for batch in batches)]),
+        timestamps_ms=np.concatenate([empty, *(batch.timestamps_ms for batch in batches)]),
+        values=np.concatenate([np.empty(0), *(batch.values for batch in batches)]),
+        histograms=joined([batch.histograms for batch in batches], sizes, None),
+        start_times_ms=joined([batch.start_times_ms for batch in batches], sizes, 0),
+    )
 
 
 def block_from_flat(

@@ -21,6 +21,7 @@ from detectviz.tsdb.codec import (
     decode_block,
     decode_log,
     encode_block,
+    join,
 )
 from detectviz.tsdb.database import Database
 from detectviz.tsdb.extras import Chosen, joined, picked
@@ -165,19 +166,7 @@ def _log_batch(connection: sqlite3.Connection, until_seq: int) -> tuple[int, int
         total += len(batches[-1])
         if total >= _PASS_SAMPLES:
             break
-    return compacted_seq, last_seq, _joined(batches)
-
-
-def _joined(batches: list[Batch]) -> Batch:
-    empty = np.empty(0, np.int64)
-    sizes = [len(batch) for batch in batches]
-    return Batch(
-        series_ids=np.concatenate([empty, *(batch.series_ids for batch in batches)]),
-        timestamps_ms=np.concatenate([empty, *(batch.timestamps_ms for batch in batches)]),
-        values=np.concatenate([np.empty(0), *(batch.values for batch in batches)]),
-        histograms=joined([batch.histograms for batch in batches], sizes, None),
-        start_times_ms=joined([batch.start_times_ms for batch in batches], sizes, 0),
-    )
+    return compacted_seq, last_seq, join(batches)
 
 
 def _series_places(connection: sqlite3.Connection) -> Iterator[tuple[int, tuple[int, int]]]:

@@ -100,8 +100,15 @@ CREATE TABLE quarantine (
     data BLOB
 );
 """
+_BUCKETS = """
+CREATE TABLE bucket (
+    tenant TEXT PRIMARY KEY,
+    level REAL NOT NULL,             -- samples that may come at once; below 0 after a large request
+    at_s REAL NOT NULL               -- Unix time of that
+) WITHOUT ROWID;
+"""
 # Step n makes format n of format n - 1. A step that was released never changes.
-_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE)
+_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE, _BUCKETS)
 _VERSION = len(_STEPS)
 _MMAP_BYTES = 1 << 28
 _JOURNAL_LIMIT_BYTES = 1 << 26

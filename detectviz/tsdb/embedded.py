@@ -19,7 +19,8 @@ from typing import Literal
 
 import numpy as np
 
-from detectviz.tsdb.admission import StoredBits, Verdict, judge
+from detectviz.tsdb.admission import StoredBits
+from detectviz.tsdb.appending import Appender
 from detectviz.tsdb.blocks import BlockReader, Places, Range
 from detectviz.tsdb.cardinality import cardinality_of
 from detectviz.tsdb.codec import (
@@ -27,13 +28,11 @@ from detectviz.tsdb.codec import (
     CorruptError,
     decode_block,
     decode_log,
-    encode_log,
 )
 from detectviz.tsdb.columns import append_report, columns_of
 from detectviz.tsdb.compaction import Compactor
 from detectviz.tsdb.database import Database
 from detectviz.tsdb.deletion import delete_from_blocks, delete_from_log, settle
-from detectviz.tsdb.extras import picked
 from detectviz.tsdb.head import run_segment
 from detectviz.tsdb.index import Selection
 from detectviz.tsdb.interface import (
@@ -49,8 +48,8 @@ from detectviz.tsdb.interface import (
     StoreError,
 )
 from detectviz.tsdb.mirror import NEVER_MS, Mirror
-from detectviz.tsdb.preparation import prepare
-from detectviz.tsdb.registration import delete_series, resolve
+from detectviz.tsdb.policy import PolicyOf, default_policy
+from detectviz.tsdb.registration import delete_series
 from detectviz.tsdb.segments import Columns, Segment, assemble, series_set
 
 logger = logging.getLogger(__name__)
@@ -71,9 +70,9 @@ class _View:
 class EmbeddedStore:
     """A ``SeriesStore`` in one file.
 
-    ``retention_s`` is how long blocks are kept; ``out_of_order_s`` how much older than the newest
-    sample of its series a sample may be; ``flush_after_s`` how old log rows get before
-    ``maintain`` makes blocks of them; ``cache_bytes`` bounds the decoded blocks of this process;
+    ``policy`` gives the limits of a tenant; it is asked at every append. ``retention_s`` is how
+    long blocks are kept; ``flush_after_s`` how old log rows get before ``maintain`` makes blocks of
+    them; ``cache_bytes`` bounds the decoded blocks of this process;
     ``synchronous="FULL"`` also survives a power cut, at about a third of the append rate.
     """
 
@@ -81,27 +80,32 @@ class EmbeddedStore:
         self,
         path: Path,
         *,
+        policy: PolicyOf = default_policy,
         retention_s: float = 15 * DAY_S,
-        out_of_order_s: float = 3600,
         flush_after_s: float = 1800,
         cache_bytes: int = 64 << 20,
         busy_timeout_s: float = 30,
         synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
     ) -> None:
         self._retention_ms = int(retention_s * 1000)
-        self._window_ms = int(out_of_order_s * 1000)
         self._database = Database(path, busy_timeout_s=busy_timeout_s, synchronous=synchronous)
         self._compactor = Compactor(self._database, flush_after_ms=int(flush_after_s * 1000))
         self._blocks = BlockReader(cache_bytes=cache_bytes)
         self._mirror = Mirror()
         self._mirror_lock = threading.Lock()  # never held while waiting for another process
-        self._append_lock = threading.Lock()
+        self._appender = Appender(
+            database=self._database,
+            mirror=self._mirror,
+            mirror_lock=self._mirror_lock,
+            stored=self._stored_bits,
+            policy=policy,
+        )
 
     def append(self, tenant: str, samples: Sequence[Sample]) -> AppendReport:
         """Store samples in one transaction; when this returns they survive kill -9.
 
-        Labels and times that no series may have, conflicting duplicates and samples too far out
-        of order are rejected one by one; the rest is stored.
+        Labels and times that no series may have, conflicting duplicates, samples too far out of
+        order and new series beyond the tenant's limit are rejected one by one; the rest is stored.
 
         Raises:
             StoreError: nothing was stored.
@@ -116,33 +120,7 @@ class EmbeddedStore:
             StoreError: nothing was stored.
 
         """
-        prepared = prepare(columns)
-        possible, refused = prepared.columns, prepared.refused
-        if not len(possible):
-            return ColumnsReport(stored=0, refused=refused)
-        places = np.arange(len(columns)) if prepared.places is None else prepared.places
-        with self._append_lock, self._database.writing() as connection:
-            with self._mirror_lock:
-                self._mirror.sync(connection)
-                index = self._mirror.index(tenant)
-                resolved = resolve(connection, tenant, index, possible)
-                ids = resolved.ids[possible.owners]
-                known = np.flatnonzero(ids >= 0)
-                batch = Batch(
-                    series_ids=ids[known],
-                    timestamps_ms=possible.timestamps_ms[known],
-                    values=possible.values[known],
-                    histograms=picked(possible.histograms, known),
-                    start_times_ms=picked(possible.start_times_ms, known),
-                )
-                verdict = self._judge(connection, tenant, batch)
-                seq = self._mirror.seen_seq + 1
-            _insert_log(connection, seq, tenant, batch, verdict)
-        for at in np.flatnonzero(ids < 0).tolist():
-            refused[int(places[at])] = resolved.refused[int(possible.owners[at])]
-        for at, reason in verdict.refused.items():
-            refused[int(places[known[at]])] = reason
-        return ColumnsReport(stored=len(columns) - len(refused), refused=refused)
+        return self._appender.append(tenant, columns)
 
     def select(
         self,
@@ -200,7 +178,7 @@ class EmbeddedStore:
             with self._database.reading() as connection:
                 view = self._view(connection, tenant, matchers)
             lost = delete_from_blocks(self._database, tenant, view.places, within)
-            with self._append_lock, self._database.writing() as connection:
+            with self._appender.lock, self._database.writing() as connection:
                 now = self._view(connection, tenant, matchers)
                 ids = now.selection.ids
                 logged = delete_from_log(connection, tenant, ids, within)
@@ -286,24 +264,6 @@ class EmbeddedStore:
         segments += _head_segments(view, within)
         return assemble(len(view.selection.ids), segments)
 
-    def _judge(self, connection: sqlite3.Connection, tenant: str, batch: Batch) -> Verdict:
-        known = batch.series_ids < len(self._mirror.tail_ms)
-        tail_ms = np.full(len(batch), NEVER_MS, np.int64)
-        tail_bits = np.zeros(len(batch), np.uint64)
-        tail_ms[known] = self._mirror.tail_ms[batch.series_ids[known]]
-        tail_bits[known] = self._mirror.tail_bits[batch.series_ids[known]]
-
-        def lookup(series_ids: Int64Array, timestamps_ms: Int64Array) -> StoredBits:
-            return self._stored_bits(connection, tenant, series_ids, timestamps_ms)
-
-        return judge(
-            batch,
-            tail_ms=tail_ms,
-            tail_bits=tail_bits,
-            window_ms=self._window_ms,
-            lookup=lookup,
-        )
-
     def _stored_bits(
         self,
         connection: sqlite3.Connection,
@@ -328,7 +288,7 @@ class EmbeddedStore:
             ).fetchone()
         if not old:
             return
-        with self._append_lock, self._database.writing() as connection:
+        with self._appender.lock, self._database.writing() as connection:
             with self._mirror_lock:
                 self._mirror.sync(connection)
                 tail_ms = self._mirror.tail_ms
@@ -341,19 +301,6 @@ class EmbeddedStore:
 def _head_segments(view: _View, within: Range) -> list[Segment]:
     ids = view.selection.ids
     return [run_segment(run, ids, within.start_ms, within.end_ms) for run in view.runs]
-
-
-def _insert_log(
-    connection: sqlite3.Connection, seq: int, tenant: str, batch: Batch, verdict: Verdict
-) -> None:
-    chosen = verdict.stored
-    if not chosen.any():
-        return
-    stored = batch.take(chosen)
-    connection.execute(
-        "INSERT INTO log (seq, tenant, samples, max_ms, data) VALUES (?, ?, ?, ?, ?)",
-        (seq, tenant, len(stored), int(stored.timestamps_ms.max()), encode_log(stored)),
-    )
 
 
 def _damaged_rows(connection: sqlite3.Connection) -> Iterator[str]:

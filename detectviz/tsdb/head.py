@@ -1,39 +1,64 @@
 """Recent samples of one tenant in memory: what the log holds and no block yet does."""
 
-import numpy as np
+from dataclasses import dataclass
 
-from detectviz.tsdb.codec import Batch
-from detectviz.tsdb.extras import joined, picked
+import numpy as np
+import numpy.typing as npt
+
+from detectviz.tsdb.codec import Batch, join
+from detectviz.tsdb.extras import Chosen, picked
 from detectviz.tsdb.interface import Int64Array
 from detectviz.tsdb.segments import Segment, spread
 
+_LARGE = 1 << 16  # a run of that many samples is left alone
 _GROWTH = 4  # a run is merged into its older neighbour unless that is this much larger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """Samples by series, with the log row that each came in."""
+
+    batch: Batch
+    seqs: npt.NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    def take(self, chosen: Chosen) -> "_Run":
+        return _Run(batch=self.batch.take(chosen), seqs=self.seqs[chosen])
 
 
 class Head:
     """Batches, sorted into runs by series only when someone reads.
 
-    Runs grow geometrically, so every sample is moved a logarithmic number of times. A run is
-    never changed, so a tuple of runs stays valid while the head goes on.
+    Runs grow geometrically up to a size, so every sample is moved a few times and no reader waits
+    long. A run is never changed, so a tuple of runs stays valid while the head goes on.
     """
 
     def __init__(self) -> None:
-        self._pending: list[Batch] = []
-        self._runs: list[Batch] = []
+        self._pending: list[_Run] = []
+        self._runs: list[_Run] = []
 
-    def add(self, batch: Batch) -> None:
-        """Take in a batch."""
-        self._pending.append(batch)
+    def add(self, seq: int, batch: Batch) -> None:
+        """Take in the batch of a log row; rows come in order."""
+        if len(batch):
+            self._pending.append(_Run(batch=batch, seqs=np.full(len(batch), seq, np.uint32)))
 
     def runs(self) -> tuple[Batch, ...]:
         """Return everything, each run ordered by series, oldest run first."""
         if self._pending:
             newest = _sorted_run(self._pending)
             self._pending = []
-            while self._runs and len(self._runs[-1]) < _GROWTH * len(newest):
+            while self._runs and len(self._runs[-1]) < min(_GROWTH * len(newest), _LARGE):
                 newest = _merged(self._runs.pop(), newest)
             self._runs.append(newest)
-        return tuple(self._runs)
+        return tuple(run.batch for run in self._runs)
+
+    def forget(self, until_seq: int) -> None:
+        """Drop what came in log rows up to this one."""
+        self._pending = [run for run in self._pending if run.seqs[0] > until_seq]
+        left = (run.take(np.flatnonzero(run.seqs > until_seq)) for run in self._runs)
+        self._runs = [run for run in left if len(run)]
 
 
 def run_segment(run: Batch, ids: Int64Array, start_ms: int, end_ms: int) -> Segment:
@@ -54,25 +79,20 @@ def run_segment(run: Batch, ids: Int64Array, start_ms: int, end_ms: int) -> Segm
     )
 
 
-def _sorted_run(batches: list[Batch]) -> Batch:
-    run = _joined(batches)
-    return run.take(np.argsort(run.series_ids, kind="stable"))
+def _sorted_run(runs: list[_Run]) -> _Run:
+    run = _joined(runs)
+    return run.take(np.argsort(run.batch.series_ids, kind="stable"))
 
 
-def _joined(batches: list[Batch]) -> Batch:
-    sizes = [len(batch) for batch in batches]
-    return Batch(
-        series_ids=np.concatenate([batch.series_ids for batch in batches]),
-        timestamps_ms=np.concatenate([batch.timestamps_ms for batch in batches]),
-        values=np.concatenate([batch.values for batch in batches]),
-        histograms=joined([batch.histograms for batch in batches], sizes, None),
-        start_times_ms=joined([batch.start_times_ms for batch in batches], sizes, 0),
-    )
+def _joined(runs: list[_Run]) -> _Run:
+    batches = [run.batch for run in runs]
+    return _Run(batch=join(batches), seqs=np.concatenate([run.seqs for run in runs]))
 
 
-def _merged(older: Batch, newer: Batch) -> Batch:
+def _merged(older: _Run, newer: _Run) -> _Run:
     size = len(older) + len(newer)
-    places = older.series_ids.searchsorted(newer.series_ids, "right") + np.arange(len(newer))
+    known, added = older.batch.series_ids, newer.batch.series_ids
+    places = known.searchsorted(added, "right") + np.arange(len(newer))
     from_older = np.ones(size, np.bool_)
     from_older[places] = False
     order = np.empty(size, np.int64)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectviz.tsdb.interface import Int64Array, Matcher
-from detectviz.tsdb.labels import LabelKey, label_key
+from detectviz.tsdb.labels import LabelKey
 from detectviz.tsdb.matching import CompiledMatcher, compile_matcher
 
-_MAX_ALIASES_PER_SERIES = 4
 _MAX_SELECTIONS = 256
 
 
@@ -34,7 +33,6 @@ class TenantIndex:
         self._keys: dict[int, LabelKey] = {}
         self._labels: dict[int, Mapping[str, str]] = {}
         self._postings: dict[str, dict[str, list[int]]] = {}
-        self._aliases: dict[LabelKey, int] = {}
         self._selections: dict[tuple[Matcher, ...], Selection] = {}
 
     def add(self, series_id: int, key: LabelKey) -> None:
@@ -46,15 +44,9 @@ class TenantIndex:
             self._postings.setdefault(name, {}).setdefault(value, []).append(series_id)
         self._selections.clear()
 
-    def find(self, labels: Mapping[str, str]) -> int | None:
-        """Return the id of the series with these labels, in whatever order they are given."""
-        alias = tuple(labels.items())
-        series_id = self._aliases.get(alias)
-        if series_id is None:
-            series_id = self._ids.get(label_key(labels))
-            if series_id is not None:
-                self._remember(alias, series_id)
-        return series_id
+    def find(self, key: LabelKey) -> int | None:
+        """Return the id of the series with these labels."""
+        return self._ids.get(key)
 
     def select(self, matchers: Sequence[Matcher]) -> Selection:
         """Return the series that satisfy every matcher; all series when there is none."""
@@ -77,11 +69,6 @@ class TenantIndex:
     def __len__(self) -> int:
         """Count the series."""
         return len(self._ids)
-
-    def _remember(self, alias: LabelKey, series_id: int) -> None:
-        if len(self._aliases) > _MAX_ALIASES_PER_SERIES * len(self._ids):
-            self._aliases.clear()
-        self._aliases[alias] = series_id
 
     def _matching(self, matchers: tuple[Matcher, ...]) -> Int64Array:
         found: Int64Array | None = None

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from detectviz.tsdb.interface import METRIC_NAME, Int64Array
+from detectviz.tsdb.policy import DEFAULT_POLICY, TenantPolicy
 
 LabelKey: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -23,17 +24,24 @@ def label_key(labels: Mapping[str, str]) -> LabelKey:
     return tuple(sorted(pair for pair in labels.items() if pair[1]))
 
 
-def label_refusal(key: LabelKey) -> str | None:
-    """Say why no series may have these labels, or None when it may."""
-    if len(key) > MAX_LABELS:
-        return f"label count {len(key)} exceeds the limit of {MAX_LABELS}"
+def label_refusal(key: LabelKey, policy: TenantPolicy = DEFAULT_POLICY) -> str | None:
+    """Say why no series of a tenant may have these labels, or None when it may."""
+    most = _least(policy.max_labels, MAX_LABELS)
+    if len(key) > most:
+        return f"label count {len(key)} exceeds the limit of {most}"
+    name_bytes = _least(policy.max_label_name_bytes, MAX_NAME_BYTES)
+    value_bytes = _least(policy.max_label_value_bytes, MAX_VALUE_BYTES)
     has_metric, size = False, 0
     for name, value in key:
-        reason = _pair_refusal(name, value)
-        if reason:
-            return reason
+        lengths = _pair_lengths(name, value)
+        if isinstance(lengths, str):
+            return lengths
+        if lengths[0] > name_bytes:
+            return f"label name {name[:32]!r}… is longer than {name_bytes} bytes"
+        if lengths[1] > value_bytes:
+            return f"value of label {name!r} is longer than {value_bytes} bytes"
         has_metric = has_metric or name == METRIC_NAME
-        size += _byte_length(name) + _byte_length(value)
+        size += sum(lengths)
     if not has_metric:
         return "metric name is missing"
     if size > MAX_SERIES_BYTES:
@@ -56,18 +64,20 @@ def is_utf8(text: str) -> bool:
     return True
 
 
-def _pair_refusal(name: str, value: str) -> str | None:
+def _pair_lengths(name: str, value: str) -> tuple[int, int] | str:
+    """Return the bytes of name and value, or why they can't be a label."""
     if not name:
         return "label name is empty"
     if name == TENANT_LABEL:
         return f"label {TENANT_LABEL} is reserved"
-    if not is_utf8(name) or not is_utf8(value):
+    try:
+        return _byte_length(name), _byte_length(value)
+    except UnicodeEncodeError:
         return f"label {name!r} is not valid UTF-8"
-    if _byte_length(name) > MAX_NAME_BYTES:
-        return f"label name {name[:32]!r}… is longer than {MAX_NAME_BYTES} bytes"
-    if _byte_length(value) > MAX_VALUE_BYTES:
-        return f"value of label {name!r} is longer than {MAX_VALUE_BYTES} bytes"
-    return None
+
+
+def _least(limit: int | None, most: int) -> int:
+    return most if limit is None else min(limit, most)
 
 
 def _byte_length(text: str) -> int:

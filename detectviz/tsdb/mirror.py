@@ -18,6 +18,12 @@ from detectviz.tsdb.labels import LabelKey
 
 logger = logging.getLogger(__name__)
 
+# Which series were ever made and which log rows written, for little.
+_STATE = (
+    "SELECT epoch, compacted_seq,"
+    " IFNULL((SELECT seq FROM sqlite_sequence WHERE name = 'series'), 0),"
+    " IFNULL((SELECT MAX(seq) FROM log), 0) FROM state"
+)
 NEVER_MS = np.iinfo(np.int64).min
 
 
@@ -29,23 +35,29 @@ class Mirror:
 
     def __init__(self) -> None:
         self.seen_seq = 0
-        self._epoch = -1
+        self.epoch = -1
         self._compacted_seq = -1
+        self._last_id = 0
         self._forget_series()
 
     def sync(self, connection: sqlite3.Connection) -> None:
         """Take in what was committed since the last call. Calls must see ever newer snapshots."""
-        epoch, compacted_seq = connection.execute(
-            "SELECT epoch, compacted_seq FROM state"
-        ).fetchone()
-        if epoch != self._epoch:
+        epoch, compacted_seq, last_id, last_seq = connection.execute(_STATE).fetchone()
+        if epoch != self.epoch:
             self._forget_series()
-            self._epoch = epoch
-        self._load_series(connection)
+            self.epoch = epoch
+        if last_id != self._last_id:
+            self._load_series(connection)
+            self._last_id = last_id
         if compacted_seq != self._compacted_seq:
-            self._load_tails(connection)
-            self._compacted_seq = self.seen_seq = compacted_seq
-        self._load_log(connection)
+            self._follow_compaction(connection, compacted_seq)
+        if last_seq > self.seen_seq:
+            self._load_log(connection)
+
+    def note_own(self, seq: int, tenant: str, batch: Batch) -> None:
+        """Take in a log row that this process has just committed, without reading it back."""
+        if seq == self.seen_seq + 1:
+            self._take_in(seq, tenant, batch)
 
     def index(self, tenant: str) -> TenantIndex:
         """Return a tenant's index, an empty one for an unknown tenant."""
@@ -78,12 +90,21 @@ class Mirror:
         ).fetchall()
         if not found:
             return
-        self._last_id = found[-1][0]
-        self._grow(self._last_id + 1)
+        self._grow(found[-1][0] + 1)
         for series_id, tenant, labels, part, row in found:
             self._indexes.setdefault(tenant, TenantIndex()).add(series_id, parse_labels(labels))
             self.part[series_id] = part
             self.row[series_id] = row
+
+    def _follow_compaction(self, connection: sqlite3.Connection, compacted_seq: int) -> None:
+        if 0 <= self._compacted_seq < compacted_seq <= self.seen_seq:
+            # All of it was seen in the log, so the newest samples are known.
+            for head in self._heads.values():
+                head.forget(compacted_seq)
+        else:
+            self._load_tails(connection)
+            self.seen_seq = compacted_seq
+        self._compacted_seq = compacted_seq
 
     def _load_tails(self, connection: sqlite3.Connection) -> None:
         self._heads = {}
@@ -103,18 +124,25 @@ class Mirror:
                 batch = decode_log(data)
             except CorruptError:
                 logger.exception("log row %d is damaged and skipped", seq)
+                self.seen_seq = seq
             else:
-                self._note_tails(batch)
-                self._heads.setdefault(tenant, Head()).add(batch)
-            self.seen_seq = seq
+                self._take_in(seq, tenant, batch)
+
+    def _take_in(self, seq: int, tenant: str, batch: Batch) -> None:
+        self._grow(int(batch.series_ids.max(initial=0)) + 1)
+        self._note_tails(batch)
+        self._heads.setdefault(tenant, Head()).add(seq, batch)
+        self.seen_seq = seq
 
     def _note_tails(self, batch: Batch) -> None:
-        order = np.argsort(batch.timestamps_ms, kind="stable")
-        ids, times = batch.series_ids[order], batch.timestamps_ms[order]
+        ids, times, bits = batch.series_ids, batch.timestamps_ms, batch.values.view(np.uint64)
+        if not (np.diff(ids) > 0).all():
+            order = np.argsort(times, kind="stable")
+            ids, times, bits = ids[order], times[order], bits[order]
         newer = times > self.tail_ms[ids]
         # Of repeated ids the last assignment stays, which is the newest.
         self.tail_ms[ids[newer]] = times[newer]
-        self.tail_bits[ids[newer]] = batch.values[order][newer].view(np.uint64)
+        self.tail_bits[ids[newer]] = bits[newer]
 
     def _grow(self, size: int) -> None:
         if size <= len(self.part):

@@ -1,11 +1,11 @@
-"""From samples to series ids: finding known series, making new ones, dropping dead ones.
+"""From tokens to series ids: finding known series, making new ones, dropping dead ones.
 
-Everything here happens inside the caller's write transaction.
+Labels are looked at outside of any transaction; series are made inside the caller's.
 """
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,39 +14,77 @@ from detectviz.tsdb.index import TenantIndex
 from detectviz.tsdb.interface import METRIC_NAME, Int64Array, SampleColumns
 from detectviz.tsdb.labels import LabelKey, label_key, label_refusal
 from detectviz.tsdb.mirror import dump_labels
+from detectviz.tsdb.policy import TenantPolicy
+from detectviz.tsdb.tokens import UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strangers:
+    """Tokens to resolve by their labels: ``keys`` and reasons by place of the token."""
+
+    keys: dict[int, LabelKey] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The series of an append: ``ids`` by place of its token, -1 where ``refused`` says why not."""
+    """The series of an append: ``ids`` by place of its token, -1 where there is a reason why not.
+
+    ``fresh`` are the places of tokens worth remembering.
+    """
 
     ids: Int64Array
     refused: dict[int, str]
+    limited: dict[int, str]
+    fresh: list[int]
+
+
+def strangers(columns: SampleColumns, ids: Int64Array, policy: TenantPolicy) -> Strangers:
+    """Read the labels of tokens that nobody remembers, if they have samples."""
+    unknown = ids == UNKNOWN
+    found = Strangers()
+    if not unknown.any():
+        return found
+    has_samples = np.zeros(len(ids), np.bool_)
+    has_samples[columns.owners] = True
+    for place in np.flatnonzero(unknown & has_samples).tolist():
+        try:
+            key = label_key(columns.labels_of(columns.series[place]))
+        except ValueError as error:
+            found.refused[place] = str(error)
+            continue
+        reason = label_refusal(key, policy)
+        if reason:
+            found.refused[place] = reason
+        else:
+            found.keys[place] = key
+    return found
 
 
 def resolve(
-    connection: sqlite3.Connection, tenant: str, index: TenantIndex, columns: SampleColumns
+    connection: sqlite3.Connection,
+    tenant: str,
+    index: TenantIndex,
+    *,
+    ids: Int64Array,
+    found: Strangers,
+    max_series: int | None,
 ) -> Resolved:
-    """Find or make the series of every token."""
+    """Find or make the series of every stranger, as far as the tenant may have more."""
     newcomers = _Newcomers(connection, tenant)
-    ids: list[int] = []
-    refused: dict[int, str] = {}
-    for place, token in enumerate(columns.series):
-        try:
-            labels = columns.labels_of(token)
-        except ValueError as error:
-            refused[place] = str(error)
-            ids.append(-1)
-            continue
-        series_id = index.find(labels)
+    resolved = Resolved(ids=ids.copy(), refused=found.refused, limited={}, fresh=[])
+    for place, key in found.keys.items():
+        series_id = index.find(key)
         if series_id is None:
-            key = label_key(labels)
-            reason = label_refusal(key)
-            if reason:
-                refused[place] = reason
-            series_id = -1 if reason else newcomers.add(key)
-        ids.append(series_id)
-    return Resolved(ids=np.array(ids, np.int64), refused=refused)
+            is_full = max_series is not None and len(index) + len(newcomers) >= max_series
+            series_id = newcomers.find(key) if is_full else newcomers.add(key)
+        if series_id is None:
+            resolved.limited[place] = f"the limit of {max_series} series is reached"
+        else:
+            resolved.ids[place] = series_id
+            resolved.fresh.append(place)
+    newcomers.write()
+    return resolved
 
 
 def delete_series(connection: sqlite3.Connection, dead: Sequence[int]) -> None:
@@ -76,28 +114,59 @@ class _Newcomers:
         self._connection = connection
         self._tenant = tenant
         self._ids: dict[LabelKey, int] = {}
+        self._rows: list[tuple[int, str, str, int, int]] = []
+        self._open: dict[str, tuple[int, int]] = {}  # metric -> its last part and that one's size
+        self._parts: dict[int, tuple[str, int]] = {}  # what to write: metric and size
+        self._last_series = self._last_part = UNKNOWN
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def find(self, key: LabelKey) -> int | None:
+        return self._ids.get(key)
 
     def add(self, key: LabelKey) -> int:
         series_id = self._ids.get(key)
         if series_id is None:
+            if self._last_series == UNKNOWN:
+                self._last_series = _last_id(self._connection, "series")
+                self._last_part = _last_id(self._connection, "part")
             part, row = self._place(dict(key)[METRIC_NAME])
-            cursor = self._connection.execute(
-                "INSERT INTO series (tenant, labels, part, row) VALUES (?, ?, ?, ?) RETURNING id",
-                (self._tenant, dump_labels(key), part, row),
-            )
-            series_id = self._ids[key] = int(cursor.fetchone()[0])
+            self._last_series += 1
+            series_id = self._ids[key] = self._last_series
+            self._rows.append((series_id, self._tenant, dump_labels(key), part, row))
         return series_id
 
+    def write(self) -> None:
+        self._connection.executemany(
+            "INSERT INTO part (id, tenant, metric, size) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET size = excluded.size",
+            [(part, self._tenant, *rest) for part, rest in self._parts.items()],
+        )
+        self._connection.executemany(
+            "INSERT INTO series (id, tenant, labels, part, row) VALUES (?, ?, ?, ?, ?)", self._rows
+        )
+
     def _place(self, metric: str) -> tuple[int, int]:
+        part, size = self._open.get(metric) or self._stored(metric)
+        if size == MAX_ROWS:
+            self._last_part += 1
+            part, size = self._last_part, 0
+        self._open[metric] = part, size + 1
+        self._parts[part] = metric, size + 1
+        return part, size
+
+    def _stored(self, metric: str) -> tuple[int, int]:
         found = self._connection.execute(
             "SELECT id, size FROM part WHERE tenant = ? AND metric = ? ORDER BY id DESC LIMIT 1",
             (self._tenant, metric),
         ).fetchone()
-        if found is None or found[1] == MAX_ROWS:
-            cursor = self._connection.execute(
-                "INSERT INTO part (tenant, metric, size) VALUES (?, ?, 1) RETURNING id",
-                (self._tenant, metric),
-            )
-            return int(cursor.fetchone()[0]), 0
-        self._connection.execute("UPDATE part SET size = size + 1 WHERE id = ?", (found[0],))
-        return int(found[0]), int(found[1])
+        return (int(found[0]), int(found[1])) if found else (UNKNOWN, MAX_ROWS)
+
+
+def _last_id(connection: sqlite3.Connection, table: str) -> int:
+    """Return the highest id that ever was: ids are never given twice."""
+    found = connection.execute(
+        "SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)
+    ).fetchone()
+    return int(found[0]) if found else 0

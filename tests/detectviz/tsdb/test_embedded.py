@@ -301,7 +301,7 @@ def test_a_file_of_the_first_format_is_brought_up_to_date(path: Path) -> None:
     store = EmbeddedStore(path)
     store.append("acme", samples([1, 2]))
     store.close()
-    for table in ("rollup", "rolled", "rollup_late", "raw_from", "quarantine"):
+    for table in ("rollup", "rolled", "rollup_late", "raw_from", "quarantine", "bucket"):
         query(path, f"DROP TABLE {table}")
     query(path, "PRAGMA user_version = 1")
     store = EmbeddedStore(path)

@@ -20,7 +20,7 @@ def test_whatever_the_order_of_appends_and_reads_nothing_is_lost(
     for number, pairs in enumerate(sizes):
         ids = np.array([series_id for series_id, _ in pairs])
         times = np.array([moment for _, moment in pairs])
-        head.add(Batch(series_ids=ids, timestamps_ms=times, values=ids * 100.0 + times))
+        head.add(number, Batch(series_ids=ids, timestamps_ms=times, values=ids * 100.0 + times))
         expected |= {pair for pair in pairs if start <= pair[1] <= 40}
         if number % read_every == 0:
             head.runs()
@@ -37,10 +37,11 @@ def test_runs_stay_few() -> None:
     head = Head()
     for moment in range(1000):
         head.add(
+            moment,
             Batch(
                 series_ids=np.arange(10),
                 timestamps_ms=np.full(10, moment),
                 values=np.zeros(10),
-            )
+            ),
         )
         assert len(head.runs()) <= 8

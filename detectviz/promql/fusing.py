@@ -7,7 +7,7 @@ member wants, and each series found is given to the members that want it under t
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,22 +29,24 @@ class UnfusableError(Exception):
 
 @dataclass(slots=True)
 class Assignment:
-    """Which members want which series of one selector; remembers the last answer."""
+    """Which members want which series of one selector.
+
+    What was made of the last series is remembered, whole, so that threads may share it.
+    """
 
     names: tuple[str, ...]
     members: dict[tuple[str, ...], list[int]]
-    _seen: tuple[Labels, ...] | None = None
-    _rows: Int64Array = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    _owned: tuple[Labels, ...] = ()
+    _known: tuple[tuple[Labels, ...], Int64Array, tuple[Labels, ...]] | None = None
 
     def expanded(self, vector: StepVector) -> StepVector:
         """Return a series per member that wants it, labelled with the member."""
-        if self._seen is None or self._seen != vector.labels:
-            self._assign(vector.labels)
-        rows = self._rows
+        known = self._known
+        if known is None or known[0] != vector.labels:
+            known = self._known = self._assigned(vector.labels)
+        _, rows, owned = known
         if len(rows) == len(vector) and (not len(rows) or bool((rows[1:] > rows[:-1]).all())):
-            return replace(vector, labels=self._owned)
-        return replace(vector.take(rows), labels=self._owned)
+            return replace(vector, labels=owned)
+        return replace(vector.take(rows), labels=owned)
 
     def members_of(self, series: tuple[Labels, ...], held: BoolArray) -> set[int]:
         """Return the members that want one of the series marked."""
@@ -52,7 +54,10 @@ class Assignment:
         pairs = zip(wanted, held.tolist(), strict=True)
         return {member for key, is_held in pairs if is_held for member in self.members.get(key, ())}
 
-    def _assign(self, series: tuple[Labels, ...]) -> None:
+    def _assigned(
+        self, series: tuple[Labels, ...]
+    ) -> tuple[tuple[Labels, ...], Int64Array, tuple[Labels, ...]]:
+        """Return the series with the rows wanted, and the labels of each, a row per member."""
         rows: list[int] = []
         owned: list[Labels] = []
         for row, labels in enumerate(series):
@@ -60,9 +65,7 @@ class Assignment:
             for member in self.members.get(wanted, ()):
                 rows.append(row)
                 owned.append({**labels, MEMBER: str(member)})
-        self._rows = np.array(rows, dtype=np.int64)
-        self._owned = tuple(owned)
-        self._seen = series
+        return series, np.array(rows, dtype=np.int64), tuple(owned)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,7 +123,7 @@ class BatchPlan:
     """Expressions to be answered together, again and again: what can be fused and what can't.
 
     ``refused`` are errors of texts that are no PromQL, by place. A plan remembers what it learned
-    of the data; it may be used by one thread at a time.
+    of the data, and may be shared between threads.
     """
 
     texts: tuple[str, ...]

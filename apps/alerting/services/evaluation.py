@@ -7,70 +7,23 @@ Prometheus' rule groups: rules one after the other, each seeing what those befor
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
-from apps.alerting.services.queries import RuleQuerier
+from apps.alerting.enums import NoDataPolicy, RuleKind
+from apps.alerting.services.batching import RuleBatch, rule_batches
+from apps.alerting.services.plans import GroupPlan, RulePlan, RuleRun, rule_terms
+from apps.alerting.services.queries import Answered, RuleQuerier
+from apps.alerting.services.recording import Recordings, recording_step
 from apps.alerting.services.state_machine import alerts_step
-from apps.alerting.services.state_series import marked_stale
-from apps.alerting.services.state_values import (
-    Answer,
-    Element,
-    Failure,
-    Instance,
-    NoData,
-    Outcome,
-    RuleTerms,
-    Step,
-)
+from apps.alerting.services.state_values import Answer, Element, Failure, NoData, Outcome, Step
 from apps.alerting.services.templates import TemplateScope
 from detectviz.promql.errors import PromqlError
-from detectviz.promql.parser import parse
 from detectviz.tsdb.interface import METRIC_NAME, Sample, StoreError
 
 ALERT_NAME = "alertname"
-DUPLICATE_SERIES = "vector contains metrics with the same labelset after applying rule labels"
+_QUIET = Step(instances=())
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RulePlan:
-    """One rule as it is evaluated; ``labels`` already contain the group's own."""
-
-    key: str
-    kind: RuleKind
-    name: str
-    expr: str
-    for_ms: int = 0
-    keep_firing_for_ms: int = 0
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    no_data: NoDataPolicy = NoDataPolicy.OK
-    on_error: ErrorPolicy = ErrorPolicy.KEEP_LAST
-    instances: tuple[Instance, ...] = ()
-    previous_at_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupPlan:
-    """A group and its rules in order."""
-
-    name: str
-    interval_ms: int
-    rules: tuple[RulePlan, ...]
-    limit: int = 0
-    query_offset_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleRun:
-    """What the evaluation of one rule came to; ``error`` is None when it is healthy."""
-
-    rule: RulePlan
-    step: Step
-    error: str | None
-    duration_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,84 +35,177 @@ class Surroundings:
     external_labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def rule_terms(group: GroupPlan, rule: RulePlan) -> RuleTerms:
-    """Return what the state machine needs to know of a rule."""
-    return RuleTerms(
-        name=rule.name,
-        for_ms=rule.for_ms,
-        keep_firing_for_ms=rule.keep_firing_for_ms,
-        no_data=rule.no_data,
-        on_error=rule.on_error,
-        interval_ms=group.interval_ms,
-        query_offset_ms=group.query_offset_ms,
-        limit=group.limit,
-    )
-
-
 def group_run(
     group: GroupPlan,
     around: Surroundings,
     *,
     at_ms: int,
     between: Callable[[], None] = lambda: None,
+    batches: Sequence[RuleBatch] | None = None,
 ) -> Iterator[RuleRun]:
     """Evaluate the rules of a group in order at one time, and write their series.
 
-    Each rule's series are stored before the next rule is looked at. Writing the same again is
-    harmless: the store takes a sample it has silently. ``between`` is called after every rule.
+    Rules that read nothing of each other are asked together (``batches``, if they are known);
+    what they write is stored before the next rule is looked at. Writing the same again is
+    harmless: the store takes a sample it has silently. ``between`` is called after every batch.
     """
-    for rule in group.rules:
-        yield _rule_run(group, rule, around, at_ms=at_ms)
+    recordings = Recordings(group, at_ms)
+    for batch in rule_batches(group.rules) if batches is None else batches:
+        yield from _batch_runs(group, batch, around, recordings, at_ms=at_ms)
         between()
 
 
-def _rule_run(group: GroupPlan, rule: RulePlan, around: Surroundings, *, at_ms: int) -> RuleRun:
+def _batch_runs(
+    group: GroupPlan,
+    batch: RuleBatch,
+    around: Surroundings,
+    recordings: Recordings,
+    *,
+    at_ms: int,
+) -> list[RuleRun]:
     started = time.monotonic()
-    run = _recorded if rule.kind is RuleKind.RECORDING else _alerted
-    step = run(group, rule, around, at_ms=at_ms)
-    error = step.error
-    if step.samples:
+    steps = _batch_steps(group, batch, around, at_ms=at_ms)
+    recording: list[RulePlan] = []
+    for place, step in steps.items():
+        rule = group.rules[place]
+        if rule.kind is RuleKind.RECORDING:
+            recordings.note(rule, step)
+            recording.append(rule)
+    problems = _written(steps, around)
+    if recording:
+        _mark_ended(recordings, recording, around)
+    each_s = (time.monotonic() - started) / len(batch.places)
+    return [
+        RuleRun(
+            rule=group.rules[place],
+            step=step,
+            error=step.error or problems.get(place),
+            duration_s=each_s,
+        )
+        for place, step in steps.items()
+    ]
+
+
+def _batch_steps(
+    group: GroupPlan, batch: RuleBatch, around: Surroundings, *, at_ms: int
+) -> dict[int, Step]:
+    looked_at_ms = at_ms - group.query_offset_ms
+    answers = around.querier.batch(batch.queries, looked_at_ms)
+    asked = dict(zip(batch.places, answers, strict=True))
+    empty = _without_data(batch, asked, around, looked_at_ms)
+    steps: dict[int, Step] = {}
+    for place, answered in asked.items():
+        rule = group.rules[place]
+        if rule.kind is RuleKind.RECORDING:
+            steps[place] = _recorded(group, rule, answered, written_ms=looked_at_ms)
+        elif not answered and not rule.instances and place not in empty:
+            steps[place] = _QUIET  # nearly every rule, nearly always
+        else:
+            found = empty.get(place, answered)
+            outcome = _outcome(rule, found, around, looked_at_ms, has_data=place not in empty)
+            steps[place] = alerts_step(
+                rule_terms(group, rule),
+                rule.instances,
+                outcome,
+                at_ms=at_ms,
+                previous_at_ms=rule.previous_at_ms,
+            )
+    return steps
+
+
+def _without_data(
+    batch: RuleBatch, asked: Mapping[int, Answered], around: Surroundings, at_ms: int
+) -> dict[int, Answered]:
+    """Return the rules that watch for missing data and miss it; an error stands for its rule."""
+    suspects = [
+        place
+        for place in batch.watched
+        if not asked[place] and not isinstance(asked[place], Exception)
+    ]
+    if not suspects:
+        return {}
+    found = around.querier.batch(batch.sources, at_ms)
+    missing: dict[int, Answered] = {}
+    for place in suspects:
+        sources = [found[source] for source in batch.watched[place]]
+        if not any(one for one in sources if not isinstance(one, Exception)):
+            errors = [one for one in sources if isinstance(one, Exception)]
+            missing[place] = errors[0] if errors else ()
+    return missing
+
+
+def _written(steps: Mapping[int, Step], around: Surroundings) -> dict[int, str]:
+    """Store the samples of some rules; return by place why a rule's are not."""
+    samples = [sample for step in steps.values() for sample in step.samples]
+    if not samples:
+        return {}
+    store, tenant = around.querier.store, around.querier.tenant
+    problems: dict[int, str] = {}
+    try:
+        store.append(tenant, samples)
+    except StoreError as failure:
+        if not failure.retryable:
+            return _written_singly(steps, around)
+        problem = f"series not written: {failure}"
+        problems = {place: problem for place, step in steps.items() if step.samples}
+    return problems
+
+
+def _written_singly(steps: Mapping[int, Step], around: Surroundings) -> dict[int, str]:
+    problems: dict[int, str] = {}
+    for place, step in steps.items():
+        if not step.samples:
+            continue
         try:
             around.querier.store.append(around.querier.tenant, step.samples)
         except StoreError as failure:
-            error = error or f"series not written: {failure}"
-    return RuleRun(rule=rule, step=step, error=error, duration_s=time.monotonic() - started)
+            problems[place] = f"series not written: {failure}"
+    return problems
 
 
-def _alerted(group: GroupPlan, rule: RulePlan, around: Surroundings, *, at_ms: int) -> Step:
-    outcome = rule_outcome(group, rule, around, at_ms=at_ms)
-    return alerts_step(
-        rule_terms(group, rule),
-        rule.instances,
-        outcome,
-        at_ms=at_ms,
-        previous_at_ms=rule.previous_at_ms,
-    )
+def _mark_ended(recordings: Recordings, rules: Sequence[RulePlan], around: Surroundings) -> None:
+    try:
+        ended: list[Sample] = recordings.ended(rules, around.querier)
+        if ended:
+            around.querier.store.append(around.querier.tenant, ended)
+    except StoreError as failure:  # their series go on for the lookback; the rules are well
+        logger.warning("recorded series that ended could not be marked: %s", failure)
 
 
 def rule_outcome(group: GroupPlan, rule: RulePlan, around: Surroundings, *, at_ms: int) -> Outcome:
     """Return what an alerting rule's expression says at a time, labels and annotations expanded."""
+    (batch,) = rule_batches([replace(rule, kind=RuleKind.ALERTING)])
     looked_at_ms = at_ms - group.query_offset_ms
+    (answered,) = around.querier.batch(batch.queries, looked_at_ms)
+    empty = _without_data(batch, {0: answered}, around, looked_at_ms)
+    found = empty.get(0, answered)
+    return _outcome(rule, found, around, looked_at_ms, has_data=not empty)
+
+
+def _outcome(
+    rule: RulePlan, answered: Answered, around: Surroundings, at_ms: int, *, has_data: bool
+) -> Outcome:
     scope = TemplateScope(
-        query=lambda text: around.querier.vector(text, looked_at_ms),
+        query=lambda text: around.querier.vector(text, at_ms),
         external_url=around.external_url,
         external_labels=around.external_labels,
     )
-    try:
-        expression = parse(rule.expr)
-        vector = around.querier.vector(expression, looked_at_ms)
-        is_watched = rule.no_data is not NoDataPolicy.OK and not vector
-        if is_watched and not around.querier.has_data(expression, looked_at_ms):
-            return NoData(element=_element(rule, {}, float("nan"), scope))
-    except (PromqlError, StoreError) as error:
-        return Failure(message=str(error), element=_element(rule, {}, float("nan"), scope))
-    except Exception as error:  # a defect met by one rule must not stop its neighbours
-        logger.exception("rule %s: evaluation failed unexpectedly", rule.name)
-        return Failure(
-            message=f"unexpected failure: {error!r}",
-            element=_element(rule, {}, float("nan"), scope),
-        )
-    return Answer(elements=tuple(_element(rule, labels, value, scope) for labels, value in vector))
+    if isinstance(answered, Exception):
+        message = problem_text(rule, answered)
+        return Failure(message=message, element=_element(rule, {}, float("nan"), scope))
+    if not answered and not has_data and rule.no_data is not NoDataPolicy.OK:
+        return NoData(element=_element(rule, {}, float("nan"), scope))
+    return Answer(
+        elements=tuple(_element(rule, labels, value, scope) for labels, value, _ in answered)
+    )
+
+
+def problem_text(rule: RulePlan, error: Exception) -> str:
+    """Return what is told of an error; a defect met by one rule is logged."""
+    if isinstance(error, PromqlError | StoreError):
+        return str(error)
+    logger.error("rule %s: evaluation failed unexpectedly", rule.name, exc_info=error)
+    return f"unexpected failure: {error!r}"
 
 
 def _element(
@@ -179,44 +225,7 @@ def _element(
     )
 
 
-def _recorded(group: GroupPlan, rule: RulePlan, around: Surroundings, *, at_ms: int) -> Step:
-    written_ms = at_ms - group.query_offset_ms
-    try:
-        vector = around.querier.vector(rule.expr, written_ms)
-        samples = [Sample(_recorded_labels(rule, one), written_ms, value) for one, value in vector]
-        if len({frozenset(sample.labels.items()) for sample in samples}) != len(samples):
-            return Step(instances=(), error=DUPLICATE_SERIES)
-        if 0 < group.limit < len(samples):
-            message = f"exceeded limit of {group.limit} with {len(samples)} series"
-            return Step(instances=(), error=message)
-        gone = _gone_series(group, rule, around, samples, at_ms=written_ms)
-    except (PromqlError, StoreError) as error:
-        return Step(instances=(), error=str(error))
-    except Exception as error:  # a defect met by one rule must not stop its neighbours
-        logger.exception("rule %s: evaluation failed unexpectedly", rule.name)
-        return Step(instances=(), error=f"unexpected failure: {error!r}")
-    return Step(instances=(), samples=(*samples, *gone))
-
-
-def _recorded_labels(rule: RulePlan, sample_labels: Mapping[str, str]) -> dict[str, str]:
-    labels = {**sample_labels, METRIC_NAME: rule.name, **rule.labels}
-    return {name: text for name, text in labels.items() if text}
-
-
-def _gone_series(
-    group: GroupPlan,
-    rule: RulePlan,
-    around: Surroundings,
-    samples: Sequence[Sample],
-    *,
-    at_ms: int,
-) -> tuple[Sample, ...]:
-    """Return stale markers for what this rule wrote last time and does not write now.
-
-    What it wrote is read back from the store, so that nothing has to be remembered elsewhere.
-    """
-    if rule.previous_at_ms is None:
-        return ()
-    before_ms = rule.previous_at_ms - group.query_offset_ms
-    before = around.querier.series_at(rule.name, rule.labels, before_ms)
-    return marked_stale([Sample(one, at_ms, 0.0) for one in before], samples, at_ms=at_ms)
+def _recorded(group: GroupPlan, rule: RulePlan, answered: Answered, *, written_ms: int) -> Step:
+    if isinstance(answered, Exception):
+        return Step(instances=(), error=problem_text(rule, answered))
+    return recording_step(rule, answered, limit=group.limit, written_ms=written_ms)

@@ -15,14 +15,9 @@ from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleHealth, RuleKind
 from apps.alerting.errors import LeaseLostError
 from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.alert_rows import instance_of
-from apps.alerting.services.evaluation import (
-    GroupPlan,
-    RulePlan,
-    RuleRun,
-    Surroundings,
-    group_run,
-)
+from apps.alerting.services.evaluation import Surroundings, group_run
 from apps.alerting.services.outcomes import step_save
+from apps.alerting.services.plans import GroupPlan, RulePlan, RuleRun
 from apps.alerting.services.queries import rule_querier
 from apps.alerting.services.schedule import slot_now
 from apps.alerting.services.state_values import Instance

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
-from apps.alerting.services.evaluation import GroupPlan, RulePlan, Surroundings, rule_outcome
+from apps.alerting.services.evaluation import Surroundings, rule_outcome
+from apps.alerting.services.plans import GroupPlan, RulePlan
 from apps.alerting.services.queries import QUERY_TIMEOUT_S, SAMPLES_PER_QUERY, rule_querier
 from apps.alerting.services.rule_specs import rule_plan, rule_problems
 from apps.alerting.services.state_values import Answer, Element, NoData

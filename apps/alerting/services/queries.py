@@ -1,14 +1,17 @@
 """PromQL as rules need it: one instant, a flat list of elements, nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from detectviz.promql import nodes
+from detectviz.promql.batches import Outcome
 from detectviz.promql.engine import Engine
 from detectviz.promql.errors import EvaluationError
+from detectviz.promql.fusing import BatchPlan
 from detectviz.promql.results import Matrix, Scalar, Vector
 from detectviz.promql.windows import is_stale
+from detectviz.tsdb.histograms import Histogram
 from detectviz.tsdb.interface import METRIC_NAME, Matcher, MatchOp, SeriesStore
 
 SAMPLES_PER_QUERY = 5_000_000
@@ -18,6 +21,8 @@ _LEFT_DECIDES = frozenset({"and", "unless"})
 _ABSENCE = frozenset({"absent", "absent_over_time"})
 
 VectorElement: TypeAlias = tuple[Mapping[str, str], float]
+RuleElement: TypeAlias = tuple[Mapping[str, str], float, Histogram | None]
+Answered: TypeAlias = Sequence[RuleElement] | Exception
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,25 +49,40 @@ class RuleQuerier:
             raise EvaluationError("rule result is not a vector or scalar")
         return list(zip(answer.labels, answer.values.tolist(), strict=True))
 
-    def has_data(self, expression: nodes.Expression, at_ms: int) -> bool:
-        """Whether anything an expression reads has a value, its conditions left aside.
+    def batch(self, plan: BatchPlan, at_ms: int) -> list[Answered]:
+        """Return the elements of many expressions at one time; an error where one has none.
 
-        An expression such as ``up == 0`` is empty when all is well; without its comparison it is
-        empty only when there is nothing to compare.
+        A range of samples counts as its series, so that one can ask whether there are any.
         """
-        for source in data_sources(expression):
-            answer = self.engine.instant(self.tenant, source, at_ms).value
-            if isinstance(answer, Vector | Matrix) and len(answer):
-                return True
-        return False
+        return [_elements(one) for one in self.engine.batch(self.tenant, plan, at_ms)]
 
-    def series_at(self, name: str, labels: Mapping[str, str], at_ms: int) -> list[dict[str, str]]:
-        """Return the label sets of ``name`` with a value (no stale marker) at exactly one time."""
-        matchers = [Matcher(METRIC_NAME, MatchOp.EQUAL, name)]
-        matchers += [Matcher(key, MatchOp.EQUAL, value) for key, value in labels.items()]
+    def series_at(self, names: Collection[str], at_ms: int) -> list[dict[str, str]]:
+        """Return the label sets of metrics with a value (no stale marker) at exactly one time."""
+        pattern = "|".join(sorted(names))  # of letters, digits, colons and underscores
+        matchers = [Matcher(METRIC_NAME, MatchOp.REGEX, pattern)]
         found = self.store.select(self.tenant, matchers, at_ms, at_ms)
         stale = is_stale(found.values)
         return [dict(one) for one, gone in zip(found.labels, stale, strict=True) if not gone]
+
+
+def _elements(outcome: Outcome) -> Answered:
+    if isinstance(outcome, Exception):
+        return outcome
+    answer = outcome.value
+    match answer:
+        case Vector() | Matrix() if not len(answer):
+            return ()
+        case Vector():
+            histograms = answer.histograms
+            values = answer.values.tolist()
+            held = [None] * len(values) if histograms is None else histograms.tolist()
+            return list(zip(answer.labels, values, held, strict=True))
+        case Matrix():
+            return [(labels, float("nan"), None) for labels in answer.labels]
+        case Scalar():
+            return [({}, answer.value, None)]
+        case _:
+            return EvaluationError("rule result is not a vector or scalar")
 
 
 def rule_querier(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
-from apps.alerting.services.evaluation import RulePlan
+from apps.alerting.services.plans import RulePlan
 from apps.alerting.services.templates import template_check
 from detectviz.contracts.durations import DurationError, parse_duration_ms
 from detectviz.promql.errors import PromqlError

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from apps.alerting.enums import AlertState, RuleKind
-from apps.alerting.services.evaluation import GroupPlan, RulePlan, Surroundings, group_run
+from apps.alerting.services.evaluation import Surroundings, group_run
+from apps.alerting.services.plans import GroupPlan, RulePlan
 from apps.alerting.services.queries import RuleQuerier, rule_querier
 from apps.alerting.services.rule_files import rule_file_to_manifests
 from apps.alerting.services.rule_specs import rule_plan, rules_problems

@@ -12,8 +12,8 @@ from django.db.models import F
 from apps.alerting.enums import RuleHealth, RuleKind, TransitionReason
 from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.alert_rows import instance_of
-from apps.alerting.services.evaluation import RulePlan
 from apps.alerting.services.outcomes import events_save
+from apps.alerting.services.plans import RulePlan
 from apps.alerting.services.rule_specs import rule_plan
 from apps.alerting.services.schedule import slot_after
 from apps.alerting.services.state_machine import alerts_cleared

@@ -3,13 +3,8 @@
 import pytest
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
-from apps.alerting.services.evaluation import (
-    GroupPlan,
-    RulePlan,
-    Surroundings,
-    group_run,
-    rule_outcome,
-)
+from apps.alerting.services.evaluation import Surroundings, group_run, rule_outcome
+from apps.alerting.services.plans import GroupPlan, RulePlan
 from apps.alerting.services.queries import data_sources, rule_querier
 from apps.alerting.services.state_values import Answer, Failure, NoData, Outcome
 from apps.alerting.services.templates import TemplateScope, template_check

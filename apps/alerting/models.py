@@ -72,7 +72,7 @@ class Rule(OrgOwned):
 
     health = models.CharField(max_length=10, choices=RuleHealth.choices, default=RuleHealth.UNKNOWN)
     last_error = models.TextField(blank=True, default="")
-    last_eval_at = models.DateTimeField(null=True, blank=True)
+    first_eval_at = models.DateTimeField(null=True, blank=True)  # None: never since it is enabled
 
     class Meta(OrgOwned.Meta):
         ordering: ClassVar[list[str]] = ["group_id", "position"]
@@ -84,6 +84,11 @@ class Rule(OrgOwned):
     def __str__(self) -> str:
         """Return the name."""
         return self.name
+
+    @property
+    def last_eval_at(self) -> datetime | None:
+        """When the rule was last evaluated: with its group, if it has been at all."""
+        return None if self.first_eval_at is None else self.group.last_eval_at
 
 
 class Alert(OrgOwned):

@@ -41,13 +41,18 @@ def instance_of(row: Alert) -> Instance:
     )
 
 
+def alert_name(rule: Rule, fingerprint: str) -> str:
+    """Return the name of an alert's row, unique in its org."""
+    return f"{rule.uid}-{fingerprint}"
+
+
 def row_of(rule: Rule, instance: Instance, *, folder_id: int | None = None) -> Alert:
     """Return a value as a row of its rule, not saved."""
     return Alert(
         org_id=rule.org_id,
         rule=rule,
         folder_id=folder_id,
-        name=f"{rule.uid}-{instance.fingerprint}",
+        name=alert_name(rule, instance.fingerprint),
         fingerprint=instance.fingerprint,
         labels=dict(instance.labels),
         annotations=dict(instance.annotations),

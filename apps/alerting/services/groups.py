@@ -11,17 +11,19 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleHealth, RuleKind
+from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
 from apps.alerting.errors import LeaseLostError
 from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.alert_rows import instance_of
+from apps.alerting.services.batching import rule_batches
 from apps.alerting.services.evaluation import Surroundings, group_run
-from apps.alerting.services.outcomes import step_save
-from apps.alerting.services.plans import GroupPlan, RulePlan, RuleRun
+from apps.alerting.services.memory import KnownGroup, memory
+from apps.alerting.services.outcomes import health_save, steps_save
+from apps.alerting.services.plans import GroupPlan, RulePlan
 from apps.alerting.services.queries import rule_querier
 from apps.alerting.services.schedule import slot_now
 from apps.alerting.services.state_values import Instance
-from apps.alerting.services.telemetry import evaluation_duration, evaluation_failures_total
+from apps.alerting.services.telemetry import observe_runs
 from apps.series.services import series_store
 from detectviz.clock import Clock, to_ms, utc_now
 from detectviz.runtime.telemetry import scheduler_lateness
@@ -29,7 +31,6 @@ from detectviz.runtime.telemetry import scheduler_lateness
 LEASE_S = 30.0
 RENEW_AFTER_S = 10.0
 MOST_CLAIMED = 4
-LONGEST_ERROR = 2000
 _ACROSS = "the scheduler serves every org"
 
 logger = logging.getLogger(__name__)
@@ -110,25 +111,29 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
     """
     started = time.monotonic()
     groups = RuleGroup.objects.across_orgs(reason=_ACROSS).select_related("org")
-    group = groups.filter(pk=group_id, epoch=epoch).first()
+    group = groups.defer("spec_rules").filter(pk=group_id, epoch=epoch).first()
     if group is None or group.next_due_at is None:
         raise LeaseLostError(f"Rule group {group_id} was claimed, changed or deleted meanwhile.")
     scheduler_lateness.labels("rules").observe((now - group.next_due_at).total_seconds())
     at, missed = slot_now(group.next_due_at, group.interval_ms, now)
-    rules, plan = _plan(group)
+    known = memory.recalled(group) or _loaded(group)
     renewal = _Renewal(group=group, epoch=epoch)
     runs = list(
-        group_run(plan, surroundings_of(group), at_ms=to_ms(at), between=renewal.renew_if_old)
+        group_run(
+            known.plan,
+            surroundings_of(group),
+            at_ms=to_ms(at),
+            between=renewal.renew_if_old,
+            batches=known.batches,
+        )
     )
     with transaction.atomic():
         _finish(group, epoch, at=at, missed=missed, duration_s=time.monotonic() - started)
-        Rule.objects.for_org(group.org_id).filter(group=group, is_enabled=True).update(
-            last_eval_at=at
-        )
-        for run in runs:
-            evaluation_duration.observe(run.duration_s)
-            evaluation_failures_total.inc(run.error is not None)
-            _save_run(group, rules[int(run.rule.key)], run)
+        _first_evaluations(group, known, at=at)
+        health_save(org_id=group.org_id, rules=known.rules, runs=runs)
+        steps_save(group=group, rules=known.rules, runs=runs)
+    observe_runs(runs)
+    memory.keep(group, known.after(runs, at_ms=to_ms(at)))
 
 
 def surroundings_of(group: RuleGroup) -> Surroundings:
@@ -137,23 +142,21 @@ def surroundings_of(group: RuleGroup) -> Surroundings:
     return Surroundings(querier=querier, external_url=settings.EXTERNAL_URL)
 
 
-def _plan(group: RuleGroup) -> tuple[dict[int, Rule], GroupPlan]:
-    rules = list(Rule.objects.for_org(group.org_id).filter(group=group).order_by("position"))
+def _loaded(group: RuleGroup) -> KnownGroup:
+    rules = Rule.objects.for_org(group.org_id).filter(group=group, is_enabled=True)
+    rows = {str(rule.pk): rule for rule in rules.order_by("position")}
     instances: dict[int, list[Instance]] = defaultdict(list)
     for row in Alert.objects.for_org(group.org_id).filter(rule__group=group):
         instances[row.rule_id].append(instance_of(row))
+    plans = [rule_row_plan(group, rule, tuple(instances[rule.pk])) for rule in rows.values()]
     plan = GroupPlan(
         name=group.name,
         interval_ms=group.interval_ms,
         limit=group.limit,
         query_offset_ms=group.query_offset_ms,
-        rules=tuple(
-            rule_row_plan(group, rule, tuple(instances[rule.pk]))
-            for rule in rules
-            if rule.is_enabled
-        ),
+        rules=tuple(plans),
     )
-    return {rule.pk: rule for rule in rules}, plan
+    return KnownGroup(rules=rows, plan=plan, batches=rule_batches(plans))
 
 
 def rule_row_plan(group: RuleGroup, rule: Rule, instances: tuple[Instance, ...]) -> RulePlan:
@@ -170,8 +173,22 @@ def rule_row_plan(group: RuleGroup, rule: Rule, instances: tuple[Instance, ...])
         no_data=NoDataPolicy(rule.no_data),
         on_error=ErrorPolicy(rule.on_error),
         instances=instances,
-        previous_at_ms=None if rule.last_eval_at is None else to_ms(rule.last_eval_at),
+        previous_at_ms=_previous_at_ms(group, rule),
     )
+
+
+def _previous_at_ms(group: RuleGroup, rule: Rule) -> int | None:
+    """Return when a rule was last evaluated: with its group, once it has been at all."""
+    if rule.first_eval_at is None or group.last_eval_at is None:
+        return None
+    return to_ms(group.last_eval_at)
+
+
+def _first_evaluations(group: RuleGroup, known: KnownGroup, *, at: datetime) -> None:
+    if all(plan.previous_at_ms is not None for plan in known.plan.rules):
+        return
+    rules = Rule.objects.for_org(group.org_id).filter(group=group, is_enabled=True)
+    rules.filter(first_eval_at=None).update(first_eval_at=at)
 
 
 def _finish(group: RuleGroup, epoch: int, *, at: datetime, missed: int, duration_s: float) -> None:
@@ -187,14 +204,6 @@ def _finish(group: RuleGroup, epoch: int, *, at: datetime, missed: int, duration
     )
     if not updated:
         raise LeaseLostError(f"Rule group {group.name!r} was claimed or changed meanwhile.")
-
-
-def _save_run(group: RuleGroup, rule: Rule, run: RuleRun) -> None:
-    step_save(group=group, rule=rule, before=run.rule.instances, step=run.step)
-    health = RuleHealth.ERROR if run.error else RuleHealth.OK
-    error = (run.error or "")[:LONGEST_ERROR]
-    if (rule.health, rule.last_error) != (health, error):
-        Rule.objects.for_org(rule.org_id).filter(pk=rule.pk).update(health=health, last_error=error)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,43 +1,82 @@
 """Writes what evaluations lead to: states, history, and word to whoever routes alerts."""
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
+from apps.alerting.enums import RuleHealth
 from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
-from apps.alerting.services.alert_rows import alerts_save, event_of, is_same, row_of
-from apps.alerting.services.state_values import Instance, Notification, Step
+from apps.alerting.services.alert_rows import alert_name, alerts_save, event_of, is_same, row_of
+from apps.alerting.services.plans import RuleRun
+from apps.alerting.services.state_values import Notification, Step
 from detectviz.clock import from_ms
 from detectviz.events.bus import publish
 from detectviz.events.types import AlertChanged
 from detectviz.runtime import signals
 
+LONGEST_ERROR = 2000
+_MOST_NAMES = 500
 
-def step_save(*, group: RuleGroup, rule: Rule, before: Sequence[Instance], step: Step) -> None:
-    """Write one rule's step and publish its messages; to be called in a transaction."""
-    known = {instance.fingerprint: instance for instance in before}
-    changed = [
-        instance
-        for instance in step.instances
-        if instance.fingerprint not in known or not is_same(known[instance.fingerprint], instance)
-    ]
+
+def steps_save(*, group: RuleGroup, rules: Mapping[str, Rule], runs: Iterable[RuleRun]) -> None:
+    """Write the steps of a group's rules and publish their messages; call it in a transaction.
+
+    ``rules`` are rows by the plans' keys. Rules that stay as they are cost nothing.
+    """
+    changed: list[Alert] = []
+    gone: list[str] = []
+    eventful: list[tuple[Rule, Step]] = []
+    for run in runs:
+        before, step = run.rule.instances, run.step
+        if before or step.instances:
+            rule = rules[run.rule.key]
+            known = {instance.fingerprint: instance for instance in before}
+            changed += [
+                row_of(rule, instance, folder_id=group.folder_id)
+                for instance in step.instances
+                if instance.fingerprint not in known
+                or not is_same(known[instance.fingerprint], instance)
+            ]
+            left = known.keys() - {instance.fingerprint for instance in step.instances}
+            gone += [alert_name(rule, one) for one in left]
+        if step.transitions or step.notifications:
+            eventful.append((rules[run.rule.key], step))
     if changed:
-        alerts_save(row_of(rule, instance, folder_id=group.folder_id) for instance in changed)
-    gone = known.keys() - {instance.fingerprint for instance in step.instances}
-    if gone:
-        Alert.objects.for_org(rule.org_id).filter(rule=rule, fingerprint__in=gone).delete()
-    events_save(group=group, rule=rule, step=step)
+        alerts_save(changed)
+    for start in range(0, len(gone), _MOST_NAMES):
+        names = gone[start : start + _MOST_NAMES]
+        Alert.objects.for_org(group.org_id).filter(name__in=names).delete()
+    events_save(group=group, steps=eventful)
 
 
-def events_save(*, group: RuleGroup, rule: Rule, step: Step) -> None:
-    """Write a step's history and publish its messages, without touching the alerts."""
-    if step.transitions:
+def health_save(*, org_id: int, rules: Mapping[str, Rule], runs: Iterable[RuleRun]) -> None:
+    """Write how the evaluation of rules went, where that changed."""
+    changed: dict[tuple[RuleHealth, str], list[int]] = defaultdict(list)
+    for run in runs:
+        rule = rules[run.rule.key]
+        health = RuleHealth.ERROR if run.error else RuleHealth.OK
+        error = (run.error or "")[:LONGEST_ERROR]
+        if (rule.health, rule.last_error) != (health, error):
+            changed[health, error].append(rule.pk)
+            rule.health, rule.last_error = health, error
+    for (health, error), keys in changed.items():
+        rows = Rule.objects.for_org(org_id).filter(pk__in=keys)
+        rows.update(health=health, last_error=error)
+
+
+def events_save(*, group: RuleGroup, steps: Iterable[tuple[Rule, Step]]) -> None:
+    """Write the history of some rules' steps and publish their messages, leaving alerts alone."""
+    steps = list(steps)
+    events = [event_of(group, rule, change) for rule, step in steps for change in step.transitions]
+    if events:
         AlertEvent.objects.across_orgs(reason="rows carry the org of their rule").bulk_create(
-            [event_of(group, rule, change) for change in step.transitions], batch_size=500
+            events, batch_size=500
         )
-        payload = {"org": rule.org_id, "event": "alerts", "data": {"group": group.name}}
+        payload = {"org": group.org_id, "event": "alerts", "data": {"group": group.name}}
         signals.send_on_commit("web", payload)
-    for message in step.notifications:
-        publish(_changed(group, rule, message))
+    for rule, step in steps:
+        for message in step.notifications:
+            publish(_changed(group, rule, message))
 
 
 def _changed(group: RuleGroup, rule: Rule, message: Notification) -> AlertChanged:

@@ -120,7 +120,7 @@ def _rule_save(rule: Rule, plan: RulePlan, *, position: int, is_enabled: bool) -
     rule.on_error = plan.on_error
     rule.is_enabled = is_enabled
     if not is_enabled:
-        rule.health, rule.last_error, rule.last_eval_at = RuleHealth.UNKNOWN, "", None
+        rule.health, rule.last_error, rule.first_eval_at = RuleHealth.UNKNOWN, "", None
     rule.save()
 
 
@@ -134,7 +134,7 @@ def _alerts_end(
         instances = [instance_of(row) for row in rows if row.rule_id == pk]
         terms = RuleTerms(name=rule.name, query_offset_ms=group.query_offset_ms)
         step = alerts_cleared(terms, instances, at_ms=to_ms(now), reason=reason)
-        events_save(group=group, rule=rule, step=step)
+        events_save(group=group, steps=[(rule, step)])
         samples += step.samples
     rows.delete()
     if samples:

@@ -1,7 +1,7 @@
 """Metrics of rule evaluation, for ``/metrics``."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.db.models import Count, Min, Q
 from django.db.models.fields.json import KeyTextTransform
@@ -9,6 +9,7 @@ from prometheus_client import Counter, Histogram
 
 from apps.alerting.enums import AlertState, RuleHealth
 from apps.alerting.models import Alert, Rule, RuleGroup
+from apps.alerting.services.plans import RuleRun
 from detectviz.clock import utc_now
 from detectviz.observability.scrape import (
     QUEUE_AGE,
@@ -31,6 +32,16 @@ evaluation_duration = Histogram(
 evaluation_failures_total = Counter(
     "detectviz_alert_evaluation_failures", "Evaluations of rules that ended in an error."
 )
+
+
+def observe_runs(runs: Iterable[RuleRun]) -> None:
+    """Count evaluations and how long they took."""
+    failures = 0
+    for run in runs:
+        evaluation_duration.observe(run.duration_s)
+        failures += run.error is not None
+    evaluation_failures_total.inc(failures)
+
 
 RULES = ScrapedMetric(
     name="detectviz_alert_rules_total",

@@ -19,7 +19,7 @@ Start it with ``-maxLabelsPerTimeseries=65`` (its default drops labels beyond 30
 """
 
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -52,10 +52,11 @@ from detectviz.tsdb.labels import (
     TENANT_LABEL,
     LabelKey,
     label_key,
-    label_refusal,
     out_of_bounds,
 )
 from detectviz.tsdb.matching import compile_matcher
+from detectviz.tsdb.policy import PolicyOf, default_policy
+from detectviz.tsdb.remote_limits import RemoteLimits
 from detectviz.tsdb.remote_write import HEADERS, write_request
 from detectviz.tsdb.segments import Segment, assemble, series_set
 
@@ -80,8 +81,14 @@ class VictoriaMetricsStore:
     """
 
     def __init__(
-        self, url: str, *, timeout_s: float = 30, max_answer_bytes: int = 512 << 20
+        self,
+        url: str,
+        *,
+        policy: PolicyOf = default_policy,
+        timeout_s: float = 30,
+        max_answer_bytes: int = 512 << 20,
     ) -> None:
+        self._limits = RemoteLimits(policy)
         parts = urlsplit(url)
         if parts.scheme not in SCHEMES:
             raise StoreError(f"{parts.scheme!r} is not one of {sorted(SCHEMES)}", retryable=False)
@@ -107,12 +114,20 @@ class VictoriaMetricsStore:
             StoreError: some or all were not stored; sending all again does no harm.
 
         """
+        admitted = self._limits.admit(tenant, columns)
+        sent = self._send(tenant, admitted.columns)
+        places = range(len(columns)) if admitted.places is None else admitted.places.tolist()
+        refused = {places[at]: reason for at, reason in sent.items()} | admitted.refused
+        stored = len(columns) - len(refused) - len(admitted.limited)
+        return ColumnsReport(stored=stored, refused=refused, limited=admitted.limited)
+
+    def _send(self, tenant: str, columns: SampleColumns) -> dict[int, str]:
         refused = dict.fromkeys(out_of_bounds(columns.timestamps_ms), OUT_OF_BOUNDS)
         if columns.histograms is not None:
             for place, histogram in enumerate(columns.histograms.tolist()):
                 if histogram is not None:
                     refused[place] = NO_HISTOGRAMS
-        keys = [_key_or_refusal(columns, token) for token in columns.series]
+        keys = [label_key(columns.labels_of(token)) for token in columns.series]
         grouped: dict[LabelKey, list[tuple[int, float]]] = {}
         rows = zip(
             columns.owners.tolist(),
@@ -121,16 +136,13 @@ class VictoriaMetricsStore:
             strict=True,
         )
         for place, (owner, timestamp_ms, value) in enumerate(rows):
-            key = keys[owner]
-            if isinstance(key, str):
-                refused.setdefault(place, key)
-            elif place not in refused:
-                grouped.setdefault(key, []).append((timestamp_ms, value))
+            if place not in refused:
+                grouped.setdefault(keys[owner], []).append((timestamp_ms, value))
         for series in _requests(tenant, grouped):
             self._client.succeed(
                 "POST", "/api/v1/write", body=write_request(series), headers=HEADERS
             )
-        return ColumnsReport(stored=len(columns) - len(refused), refused=refused)
+        return refused
 
     def select(
         self,
@@ -268,14 +280,6 @@ class VictoriaMetricsStore:
             "end": f"{min(end_ms, _LATEST_MS) / 1000:.3f}",
         }
         return urlencode(form).encode()
-
-
-def _key_or_refusal(columns: SampleColumns, token: Hashable) -> LabelKey | str:
-    try:
-        key = label_key(columns.labels_of(token))
-    except ValueError as error:
-        return str(error)
-    return label_refusal(key) or key
 
 
 def _requests(

@@ -232,3 +232,28 @@ class Heartbeat(OrgOwned):
     def __str__(self) -> str:
         """Name the monitor by its key."""
         return f"heartbeat of monitor {self.monitor_id}"
+
+
+class ScrapeStatus(OrgOwned):
+    """The targets of a monitor that scrapes, as its last check found them.
+
+    ``active`` and ``dropped`` are lists of objects (``selectors.targets`` reads them), capped; the
+    totals count all. One row per monitor, written with every check.
+    """
+
+    monitor = models.OneToOneField(  # unchecked for the same reason as in StateChange
+        Monitor,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="scrape",
+        db_constraint=False,
+    )
+    active = models.JSONField(default=list, blank=True)
+    dropped = models.JSONField(default=list, blank=True)
+    active_total = models.PositiveIntegerField(default=0)
+    dropped_total = models.PositiveIntegerField(default=0)
+    scraped_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        """Name the monitor by its key."""
+        return f"targets of monitor {self.monitor_id}"

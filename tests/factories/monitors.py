@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.monitors.models import Monitor, MonitorState
 from apps.monitors.services.plans import planned_of
-from apps.monitors.services.results import CheckReport
+from apps.monitors.services.reports import CheckReport
 from apps.monitors.services.schedule import schedule_renew
 from apps.orgs.models import Org
 from detectviz.clock import to_ms

@@ -15,8 +15,9 @@ from apps.monitors.services import telemetry
 from apps.monitors.services.network import CatalogueCollectors, discovery_host, engine_network
 from apps.monitors.services.pages import PageTeller
 from apps.monitors.services.plans import PlanCache
+from apps.monitors.services.reports import CheckReport
 from apps.monitors.services.restating import Restater
-from apps.monitors.services.results import CheckReport, results_store_safely
+from apps.monitors.services.results import results_store_safely
 from apps.monitors.services.schedule import (
     CLAIM_LIMIT,
     claim_due,
@@ -25,6 +26,7 @@ from apps.monitors.services.schedule import (
     leases_renew,
     slots_skip,
 )
+from apps.monitors.services.scrapes import ScrapeBook
 from apps.series.selectors import series_store
 from detectviz.clock import utc_now
 from detectviz.collection.checks import Outcome
@@ -63,6 +65,7 @@ class CollectionHost:
             discovery=discovery_host(),
         )
         self._plans = PlanCache()
+        self._book = ScrapeBook()
         self._outstanding: dict[int, float] = {}
         self._lock = threading.Lock()
         self._woken = threading.Event()
@@ -116,7 +119,7 @@ class CollectionHost:
         started = time.perf_counter()
         try:
             reports = self._reports(outcomes)
-            stored = results_store_safely(reports=reports, store=series_store())
+            stored = results_store_safely(reports=reports, store=series_store(), book=self._book)
         except Exception:
             connections.close_all()  # a broken connection would fail every further try
             raise

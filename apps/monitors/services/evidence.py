@@ -24,20 +24,21 @@ def evidence_clean(evidence: JsonObject) -> dict[str, Any]:
     A larger document is kept as the beginning of its text, so that one page of a stranger's
     server can't fail a whole batch.
     """
-    cleaned = _json_clean(evidence)
+    cleaned = json_clean(evidence)
     text = json.dumps(cleaned, ensure_ascii=False)
     if len(text.encode()) <= LARGEST_EVIDENCE_BYTES:
         return dict(cleaned)
     return {"truncated": True, "text": text[:_TRUNCATED_CHARACTERS]}
 
 
-def _json_clean(value: Any) -> Any:
+def json_clean(value: Any) -> Any:
+    """Return a JSON value with texts every database can keep; what is no JSON becomes text."""
     if isinstance(value, str):
         return text_clean(value)
     if isinstance(value, Mapping):
-        return {text_clean(str(key)): _json_clean(inner) for key, inner in value.items()}
+        return {text_clean(str(key)): json_clean(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_json_clean(inner) for inner in value]
+        return [json_clean(inner) for inner in value]
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float) and isfinite(value):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models, transaction
 
-from apps.monitors.models import Monitor, MonitorSchedule, MonitorState
+from apps.monitors.models import Monitor, MonitorSchedule, MonitorState, ScrapeStatus
 from apps.monitors.services.configuration import (
     collector_configuration,
     collector_manifest,
@@ -16,8 +16,9 @@ from apps.monitors.services.configuration import (
 from apps.monitors.services.heartbeats import heartbeat_ensure, heartbeat_remove
 from apps.monitors.services.samples import series_end
 from apps.monitors.services.schedule import schedule_make_due, schedule_renew
+from apps.monitors.services.scrapes import scrapes_end
 from apps.series.selectors import series_store
-from detectviz.clock import utc_now
+from detectviz.clock import to_ms, utc_now
 from detectviz.runtime.signals import send_on_commit
 
 # A change of these matters to the identity of series, the others to running checks.
@@ -142,14 +143,18 @@ def _reschedule(monitor: Monitor, now: datetime) -> None:
 
 def _end_series(monitor: Monitor, name: str, now: datetime) -> None:
     tenant: str = monitor.org.uid
+    status = ScrapeStatus.objects.for_org(monitor.org_id).filter(monitor=monitor).first()
+    targets = [each["labels"] for each in status.active if each.get("labels")] if status else []
     transaction.on_commit(
-        lambda: _series_end(tenant, name, now),
+        lambda: _series_end(tenant, name, targets, now),
         robust=True,  # the monitor is changed whether or not the series store answers
     )
 
 
-def _series_end(tenant: str, name: str, now: datetime) -> None:
-    series_end(store=series_store(), tenant=tenant, monitor=name, now=now)
+def _series_end(tenant: str, name: str, targets: list[dict[str, str]], now: datetime) -> None:
+    store = series_store()
+    series_end(store=store, tenant=tenant, monitor=name, now=now)
+    scrapes_end(store=store, tenant=tenant, targets=targets, now_ms=to_ms(now))
 
 
 def _comparable(monitor: Monitor, name: str) -> Any:

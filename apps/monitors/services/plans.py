@@ -9,7 +9,7 @@ from apps.extensions.selectors import plugin_manifest
 from apps.monitors.models import Heartbeat, Monitor
 from apps.monitors.services.configuration import is_passive
 from apps.monitors.services.network import discovery_choice
-from apps.monitors.services.results import CheckPlan
+from apps.monitors.services.reports import CheckPlan
 from apps.monitors.services.samples import base_labels, instance_of
 from apps.monitors.services.schedule import Claim
 from apps.monitors.services.states import Policy

@@ -19,21 +19,22 @@ from apps.monitors.models import MonitorSchedule, MonitorState, MonitorUptime, S
 from apps.monitors.selectors.recent import recent_push
 from apps.monitors.services.bulk import rows_update
 from apps.monitors.services.evidence import evidence_clean, text_clean
+from apps.monitors.services.reports import CheckPlan, CheckReport
 from apps.monitors.services.samples import (
     certificate_expiry_s,
     result_samples,
     sample_time_ms,
 )
 from apps.monitors.services.schedule import slots_finish
+from apps.monitors.services.scrapes import ScrapeBook, scrapes_describe, scrapes_store
 from apps.monitors.services.states import (
-    Policy,
     Standing,
     Step,
     Transition,
     next_step,
 )
 from apps.monitors.services.uptime import Hour, bucket_of, hours_credit, longest_gap_s
-from detectviz.clock import from_ms, to_ms
+from detectviz.clock import to_ms
 from detectviz.contracts.collector import CheckResult
 from detectviz.contracts.types import CheckState
 from detectviz.events.bus import publish
@@ -63,44 +64,6 @@ _STATE_COLUMNS = {
     "unknown_s": "double precision",
     "maintenance_s": "double precision",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckPlan:
-    """What the collector keeps in memory of one version of a monitor."""
-
-    monitor_id: int
-    config_version: int
-    org_id: int
-    tenant: str
-    name: str
-    type: str
-    base_labels: Mapping[str, str]
-    policy: Policy
-    interval_s: float
-    timeout_s: float
-    is_passive: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
-    """One finished check of one claimed slot."""
-
-    plan: CheckPlan
-    epoch: int
-    slot_ms: int
-    started_at_ms: int
-    result: CheckResult
-    is_offline: bool = False  # the collector itself had no network: says nothing of the target
-
-    @property
-    def finished_at(self) -> datetime:
-        """When the check ended, as far as it was measured.
-
-        What a passive collector reports is how long somebody else's job took.
-        """
-        took_s = 0.0 if self.plan.is_passive else self.result.duration_s or 0.0
-        return from_ms(self.started_at_ms + round(min(took_s, self.plan.timeout_s) * 1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +97,21 @@ class _Progress:
     changes: list[StateChange] = field(default_factory=list)
 
 
-def results_store(*, reports: Sequence[CheckReport], store: SeriesStore) -> StoredResults:
+def results_store(
+    *, reports: Sequence[CheckReport], store: SeriesStore, book: ScrapeBook | None = None
+) -> StoredResults:
     """Store one batch of results; when this returns they survive kill -9.
 
+    ``book`` is what this process knows of targets; without one the store is asked.
     Raise StoreError or django.db.Error when nothing of the batch may be taken as stored; calling
     again with the same batch is right then.
     """
-    progress, samples = _reports_apply(reports)
+    book = ScrapeBook() if book is None else book
+    progress = _progress_load(reports)
+    current = _reports_current(reports, progress)
+    before = dict(book.monitors)
+    scraped = scrapes_store(reports=current, store=store, book=book)
+    progress, samples = _reports_apply(scraped.reports, progress)
     for tenant, batch in samples.items():
         store.append(tenant, batch)
     with transaction.atomic():
@@ -151,30 +122,36 @@ def results_store(*, reports: Sequence[CheckReport], store: SeriesStore) -> Stor
         )
         accepted = [each for key, each in progress.items() if key in kept]
         events = _progress_write(accepted)
+        scrapes_describe(
+            reports=[each for each in scraped.reports if each.plan.monitor_id in kept],
+            before=before,
+        )
         for event in events:
             publish(event)
     stored = sum(each.reports for each in accepted)
     return StoredResults(
         stored=stored,
         fenced=len(reports) - stored,
-        samples=sum(len(batch) for batch in samples.values()),
+        samples=scraped.samples + sum(len(batch) for batch in samples.values()),
         transitions=events,
         plans=tuple(each.plan for each in accepted),
     )
 
 
-def results_store_safely(*, reports: Sequence[CheckReport], store: SeriesStore) -> StoredResults:
+def results_store_safely(
+    *, reports: Sequence[CheckReport], store: SeriesStore, book: ScrapeBook | None = None
+) -> StoredResults:
     """Store a batch; if one result breaks it, store the others and log that one.
 
     Raise StoreError, OperationalError or InterfaceError when the whole batch should come again.
     """
     try:
-        return results_store(reports=reports, store=store)
+        return results_store(reports=reports, store=store, book=book)
     except _COME_AGAIN:
         raise
     except Exception:
         logger.exception("a batch of %d results could not be stored; now one by one", len(reports))
-    pieces = [_store_alone(report, store) for report in reports]
+    pieces = [_store_alone(report, store, book) for report in reports]
     return StoredResults(
         stored=sum(piece.stored for piece in pieces),
         fenced=sum(piece.fenced for piece in pieces),
@@ -184,9 +161,9 @@ def results_store_safely(*, reports: Sequence[CheckReport], store: SeriesStore) 
     )
 
 
-def _store_alone(report: CheckReport, store: SeriesStore) -> StoredResults:
+def _store_alone(report: CheckReport, store: SeriesStore, book: ScrapeBook | None) -> StoredResults:
     try:
-        return results_store(reports=[report], store=store)
+        return results_store(reports=[report], store=store, book=book)
     except _COME_AGAIN:
         raise
     except Exception:
@@ -194,15 +171,26 @@ def _store_alone(report: CheckReport, store: SeriesStore) -> StoredResults:
         return StoredResults(stored=0, fenced=1, samples=0, transitions=())
 
 
-def _reports_apply(
-    reports: Sequence[CheckReport],
-) -> tuple[dict[int, _Progress], dict[str, list[Sample]]]:
-    progress = _progress_load(reports)
-    samples: dict[str, list[Sample]] = defaultdict(list)
+def _reports_current(
+    reports: Sequence[CheckReport], progress: Mapping[int, _Progress]
+) -> list[CheckReport]:
+    """Return the reports that nothing has fenced off, by slot, each slot once."""
+    done = {key: each.slot_ms for key, each in progress.items()}
+    current = []
     for report in sorted(reports, key=lambda each: each.slot_ms):
-        each = progress.get(report.plan.monitor_id)
-        if each is None or each.epoch != report.epoch or report.slot_ms <= each.slot_ms:
-            continue
+        key = report.plan.monitor_id
+        if key in done and progress[key].epoch == report.epoch and report.slot_ms > done[key]:
+            done[key] = report.slot_ms
+            current.append(report)
+    return current
+
+
+def _reports_apply(
+    reports: Sequence[CheckReport], progress: Mapping[int, _Progress]
+) -> tuple[dict[int, _Progress], dict[str, list[Sample]]]:
+    samples: dict[str, list[Sample]] = defaultdict(list)
+    for report in reports:
+        each = progress[report.plan.monitor_id]
         each.slot_ms = report.slot_ms
         each.reports += 1
         if not report.is_offline:

@@ -7,7 +7,8 @@ from django.db.models import Count, Min
 from prometheus_client import Counter, Gauge, Histogram
 
 from apps.monitors.models import Monitor, MonitorSchedule
-from apps.monitors.services.results import CheckReport, StoredResults
+from apps.monitors.services.reports import CheckReport
+from apps.monitors.services.results import StoredResults
 from detectviz.clock import to_ms, utc_now
 from detectviz.collection.checks import Outcome
 from detectviz.collection.stats import LAG_BUCKETS_S, EngineStats

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from apps.monitors.services.pages import PageTeller
-from apps.monitors.services.results import CheckPlan, StoredResults
+from apps.monitors.services.reports import CheckPlan
+from apps.monitors.services.results import StoredResults
 from apps.monitors.services.states import Policy
 from detectviz.events.types import MonitorStateChanged
 from detectviz.runtime import signals

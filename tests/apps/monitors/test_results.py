@@ -10,8 +10,8 @@ import pytest
 from apps.monitors.models import Monitor, MonitorSchedule, MonitorState, MonitorUptime, StateChange
 from apps.monitors.selectors.recent import recent_read
 from apps.monitors.selectors.uptime import uptime_list
+from apps.monitors.services.reports import CheckReport
 from apps.monitors.services.results import (
-    CheckReport,
     StoredResults,
     results_store,
     results_store_safely,

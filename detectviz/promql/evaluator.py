@@ -61,6 +61,12 @@ class Evaluator:
             case _:
                 return self._composed(node, times_ms)
 
+    def _argument(self, function: str, argument: nodes.Expression, times_ms: Int64Array) -> Value:
+        inner = nodes.unwrap(argument)
+        if isinstance(inner, nodes.MatrixSelector):
+            return self.reader.ranges(inner, times_ms, function=function)
+        return self.evaluate(argument, times_ms)
+
     def _composed(self, node: nodes.Expression, times_ms: Int64Array) -> Value:
         match node:
             case nodes.Subquery():
@@ -175,7 +181,9 @@ class Evaluator:
             return enrich(self.reader, node, base, times_ms)
         call = FunctionCall(
             node=node,
-            arguments=tuple(self.evaluate(argument, times_ms) for argument in node.arguments),
+            arguments=tuple(
+                self._argument(node.function, argument, times_ms) for argument in node.arguments
+            ),
             times_ms=times_ms,
             annotations=self.annotations,
             check=self.reader.budget.check,

@@ -11,7 +11,14 @@ from detectviz.promql.limits import Budget
 from detectviz.promql.nodes import Anchor
 from detectviz.promql.vectors import BoolArray, RangeVector, StepVector, no_histograms
 from detectviz.promql.windows import RangeSamples, is_stale, tiled, upper_bounds
-from detectviz.tsdb.interface import HistogramArray, Int64Array, Matcher, SeriesSet, SeriesStore
+from detectviz.tsdb.interface import (
+    HistogramArray,
+    Int64Array,
+    Matcher,
+    SelectHints,
+    SeriesSet,
+    SeriesStore,
+)
 
 
 class Reads(Protocol):
@@ -19,6 +26,9 @@ class Reads(Protocol):
 
     def select(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> SeriesSet:
         """Return what the store's ``select`` would."""
+
+
+SHOWN = "(none)"  # what hints say of a range vector that no function takes: no PromQL name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +65,9 @@ class Reader:
         With ``want_timestamps`` the values are the samples' times in seconds.
         """
         looked_at = self.references(times_ms, node.at, node.offset_ms)
-        found = self._select(node.matchers, looked_at, self.lookback_ms)
+        hints = SelectHints(step_ms=_step(looked_at), window_ms=self.lookback_ms)
+        found = self._select(node.matchers, looked_at, hints)
+        lookback_ms = self.lookback_ms + found.resolution_ms
         self.budget.charge(len(found) * len(times_ms))
         values = np.full((len(found), len(times_ms)), np.nan)
         present = np.zeros(values.shape, dtype=np.bool_)
@@ -68,7 +80,7 @@ class Reader:
             held = index >= offsets[:-1, None]
             index = np.maximum(index, 0)
             sampled, times = found.values[index], found.timestamps_ms[index]
-            is_fresh = times > looked_at - self.lookback_ms
+            is_fresh = times > looked_at - lookback_ms
             present[rows] = held & is_fresh & ~is_stale(sampled)
             values[rows] = times / 1000.0 if want_timestamps else sampled
             if histograms is not None and found.histograms is not None:
@@ -89,11 +101,16 @@ class Reader:
         if histograms is not None:
             self.budget.charge(int((weights(histograms[present]) - 1).sum()))
 
-    def ranges(self, node: nodes.MatrixSelector, times_ms: Int64Array) -> RangeVector:
-        """Return the samples of all windows, without staleness markers."""
+    def ranges(
+        self, node: nodes.MatrixSelector, times_ms: Int64Array, *, function: str = ""
+    ) -> RangeVector:
+        """Return the samples of all windows, without staleness markers, for a function."""
         selector = node.selector
         looked_at = self.references(times_ms, selector.at, selector.offset_ms)
-        found = self._select(selector.matchers, looked_at, node.range_ms)
+        hints = SelectHints(
+            step_ms=_step(looked_at), window_ms=node.range_ms, function=function or SHOWN
+        )
+        found = self._select(selector.matchers, looked_at, hints)
         self.budget.charge(len(found) * len(times_ms))
         samples = RangeSamples(
             offsets=found.offsets,
@@ -108,15 +125,19 @@ class Reader:
         return RangeVector(labels=found.labels, drop_name=dropped, samples=samples)
 
     def _select(
-        self, matchers: tuple[Matcher, ...], looked_at: Int64Array, window_ms: int
+        self, matchers: tuple[Matcher, ...], looked_at: Int64Array, hints: SelectHints
     ) -> SeriesSet:
         self.budget.check()
-        start = int(looked_at.min()) - window_ms + 1
+        start = int(looked_at.min()) - hints.window_ms + 1
         end = int(looked_at.max())
         if self.reads is None:
-            found = self.store.select(self.tenant, matchers, start, end)
+            found = self.store.select(self.tenant, matchers, start, end, hints=hints)
         else:
             found = self.reads.select(matchers, start, end)
         self.budget.charge(len(found.values))
         self._charge_histograms(found.histograms, np.ones(len(found.values), dtype=np.bool_))
         return found
+
+
+def _step(looked_at: Int64Array) -> int:
+    return int(looked_at[1] - looked_at[0]) if len(looked_at) > 1 else 0

@@ -65,7 +65,7 @@ class BlockReader:
         for block_id, part, _, _ in list_blocks(connection, tenant, list(by_part), within):
             block = self._block(connection, tenant, block_id)
             if block is not None:
-                yield _cut(block, by_part[part], places.row, within)
+                yield cut(block, by_part[part], places.row, within)
 
     def mark_alive(
         self,
@@ -83,7 +83,7 @@ class BlockReader:
                 continue
             block = self._block(connection, tenant, block_id)
             if block is not None:
-                segment = _cut(block, owners, places.row, within)
+                segment = cut(block, owners, places.row, within)
                 alive[segment.owners[segment.counts > 0]] = True
 
     def _block(self, connection: sqlite3.Connection, tenant: str, block_id: int) -> Block | None:
@@ -145,7 +145,8 @@ def list_blocks(
     return sorted(found, key=lambda block: (block[2], block[0]))
 
 
-def _cut(block: Block, owners: Int64Array, row: Int64Array, within: Range) -> Segment:
+def cut(block: Block, owners: Int64Array, row: Int64Array, within: Range) -> Segment:
+    """Return the samples of some owners, which lie at ``row[owners]``, in a range."""
     wanted = row[owners]
     at = np.minimum(block.rows.searchsorted(wanted), len(block.rows) - 1)
     present = block.rows[at] == wanted

@@ -26,6 +26,7 @@ from detectviz.tsdb.codec import (
 from detectviz.tsdb.database import Database
 from detectviz.tsdb.extras import Chosen, joined, picked
 from detectviz.tsdb.interface import Float64Array, HistogramArray, Int64Array
+from detectviz.tsdb.rollup_state import note_late
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ class Compactor:
         blocks = list(encoded(samples, level=0))
         with self._database.writing() as connection:
             insert_blocks(connection, blocks, tenants)
+            note_late(connection, _oldest_by_part(blocks))
             connection.executemany(_UPSERT_TAIL, _tails(batch))
             connection.execute("UPDATE state SET compacted_seq = ?", (last_seq,))
             connection.execute(
@@ -247,6 +249,13 @@ def insert_blocks(
             for block in blocks
         ],
     )
+
+
+def _oldest_by_part(blocks: list[NewBlock]) -> dict[int, int]:
+    oldest: dict[int, int] = {}
+    for block in blocks:
+        oldest[block.part] = min(block.min_ms, oldest.get(block.part, block.min_ms))
+    return oldest
 
 
 def _tails(batch: Batch) -> list[tuple[int, int, int]]:

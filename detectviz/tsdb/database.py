@@ -107,8 +107,13 @@ CREATE TABLE bucket (
     at_s REAL NOT NULL               -- Unix time of that
 ) WITHOUT ROWID;
 """
+_HISTOGRAM_PARTS = """
+CREATE TABLE unrolled (
+    part INTEGER PRIMARY KEY         -- it holds native histograms, which have no rollups
+);
+"""
 # Step n makes format n of format n - 1. A step that was released never changes.
-_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE, _BUCKETS)
+_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE, _BUCKETS, _HISTOGRAM_PARTS)
 _VERSION = len(_STEPS)
 _MMAP_BYTES = 1 << 28
 _JOURNAL_LIMIT_BYTES = 1 << 26

@@ -21,6 +21,7 @@ from detectviz.tsdb.compaction import NewBlock, Samples, encoded, flattened, ins
 from detectviz.tsdb.database import Database
 from detectviz.tsdb.interface import Int64Array
 from detectviz.tsdb.registration import delete_series, raise_epoch
+from detectviz.tsdb.rollup_deletion import newest_bucket
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,8 @@ def _renew_tails(
         for owner in owners.tolist():
             series_id = int(ids[owner])
             connection.execute("DELETE FROM tail WHERE series = ?", (series_id,))
-            tail = newest.get(int(places.row[owner]))
+            row = int(places.row[owner])
+            tail = newest.get(row) or newest_bucket(connection, tenant, part, row)
             if tail:
                 connection.execute("INSERT INTO tail VALUES (?, ?, ?)", (series_id, *tail))
 

@@ -30,7 +30,6 @@ from detectviz.tsdb.codec import (
     decode_log,
 )
 from detectviz.tsdb.columns import append_report, columns_of
-from detectviz.tsdb.compaction import Compactor
 from detectviz.tsdb.database import Database
 from detectviz.tsdb.deletion import delete_from_blocks, delete_from_log, settle
 from detectviz.tsdb.head import run_segment
@@ -47,14 +46,14 @@ from detectviz.tsdb.interface import (
     SeriesSet,
     StoreError,
 )
-from detectviz.tsdb.mirror import NEVER_MS, Mirror
+from detectviz.tsdb.mirror import Mirror
 from detectviz.tsdb.policy import PolicyOf, default_policy
-from detectviz.tsdb.registration import delete_series
+from detectviz.tsdb.rollup_deletion import delete_from_rollups
+from detectviz.tsdb.rollup_reading import read_rollups, rollup_plan
 from detectviz.tsdb.segments import Columns, Segment, assemble, series_set
+from detectviz.tsdb.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
-
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +69,10 @@ class _View:
 class EmbeddedStore:
     """A ``SeriesStore`` in one file.
 
-    ``policy`` gives the limits of a tenant; it is asked at every append. ``retention_s`` is how
-    long blocks are kept; ``flush_after_s`` how old log rows get before ``maintain`` makes blocks of
-    them; ``cache_bytes`` bounds the decoded blocks of this process;
-    ``synchronous="FULL"`` also survives a power cut, at about a third of the append rate.
+    ``policy`` says what each tenant may store and for how long, and is asked at every append;
+    ``flush_after_s`` is how old log rows get before ``maintain`` makes blocks of them;
+    ``cache_bytes`` bounds the decoded blocks of this process; ``synchronous="FULL"`` also survives
+    a power cut, at about a third of the append rate.
     """
 
     def __init__(
@@ -81,15 +80,12 @@ class EmbeddedStore:
         path: Path,
         *,
         policy: PolicyOf = default_policy,
-        retention_s: float = 15 * DAY_S,
         flush_after_s: float = 1800,
         cache_bytes: int = 64 << 20,
         busy_timeout_s: float = 30,
         synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
     ) -> None:
-        self._retention_ms = int(retention_s * 1000)
         self._database = Database(path, busy_timeout_s=busy_timeout_s, synchronous=synchronous)
-        self._compactor = Compactor(self._database, flush_after_ms=int(flush_after_s * 1000))
         self._blocks = BlockReader(cache_bytes=cache_bytes)
         self._mirror = Mirror()
         self._mirror_lock = threading.Lock()  # never held while waiting for another process
@@ -99,6 +95,14 @@ class EmbeddedStore:
             mirror_lock=self._mirror_lock,
             stored=self._stored_bits,
             policy=policy,
+        )
+        self._upkeep = Upkeep(
+            database=self._database,
+            mirror=self._mirror,
+            mirror_lock=self._mirror_lock,
+            append_lock=self._appender.lock,
+            policy=policy,
+            flush_after_ms=int(flush_after_s * 1000),
         )
 
     def append(self, tenant: str, samples: Sequence[Sample]) -> AppendReport:
@@ -131,14 +135,23 @@ class EmbeddedStore:
         *,
         hints: SelectHints | None = None,
     ) -> SeriesSet:
-        """Return raw samples with ``start_ms <= t <= end_ms`` of all matching series.
+        """Return samples with ``start_ms <= t <= end_ms`` of all matching series.
 
-        Series without a sample in the range are left out.
+        Series without a sample in the range are left out. Rollups answer when ``hints`` allow
+        (``rollups.choose``); to an instant selector also with samples up to one resolution older.
         """
+        within = Range.between(start_ms, end_ms)
         with self._database.reading() as connection:
             view = self._view(connection, tenant, matchers)
-            columns = self._collect(connection, view, Range.between(start_ms, end_ms))
-        return series_set(view.selection, columns)
+            plan = rollup_plan(connection, tenant, view.places, hints, within)
+            columns = self._collect(connection, view, plan.raw if plan else within)
+            if plan and columns.histograms is not None:
+                plan, columns = None, self._collect(connection, view, within)
+            if plan:
+                columns = read_rollups(connection, tenant, view.places, plan, columns)
+        return series_set(
+            view.selection, columns, resolution_ms=plan.choice.resolution_ms if plan else 0
+        )
 
     def series(
         self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
@@ -178,13 +191,16 @@ class EmbeddedStore:
             with self._database.reading() as connection:
                 view = self._view(connection, tenant, matchers)
             lost = delete_from_blocks(self._database, tenant, view.places, within)
+            rolled = delete_from_rollups(self._database, tenant, view.places, within)
             with self._appender.lock, self._database.writing() as connection:
                 now = self._view(connection, tenant, matchers)
                 ids = now.selection.ids
                 logged = delete_from_log(connection, tenant, ids, within)
-                touched = np.isin(ids, logged) | np.isin(ids, view.selection.ids[lost])
+                lost_ids = view.selection.ids[lost | rolled]
+                touched = np.isin(ids, logged) | np.isin(ids, lost_ids)
                 if touched.any():
                     settle(connection, tenant, ids[touched], now.places.take(touched), within)
+            self._upkeep.renew_rollups(tenant)
         return int(touched.sum())
 
     def cardinality(self, tenant: str, limit: int) -> Cardinality:
@@ -233,9 +249,7 @@ class EmbeddedStore:
         """
         with self._database.claimed("compact") as mine:
             if mine:
-                self._compactor.run(now_ms)
-                self._expire(now_ms - self._retention_ms)
-                self._database.checkpoint()
+                self._upkeep.run(now_ms)
 
     def close(self) -> None:
         """Release the file. Appended samples are durable already."""
@@ -280,22 +294,6 @@ class EmbeddedStore:
         keys = zip(owners[wanted].tolist(), columns.timestamps_ms[wanted].tolist(), strict=True)
         bits = columns.values[wanted].view(np.uint64).tolist()
         return dict(zip(keys, bits, strict=True))
-
-    def _expire(self, cutoff_ms: int) -> None:
-        with self._database.reading() as connection:
-            (old,) = connection.execute(
-                "SELECT EXISTS (SELECT 1 FROM block WHERE max_ms < ?)", (cutoff_ms,)
-            ).fetchone()
-        if not old:
-            return
-        with self._appender.lock, self._database.writing() as connection:
-            with self._mirror_lock:
-                self._mirror.sync(connection)
-                tail_ms = self._mirror.tail_ms
-                quiet = np.flatnonzero((tail_ms < cutoff_ms) & (tail_ms != NEVER_MS))
-                dead = np.setdiff1d(quiet, self._mirror.logged_ids()).tolist()
-            connection.execute("DELETE FROM block WHERE max_ms < ?", (cutoff_ms,))
-            delete_series(connection, dead)
 
 
 def _head_segments(view: _View, within: Range) -> list[Segment]:

@@ -66,6 +66,10 @@ class TenantIndex:
             for name, values in self._postings.items()
         }
 
+    def ids(self) -> Int64Array:
+        """Return the ids of all series."""
+        return np.fromiter(self._keys, np.int64, len(self._keys))
+
     def __len__(self) -> int:
         """Count the series."""
         return len(self._ids)
@@ -82,7 +86,7 @@ class TenantIndex:
             ids = _union(values, _accepted(compiled, values))
             found = ids if found is None else np.intersect1d(found, ids, assume_unique=True)
         if found is None:
-            found = np.fromiter(self._keys, np.int64, len(self._keys))
+            found = self.ids()
         for ids in excluded:
             found = np.setdiff1d(found, ids, assume_unique=True)
         return found

@@ -99,6 +99,7 @@ def delete_series(connection: sqlite3.Connection, dead: Sequence[int]) -> None:
         " AND NOT EXISTS (SELECT 1 FROM block"
         " WHERE block.tenant = part.tenant AND block.part = part.id)"
     )
+    connection.execute("DELETE FROM rollup_late WHERE part NOT IN (SELECT id FROM part)")
     raise_epoch(connection)
 
 

@@ -69,7 +69,7 @@ def assemble(size: int, segments: Sequence[Segment]) -> Columns:
     return joined if _ascends(joined) else _sorted(joined)
 
 
-def series_set(selection: Selection, columns: Columns) -> SeriesSet:
+def series_set(selection: Selection, columns: Columns, *, resolution_ms: int = 0) -> SeriesSet:
     """Name the columns, leaving out series without a sample."""
     filled = np.flatnonzero(np.diff(columns.offsets))
     values, histograms, start_times = columns.values, columns.histograms, columns.start_times_ms
@@ -86,6 +86,7 @@ def series_set(selection: Selection, columns: Columns) -> SeriesSet:
         values=values,
         histograms=histograms,
         start_times_ms=start_times,
+        resolution_ms=resolution_ms,
     )
 
 

@@ -15,6 +15,7 @@ from detectviz.tsdb.interface import (
     SeriesSet,
     StoreError,
 )
+from detectviz.tsdb.policy import TenantPolicy
 
 START_MS = 1_700_000_000_000
 STEP_MS = 15_000
@@ -149,7 +150,8 @@ def test_impossible_times_are_rejected_without_making_a_series(
 
 def test_retention_drops_blocks_and_series_nobody_writes(path: Path) -> None:
     day_ms = 24 * HOUR_MS
-    store = EmbeddedStore(path, retention_s=86_400, flush_after_s=0)
+    policy = TenantPolicy(retention_s=86_400, rollup_5m_retention_s=0, rollup_1h_retention_s=0)
+    store = EmbeddedStore(path, policy=lambda _: policy, flush_after_s=0)
     other = EmbeddedStore(path)
     store.append("acme", samples([1, 2], n="dead") + samples([1], n="alive"))
     assert len(read(other)) == 2
@@ -301,7 +303,8 @@ def test_a_file_of_the_first_format_is_brought_up_to_date(path: Path) -> None:
     store = EmbeddedStore(path)
     store.append("acme", samples([1, 2]))
     store.close()
-    for table in ("rollup", "rolled", "rollup_late", "raw_from", "quarantine", "bucket"):
+    tables = ("rollup", "rolled", "rollup_late", "raw_from", "quarantine", "bucket", "unrolled")
+    for table in tables:
         query(path, f"DROP TABLE {table}")
     query(path, "PRAGMA user_version = 1")
     store = EmbeddedStore(path)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from detectviz.tsdb.embedded import EmbeddedStore
 from detectviz.tsdb.interface import Sample
+from detectviz.tsdb.policy import TenantPolicy
 
 START_MS = 1_672_531_200_000
 SERIES = 50
+KEEP_ALL = TenantPolicy(retention_s=None)
 
 
 def main(path: str, writer: str, first: int, count: int, maintain_every: int) -> None:
-    store = EmbeddedStore(Path(path), flush_after_s=0, retention_s=1e9)
+    store = EmbeddedStore(Path(path), flush_after_s=0, policy=lambda _: KEEP_ALL)
     for number in range(first, first + count):
         moment = START_MS + number * 1000
         report = store.append(

@@ -4,10 +4,13 @@ import sys
 from pathlib import Path
 
 from detectviz.tsdb.embedded import EmbeddedStore
+from detectviz.tsdb.policy import TenantPolicy
+
+KEEP_ALL = TenantPolicy(retention_s=None)
 
 
 def main(path: Path, stop: Path) -> None:
-    store = EmbeddedStore(path, flush_after_s=0, retention_s=1e9)
+    store = EmbeddedStore(path, flush_after_s=0, policy=lambda _: KEEP_ALL)
     while not stop.exists():
         store.maintain(1_700_000_000_000)
 

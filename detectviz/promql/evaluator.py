@@ -136,6 +136,10 @@ class Evaluator:
         combine = combine_sets if node.operator in SET_OPERATORS else join_vectors
         return combine(node, left, right)
 
+    def groups(self, vector: StepVector, node: nodes.Aggregation) -> Groups:
+        """Group a vector (of at least one series) as an aggregation asks."""
+        return group_series(vector, node)
+
     def _aggregation(self, node: nodes.Aggregation, times_ms: Int64Array) -> Value:
         parameter = None
         if node.parameter is not None:
@@ -149,7 +153,7 @@ class Evaluator:
         if isinstance(parameter, StepString):
             groups = group_series(vector, _without_counted_label(node, parameter.value))
             return count_values(vector, groups, parameter.value)
-        groups = group_series(vector, node)
+        groups = self.groups(vector, node)
         if isinstance(parameter, StepScalar):
             return self._with_parameter(node, vector, groups, parameter)
         return reduce_groups(node.operator, vector, groups)

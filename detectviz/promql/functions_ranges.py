@@ -37,8 +37,8 @@ def _counted(kernel: Kernel, call: FunctionCall) -> Value:
     """Compute ``rate`` or ``increase``, with a note on names that do not end as counters' do."""
     ranges = call.ranges(0)
     held = np.diff(ranges.samples.offsets) > 0
-    for labels in itertools.compress(ranges.labels, held.tolist()):
-        name = labels.get(METRIC_NAME, "")
+    named = itertools.compress(ranges.labels, held.tolist())
+    for name in dict.fromkeys(labels.get(METRIC_NAME, "") for labels in named):
         if name and not name.endswith(_COUNTER_ENDINGS):
             call.annotations.inform(f"{_NO_COUNTER}{quote(name)}", call.node.arguments[0].span)
     return _computed(call, 0, kernel)

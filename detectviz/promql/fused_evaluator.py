@@ -12,6 +12,7 @@ from detectviz.promql.annotations import Annotation, AnnotationCollector, Severi
 from detectviz.promql.evaluator import Evaluator
 from detectviz.promql.functions_ranges import asked_labels
 from detectviz.promql.fusing import MEMBER, FusedShape, UnfusableError
+from detectviz.promql.grouping import Groups, grouped_labels, regrouped
 from detectviz.promql.labels import Labels, without
 from detectviz.promql.operators import operate
 from detectviz.promql.over_time import OVER_TIME_KERNELS
@@ -149,6 +150,14 @@ class FusedEvaluator(Evaluator):
             right = self._for_members(node, right, left, is_left=False)
         left, right = self._per_row(left, right), self._per_row(right, left)
         return Evaluator.combined(self, node, left, right)
+
+    def groups(self, vector: StepVector, node: nodes.Aggregation) -> Groups:
+        """Group a vector as an aggregation asks; the groups of the same series are remembered."""
+        place = node.span.start
+        known = self.shape.groups.get(place)
+        if known is None or known[0] is not vector.labels:
+            known = self.shape.groups[place] = (vector.labels, grouped_labels(vector.labels, node))
+        return regrouped(known[1], vector)
 
     def by_member(self, value: Value) -> Mapping[int, Value]:
         """Return the members' own values; those of an instant vector only where it is not empty."""

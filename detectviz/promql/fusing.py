@@ -7,11 +7,12 @@ member wants, and each series found is given to the members that want it under t
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from detectviz.promql import nodes
+from detectviz.promql.grouping import Groups
 from detectviz.promql.labels import Labels
 from detectviz.promql.positions import Span
 from detectviz.promql.shapes import NUMBER, Shape, Slot, shape_of
@@ -83,6 +84,7 @@ class FusedShape:
     varying: frozenset[int]
     numbers: dict[int, Float64Array]
     assignments: dict[int, Assignment]
+    groups: dict[int, tuple[tuple[Labels, ...], Groups]] = field(default_factory=dict)
     is_refused: bool = False
     _halves: "tuple[FusedShape, FusedShape] | None" = None
     _rest: int = 0

@@ -1,7 +1,7 @@
 """Groups of series by some of their labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,11 +36,22 @@ class Groups:
 
 def group_series(vector: StepVector, node: nodes.Aggregation) -> Groups:
     """Group the series of ``vector`` (at least one) as an aggregation asks."""
-    codes, labels = _codes(vector.labels, node.grouping, is_without=node.is_without)
+    return regrouped(grouped_labels(vector.labels, node), vector)
+
+
+def grouped_labels(series: tuple[Labels, ...], node: nodes.Aggregation) -> Groups:
+    """Group label sets (at least one) as an aggregation asks; no name is to be dropped yet."""
+    codes, labels = _codes(series, node.grouping, is_without=node.is_without)
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(len(labels)))
-    dropped = np.logical_or.reduceat(vector.drop_name[order], starts)
+    dropped = np.zeros(len(labels), dtype=np.bool_)
     return Groups(order=order, starts=starts, labels=tuple(labels), drop_name=dropped)
+
+
+def regrouped(groups: Groups, vector: StepVector) -> Groups:
+    """Return groups of a vector's labels with what it says of its names."""
+    dropped = np.logical_or.reduceat(vector.drop_name[groups.order], groups.starts)
+    return replace(groups, drop_name=dropped)
 
 
 def _codes(

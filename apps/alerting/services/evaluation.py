@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from apps.alerting.enums import NoDataPolicy, RuleKind
 from apps.alerting.services.batching import RuleBatch, rule_batches
-from apps.alerting.services.plans import GroupPlan, RulePlan, RuleRun, rule_terms
+from apps.alerting.services.plans import BatchRun, GroupPlan, RulePlan, RuleRun, rule_terms
 from apps.alerting.services.queries import Answered, RuleQuerier
 from apps.alerting.services.recording import Recordings, recording_step
 from apps.alerting.services.state_machine import alerts_step
@@ -21,7 +21,6 @@ from detectviz.promql.errors import PromqlError
 from detectviz.tsdb.interface import METRIC_NAME, Sample, StoreError
 
 ALERT_NAME = "alertname"
-_QUIET = Step(instances=())
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ def group_run(
     at_ms: int,
     between: Callable[[], None] = lambda: None,
     batches: Sequence[RuleBatch] | None = None,
-) -> Iterator[RuleRun]:
+) -> Iterator[BatchRun]:
     """Evaluate the rules of a group in order at one time, and write their series.
 
     Rules that read nothing of each other are asked together (``batches``, if they are known);
@@ -51,18 +50,18 @@ def group_run(
     """
     recordings = Recordings(group, at_ms)
     for batch in rule_batches(group.rules) if batches is None else batches:
-        yield from _batch_runs(group, batch, around, recordings, at_ms=at_ms)
+        yield _batch_run(group, batch, around, recordings, at_ms=at_ms)
         between()
 
 
-def _batch_runs(
+def _batch_run(
     group: GroupPlan,
     batch: RuleBatch,
     around: Surroundings,
     recordings: Recordings,
     *,
     at_ms: int,
-) -> list[RuleRun]:
+) -> BatchRun:
     started = time.monotonic()
     steps = _batch_steps(group, batch, around, at_ms=at_ms)
     recording: list[RulePlan] = []
@@ -74,16 +73,12 @@ def _batch_runs(
     problems = _written(steps, around)
     if recording:
         _mark_ended(recordings, recording, around)
-    each_s = (time.monotonic() - started) / len(batch.places)
-    return [
-        RuleRun(
-            rule=group.rules[place],
-            step=step,
-            error=step.error or problems.get(place),
-            duration_s=each_s,
-        )
+    runs = [
+        RuleRun(rule=group.rules[place], step=step, error=step.error or problems.get(place))
         for place, step in steps.items()
     ]
+    duration_s = time.monotonic() - started
+    return BatchRun(runs=tuple(runs), count=len(batch.places), duration_s=duration_s)
 
 
 def _batch_steps(
@@ -93,14 +88,12 @@ def _batch_steps(
     answers = around.querier.batch(batch.queries, looked_at_ms)
     asked = dict(zip(batch.places, answers, strict=True))
     empty = _without_data(batch, asked, around, looked_at_ms)
-    steps: dict[int, Step] = {}
+    steps: dict[int, Step] = {}  # of rules that do anything; the others' would be empty
     for place, answered in asked.items():
         rule = group.rules[place]
         if rule.kind is RuleKind.RECORDING:
             steps[place] = _recorded(group, rule, answered, written_ms=looked_at_ms)
-        elif not answered and not rule.instances and place not in empty:
-            steps[place] = _QUIET  # nearly every rule, nearly always
-        else:
+        elif answered or rule.instances or place in empty:  # hardly ever
             found = empty.get(place, answered)
             outcome = _outcome(rule, found, around, looked_at_ms, has_data=place not in empty)
             steps[place] = alerts_step(
@@ -108,7 +101,7 @@ def _batch_steps(
                 rule.instances,
                 outcome,
                 at_ms=at_ms,
-                previous_at_ms=rule.previous_at_ms,
+                previous_at_ms=group.previous_at_ms_of(rule),
             )
     return steps
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.apps import apps
@@ -19,11 +19,11 @@ from apps.alerting.services.batching import rule_batches
 from apps.alerting.services.evaluation import Surroundings, group_run
 from apps.alerting.services.memory import KnownGroup, memory
 from apps.alerting.services.outcomes import health_save, steps_save
-from apps.alerting.services.plans import GroupPlan, RulePlan
+from apps.alerting.services.plans import GroupPlan, RulePlan, plans_after
 from apps.alerting.services.queries import rule_querier
 from apps.alerting.services.schedule import slot_now
 from apps.alerting.services.state_values import Instance
-from apps.alerting.services.telemetry import observe_runs
+from apps.alerting.services.telemetry import observe_batches
 from apps.series.services import series_store
 from detectviz.clock import Clock, to_ms, utc_now
 from detectviz.runtime.telemetry import scheduler_lateness
@@ -118,7 +118,7 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
     at, missed = slot_now(group.next_due_at, group.interval_ms, now)
     known = memory.recalled(group) or _loaded(group)
     renewal = _Renewal(group=group, epoch=epoch)
-    runs = list(
+    batches = list(
         group_run(
             known.plan,
             surroundings_of(group),
@@ -127,13 +127,15 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
             batches=known.batches,
         )
     )
+    runs = [run for batch in batches for run in batch.runs]
     with transaction.atomic():
         _finish(group, epoch, at=at, missed=missed, duration_s=time.monotonic() - started)
         _first_evaluations(group, known, at=at)
         health_save(org_id=group.org_id, rules=known.rules, runs=runs)
         steps_save(group=group, rules=known.rules, runs=runs)
-    observe_runs(runs)
-    memory.keep(group, known.after(runs, at_ms=to_ms(at)))
+    observe_batches(batches)
+    plan = plans_after(known.plan, runs, at_ms=to_ms(at))
+    memory.keep(group, replace(known, plan=plan))
 
 
 def surroundings_of(group: RuleGroup) -> Surroundings:
@@ -154,6 +156,7 @@ def _loaded(group: RuleGroup) -> KnownGroup:
         interval_ms=group.interval_ms,
         limit=group.limit,
         query_offset_ms=group.query_offset_ms,
+        previous_at_ms=None if group.last_eval_at is None else to_ms(group.last_eval_at),
         rules=tuple(plans),
     )
     return KnownGroup(rules=rows, plan=plan, batches=rule_batches(plans))
@@ -173,19 +176,12 @@ def rule_row_plan(group: RuleGroup, rule: Rule, instances: tuple[Instance, ...])
         no_data=NoDataPolicy(rule.no_data),
         on_error=ErrorPolicy(rule.on_error),
         instances=instances,
-        previous_at_ms=_previous_at_ms(group, rule),
+        is_evaluated=rule.first_eval_at is not None,
     )
 
 
-def _previous_at_ms(group: RuleGroup, rule: Rule) -> int | None:
-    """Return when a rule was last evaluated: with its group, once it has been at all."""
-    if rule.first_eval_at is None or group.last_eval_at is None:
-        return None
-    return to_ms(group.last_eval_at)
-
-
 def _first_evaluations(group: RuleGroup, known: KnownGroup, *, at: datetime) -> None:
-    if all(plan.previous_at_ms is not None for plan in known.plan.rules):
+    if all(plan.is_evaluated for plan in known.plan.rules):
         return
     rules = Rule.objects.for_org(group.org_id).filter(group=group, is_enabled=True)
     rules.filter(first_eval_at=None).update(first_eval_at=at)

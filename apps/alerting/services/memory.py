@@ -8,11 +8,11 @@ rules or their alerts since, and nothing needs to be read again.
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from apps.alerting.models import Rule, RuleGroup
 from apps.alerting.services.batching import RuleBatch
-from apps.alerting.services.plans import GroupPlan, RulePlan, RuleRun
+from apps.alerting.services.plans import GroupPlan
 
 MOST_RULES = 50_000
 
@@ -24,15 +24,6 @@ class KnownGroup:
     rules: Mapping[str, Rule]
     plan: GroupPlan
     batches: Sequence[RuleBatch]
-
-    def after(self, runs: Sequence[RuleRun], *, at_ms: int) -> "KnownGroup":
-        """Return the group as it is after an evaluation."""
-        rules = tuple(_after(run, at_ms) for run in runs)
-        return replace(self, plan=replace(self.plan, rules=rules))
-
-
-def _after(run: RuleRun, at_ms: int) -> RulePlan:
-    return replace(run.rule, instances=run.step.instances, previous_at_ms=at_ms)
 
 
 class GroupMemory:

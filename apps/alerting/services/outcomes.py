@@ -50,18 +50,21 @@ def steps_save(*, group: RuleGroup, rules: Mapping[str, Rule], runs: Iterable[Ru
 
 
 def health_save(*, org_id: int, rules: Mapping[str, Rule], runs: Iterable[RuleRun]) -> None:
-    """Write how the evaluation of rules went, where that changed."""
-    changed: dict[tuple[RuleHealth, str], list[int]] = defaultdict(list)
-    for run in runs:
-        rule = rules[run.rule.key]
-        health = RuleHealth.ERROR if run.error else RuleHealth.OK
-        error = (run.error or "")[:LONGEST_ERROR]
-        if (rule.health, rule.last_error) != (health, error):
-            changed[health, error].append(rule.pk)
-            rule.health, rule.last_error = health, error
-    for (health, error), keys in changed.items():
-        rows = Rule.objects.for_org(org_id).filter(pk__in=keys)
-        rows.update(health=health, last_error=error)
+    """Write how the evaluation of rules went, where that changed; rules without a run are well."""
+    errors = {run.rule.key: run.error[:LONGEST_ERROR] for run in runs if run.error}
+    changed: dict[str, list[int]] = defaultdict(list)
+    for key, rule in rules.items():
+        if rule.health != RuleHealth.OK or key in errors:
+            error = errors.get(key, "")
+            health = RuleHealth.ERROR if error else RuleHealth.OK
+            if (rule.health, rule.last_error) != (health, error):
+                changed[error].append(rule.pk)
+                rule.health, rule.last_error = health, error
+    for error, keys in changed.items():
+        health = RuleHealth.ERROR if error else RuleHealth.OK
+        for start in range(0, len(keys), _MOST_NAMES):
+            rows = Rule.objects.for_org(org_id).filter(pk__in=keys[start : start + _MOST_NAMES])
+            rows.update(health=health, last_error=error)
 
 
 def events_save(*, group: RuleGroup, steps: Iterable[tuple[Rule, Step]]) -> None:

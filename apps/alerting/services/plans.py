@@ -1,7 +1,7 @@
 """Rules and groups as they are evaluated."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
 from apps.alerting.services.state_values import Instance, RuleTerms, Step
@@ -9,7 +9,10 @@ from apps.alerting.services.state_values import Instance, RuleTerms, Step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePlan:
-    """One rule as it is evaluated; ``labels`` already contain the group's own."""
+    """One rule as it is evaluated; ``labels`` already contain the group's own.
+
+    ``is_evaluated`` says that the rule was there when its group was last evaluated.
+    """
 
     key: str
     kind: RuleKind
@@ -22,7 +25,7 @@ class RulePlan:
     no_data: NoDataPolicy = NoDataPolicy.OK
     on_error: ErrorPolicy = ErrorPolicy.KEEP_LAST
     instances: tuple[Instance, ...] = ()
-    previous_at_ms: int | None = None
+    is_evaluated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,11 @@ class GroupPlan:
     rules: tuple[RulePlan, ...]
     limit: int = 0
     query_offset_ms: int = 0
+    previous_at_ms: int | None = None
+
+    def previous_at_ms_of(self, rule: RulePlan) -> int | None:
+        """Return when a rule was last evaluated: with the group, or never."""
+        return self.previous_at_ms if rule.is_evaluated else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +51,33 @@ class RuleRun:
     rule: RulePlan
     step: Step
     error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRun:
+    """What some consecutive rules came to that were asked together.
+
+    ``runs`` are those that did anything, in order; the rest, of ``count``, is well and silent.
+    """
+
+    runs: tuple[RuleRun, ...]
+    count: int
     duration_s: float
+
+
+def plans_after(group: GroupPlan, runs: Iterable[RuleRun], *, at_ms: int) -> GroupPlan:
+    """Return a group as it is after an evaluation; rules that stay the same are kept."""
+    changed = {run.rule.key: run.step.instances for run in runs}
+    is_same = not changed and all(rule.is_evaluated for rule in group.rules)
+    rules = group.rules if is_same else tuple(_after(rule, changed) for rule in group.rules)
+    return replace(group, rules=rules, previous_at_ms=at_ms)
+
+
+def _after(rule: RulePlan, changed: Mapping[str, tuple[Instance, ...]]) -> RulePlan:
+    instances = changed.get(rule.key, ())
+    if rule.is_evaluated and instances == rule.instances == ():
+        return rule
+    return replace(rule, instances=instances, is_evaluated=True)
 
 
 def rule_terms(group: GroupPlan, rule: RulePlan) -> RuleTerms:

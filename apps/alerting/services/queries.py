@@ -54,7 +54,10 @@ class RuleQuerier:
 
         A range of samples counts as its series, so that one can ask whether there are any.
         """
-        return [_elements(one) for one in self.engine.batch(self.tenant, plan, at_ms)]
+        outcomes = self.engine.batch(self.tenant, plan, at_ms)
+        distinct = {id(one): one for one in outcomes}  # all that are empty share one
+        elements = {key: _elements(one) for key, one in distinct.items()}
+        return [elements[id(one)] for one in outcomes]
 
     def series_at(self, names: Collection[str], at_ms: int) -> list[dict[str, str]]:
         """Return the label sets of metrics with a value (no stale marker) at exactly one time."""

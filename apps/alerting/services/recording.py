@@ -79,9 +79,10 @@ class Recordings:
         complete: dict[int, dict[Family, None]] = defaultdict(dict)
         for rule in rules:
             family = family_of(rule)
-            if rule.previous_at_ms is None or self._open[family] or family in self._failed:
+            before_ms = self.group.previous_at_ms_of(rule)
+            if before_ms is None or self._open[family] or family in self._failed:
                 continue
-            complete[rule.previous_at_ms - self.group.query_offset_ms][family] = None
+            complete[before_ms - self.group.query_offset_ms][family] = None
         written_ms = self.at_ms - self.group.query_offset_ms
         return [
             Sample(labels, written_ms, STALE_NAN)

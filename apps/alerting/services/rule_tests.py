@@ -14,7 +14,7 @@ import yaml
 
 from apps.alerting.enums import AlertState, RuleKind
 from apps.alerting.services.evaluation import Surroundings, group_run
-from apps.alerting.services.plans import GroupPlan, RulePlan
+from apps.alerting.services.plans import GroupPlan, plans_after
 from apps.alerting.services.queries import RuleQuerier, rule_querier
 from apps.alerting.services.rule_files import rule_file_to_manifests
 from apps.alerting.services.rule_specs import rule_plan, rules_problems
@@ -250,14 +250,13 @@ def _alert_failures(
 
 
 def _stepped(group: GroupPlan, around: Surroundings, *, at_ms: int) -> tuple[GroupPlan, list[str]]:
-    rules: list[RulePlan] = []
-    errors: list[str] = []
-    for run in group_run(group, around, at_ms=at_ms):
-        after = replace(run.rule, instances=run.step.instances, previous_at_ms=at_ms)
-        rules.append(after)
-        if run.error:
-            errors.append(f"{_RULE_ERROR}{run.rule.name}, time {at_ms / 1000:g}s: {run.error}")
-    return replace(group, rules=tuple(rules)), errors
+    runs = [run for batch in group_run(group, around, at_ms=at_ms) for run in batch.runs]
+    errors = [
+        f"{_RULE_ERROR}{run.rule.name}, time {at_ms / 1000:g}s: {run.error}"
+        for run in runs
+        if run.error
+    ]
+    return plans_after(group, runs, at_ms=at_ms), errors
 
 
 def _expected_alerts(

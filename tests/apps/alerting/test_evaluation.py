@@ -144,7 +144,8 @@ def test_the_error_policy_raises_an_alert_with_the_rules_labels() -> None:
     )
     place = around(({"i": "a", "n": "1"}, 1.0), ({"i": "a", "n": "2"}, 1.0))
     group = GroupPlan(name="g", interval_ms=15_000, rules=(rule,))
-    (run,) = group_run(group, place, at_ms=AT_MS)
+    (batch,) = group_run(group, place, at_ms=AT_MS)
+    (run,) = batch.runs
     (instance,) = run.step.instances
     assert instance.labels == {
         "alertname": "DatasourceError",

@@ -55,6 +55,7 @@ class Batch:
     facts: Sequence[MetricFacts] = ()
     exemplars: Sequence[PushedExemplar] = ()
     refusals: Refusals = field(default_factory=Refusals)
+    warnings: Sequence[str] = ()
 
 
 class BatchBuilder:
@@ -70,6 +71,7 @@ class BatchBuilder:
         self._starts: dict[int, int] = {}
         self._facts: dict[str, MetricFacts] = {}
         self._exemplars: list[PushedExemplar] = []
+        self._warnings: list[str] = []
 
     def add(
         self,
@@ -98,6 +100,11 @@ class BatchBuilder:
         """Add an exemplar."""
         self._exemplars.append(exemplar)
 
+    def warn(self, sentence: str) -> None:
+        """Say what was taken otherwise than it was meant."""
+        if len(self._warnings) < MOST_EXAMPLES:
+            self._warnings.append(sentence)
+
     def build(self) -> Batch:
         """Return what was collected."""
         size = len(self._owners)
@@ -124,4 +131,5 @@ class BatchBuilder:
             facts=tuple(self._facts.values()),
             exemplars=tuple(self._exemplars),
             refusals=self.refusals,
+            warnings=tuple(self._warnings),
         )

@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from detectviz.tsdb.interface import METRIC_NAME, AppendReport, Matcher, MatchOp, Sample, StoreError
+from detectviz.tsdb.interface import (
+    METRIC_NAME,
+    AppendReport,
+    ColumnsReport,
+    Matcher,
+    MatchOp,
+    Sample,
+    SampleColumns,
+    StoreError,
+)
 
 
 class RecordingStore:
@@ -40,6 +49,37 @@ class RecordingStore:
             ):
                 found[tuple(sorted(sample.labels.items()))] = sample.labels
         return tuple(found.values())
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class TakingStore:
+    """A store that takes all columns it is given and remembers them."""
+
+    def __init__(self) -> None:
+        self.columns: list[SampleColumns] = []
+
+    def append_columns(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
+        """Take everything."""
+        self.columns.append(columns)
+        return ColumnsReport(stored=len(columns))
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class RefusingStore:
+    """A store that raises ``error``, or says of the first sample that a limit keeps it out."""
+
+    def __init__(self, error: StoreError | None = None) -> None:
+        self._error = error
+
+    def append_columns(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
+        """Take no sample."""
+        if self._error:
+            raise self._error
+        return ColumnsReport(stored=len(columns) - 1, limited={0: "the org has its 5 series"})
 
     def close(self) -> None:
         """Hold nothing."""

@@ -78,6 +78,7 @@ TABLE: Mapping[str, Rule] = {
     ),
     # --- what senders push ---
     "series_ingest:remote-write": _push(),
+    "series_ingest:otlp-metrics": _push(),
     # --- REST beside the registry ---
     "apis:discovery": Rule(door="discovery"),
     "apis:group": Rule(door="discovery", values={"group": "=core", "version": "=v1"}),

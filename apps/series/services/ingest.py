@@ -37,7 +37,10 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
-    """What became of one body. ``examples`` tells the first refusals in words."""
+    """What became of one body. ``examples`` tells the first refusals in words.
+
+    ``warnings`` tells what was stored otherwise than the sender may have meant.
+    """
 
     samples: int
     histograms: int
@@ -45,6 +48,7 @@ class IngestReport:
     refused: int
     limited: int
     examples: Sequence[str]
+    warnings: Sequence[str] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -84,6 +88,7 @@ def batch_store(*, org: Any, door: str, batch: Batch, now: datetime) -> IngestRe
         refused=len(report.refused) + batch.refusals.count,
         limited=len(report.limited),
         examples=tuple(examples[:MOST_EXAMPLES]),
+        warnings=batch.warnings,
     )
     _count(door, answer, batch, report)
     return answer

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from apps.series.api.ingest.views import RemoteWriteView
+from apps.series.api.ingest.views import OtlpMetricsView, RemoteWriteView
 
 app_name = "series_ingest"
 urlpatterns = [
     path("<str:org>/prometheus/api/v1/write", RemoteWriteView.as_view(), name="remote-write"),
+    path("<str:org>/otlp/v1/metrics", OtlpMetricsView.as_view(), name="otlp-metrics"),
 ]

@@ -16,9 +16,10 @@ from rest_framework.views import APIView
 from apps.series.api.ingest.filters import body_of, content_type_of
 from apps.series.services.ingest import IngestReport, batch_store
 from detectviz.clock import utc_now
-from detectviz.ingest import remote_write, remote_write_v2
+from detectviz.ingest import otlp, remote_write, remote_write_v2
 from detectviz.ingest.batch import Batch
 from detectviz.ingest.errors import IngestError, UnsupportedError
+from detectviz.ingest.otlp_messages import encode_answer, encode_status
 from detectviz.permissions.access import Access
 from detectviz.resources.errors import ForbiddenError
 from detectviz.tenancy.requests import org_access
@@ -164,3 +165,45 @@ _MESSAGES = {
     remote_write.CONTENT_TYPE: remote_write.parse,
     remote_write_v2.CONTENT_TYPE: remote_write_v2.parse,
 }
+
+
+class OtlpMetricsView(IngestView):
+    """OTLP/HTTP metrics, in protobuf and JSON."""
+
+    door = "otlp"
+
+    def parse(self, request: Request) -> Batch:
+        """Read the request in the encoding its content type names."""
+        media, _ = content_type_of(request)
+        if media not in {_PROTOBUF, _JSON}:
+            raise UnsupportedError(f"OTLP metrics come as {_PROTOBUF} or {_JSON}")
+        return otlp.parse(self.body(request), is_json=media == _JSON)
+
+    def answer(self, report: IngestReport) -> HttpResponseBase:
+        """Answer 200, with what was refused as partial success; 429 when nothing was stored."""
+        if report.limited and not report.samples + report.histograms:
+            return self.failure(429, report.sentence(), retry_after_s=RETRY_LIMITED_S)
+        sentence = "" if report.is_complete else report.sentence()
+        message = "; ".join([*filter(None, [sentence]), *report.warnings])
+        rejected = report.refused + report.limited
+        return self._said(200, encode_answer(rejected, message, is_json=self._is_json()))
+
+    def failure(
+        self, status: int, sentence: str, *, retry_after_s: float | None = None
+    ) -> HttpResponseBase:
+        """Answer a google.rpc.Status."""
+        code = _STATUS_CODES.get(status, _STATUS_UNKNOWN)
+        content = encode_status(code, sentence, is_json=self._is_json())
+        return _with_retry(self._said(status, content), retry_after_s)
+
+    def _is_json(self) -> bool:
+        return content_type_of(self.request)[0] == _JSON
+
+    def _said(self, status: int, content: bytes) -> HttpResponse:
+        content_type = _JSON if self._is_json() else _PROTOBUF
+        return HttpResponse(content, status=status, content_type=content_type)
+
+
+_PROTOBUF, _JSON = "application/x-protobuf", "application/json"
+_STATUS_UNKNOWN = 2
+_STATUS_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 11, 415: 3, 429: 8, 503: 14}

@@ -1,9 +1,7 @@
 """The remote write door, over a real store."""
 
 import base64
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cramjam
 import pytest
@@ -14,40 +12,20 @@ from apps.orgs.models import Org
 from apps.series.selectors.metadata import metadata_list
 from apps.series.services import series_store, series_store_use
 from detectviz.clock import to_ms, utc_now
-from detectviz.tsdb.embedded import EmbeddedStore
 from detectviz.tsdb.interface import (
-    ColumnsReport,
     Matcher,
     MatchOp,
     RateLimitedError,
-    SampleColumns,
+    SeriesStore,
     StoreError,
 )
-from tests.factories.accounts import make_api_key, make_full_org
+from tests.factories.accounts import make_api_key
 from tests.factories.prompb import V1, V2, RequestV2, labels_v1, snappy
+from tests.factories.series import RefusingStore, TakingStore
 
 pytestmark = pytest.mark.django_db
 V2_TYPE = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
 URL = "/orgs/acme/prometheus/api/v1/write"
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
-    """Give the process a private store."""
-    opened = EmbeddedStore(tmp_path / "series.sqlite")
-    series_store_use(opened)
-    yield opened
-    series_store_use(None)
-
-
-@pytest.fixture
-def org() -> Org:
-    return make_full_org("acme")
-
-
-@pytest.fixture
-def key(org: Org) -> str:
-    return make_api_key(org, User.objects.get(username="acme-admin"), "series:create").token
 
 
 def push(key: str, body: bytes, content_type: str = "application/x-protobuf", **more: Any) -> Any:
@@ -96,24 +74,9 @@ def test_the_key_may_be_the_password_of_basic_authentication(org: Org, key: str)
     assert answer.status_code == 204
 
 
-class Taking:
-    """A store that remembers what it was given."""
-
-    def __init__(self) -> None:
-        self.columns: list[SampleColumns] = []
-
-    def append_columns(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
-        """Take everything."""
-        self.columns.append(columns)
-        return ColumnsReport(stored=len(columns))
-
-    def close(self) -> None:
-        """Hold nothing."""
-
-
 def test_version_two_is_stored_with_metadata_histograms_and_exemplars(org: Org, key: str) -> None:
-    store = Taking()
-    series_store_use(store)  # type: ignore[arg-type]  # all that a door calls
+    store = TakingStore()
+    series_store_use(cast("SeriesStore", store))
     request = RequestV2()
     exemplar = {"labels_refs": request.refs(trace_id="t"), "value": 1.0, "timestamp": NOW}
     request.add(
@@ -196,22 +159,6 @@ def test_a_bomb_is_413_before_it_is_unpacked(org: Org, key: str, settings: Any) 
     assert push(key, promise).status_code == 413
 
 
-class Refusing:
-    """A store that takes nothing."""
-
-    def __init__(self, error: StoreError | None) -> None:
-        self._error = error
-
-    def append_columns(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
-        """Refuse, or say that a limit is reached."""
-        if self._error:
-            raise self._error
-        return ColumnsReport(stored=0, limited={0: "the org has its 5 series"})
-
-    def close(self) -> None:
-        """Hold nothing."""
-
-
 @pytest.mark.parametrize(
     ("error", "status", "retry_after"),
     [
@@ -223,7 +170,7 @@ class Refusing:
 def test_limits_are_429_and_faults_503_with_a_time_to_come_back(
     org: Org, key: str, error: StoreError | None, status: int, retry_after: str
 ) -> None:
-    series_store_use(Refusing(error))  # type: ignore[arg-type]  # all that a door calls
+    series_store_use(cast("SeriesStore", RefusingStore(error)))
     answer = push(key, request_v1(("up", NOW, 1.0)))
     assert (answer.status_code, answer["Retry-After"]) == (status, retry_after)
 

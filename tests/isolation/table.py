@@ -79,6 +79,11 @@ TABLE: Mapping[str, Rule] = {
     # --- what senders push ---
     "series_ingest:remote-write": _push(),
     "series_ingest:otlp-metrics": _push(),
+    "series_ingest:influx-write-v1": _push(),
+    "series_ingest:influx-write": _push(),
+    "series_ingest:influx-ping": Rule(
+        door="kind", methods=dict.fromkeys(("GET", "HEAD", "OPTIONS"), (MEMBER,))
+    ),
     # --- REST beside the registry ---
     "apis:discovery": Rule(door="discovery"),
     "apis:group": Rule(door="discovery", values={"group": "=core", "version": "=v1"}),

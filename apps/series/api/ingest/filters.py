@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 from detectviz.ingest.bodies import unpack
@@ -39,3 +40,31 @@ def content_type_of(request: Request) -> tuple[str, dict[str, str]]:
         name, _, value = piece.partition("=")
         parameters[name.strip().lower()] = value.strip().strip('"')
     return media.strip().lower(), parameters
+
+
+_INFLUX_SCHEME = "token "
+_SECRETS = ("p", "u", "token", "password")
+
+
+def influx_authorization(request: HttpRequest) -> None:
+    """Understand ``Authorization: Token …``, the one thing Influx clients can send.
+
+    The token is the API key itself, or ``user:key`` as clients of 1.8 write it. No other door knows
+    this scheme.
+    """
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    if header[: len(_INFLUX_SCHEME)].lower() == _INFLUX_SCHEME:
+        key = header[len(_INFLUX_SCHEME) :].strip().rpartition(":")[2]
+        request.META["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+        vars(request).pop("headers", None)  # Django's cached view of META
+
+
+def influx_precision(request: Request, *, default: str = "ns") -> str:
+    """Return the precision; refuse credentials in the address, which logs and proxies keep."""
+    secrets = [name for name in _SECRETS if name in request.query_params]
+    if secrets:
+        raise MalformedError(
+            f"{', '.join(secrets)} in the address would end up in logs: send the API key as the "
+            "password of HTTP Basic or as Authorization: Token"
+        )
+    return request.query_params.get("precision") or default

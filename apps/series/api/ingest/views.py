@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from prometheus_client import Counter
 from rest_framework.negotiation import BaseContentNegotiation
@@ -13,10 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.series.api.ingest.filters import body_of, content_type_of
+from apps.series.api.ingest.filters import (
+    body_of,
+    content_type_of,
+    influx_authorization,
+    influx_precision,
+)
 from apps.series.services.ingest import IngestReport, batch_store
-from detectviz.clock import utc_now
-from detectviz.ingest import otlp, remote_write, remote_write_v2
+from detectviz.clock import to_ms, utc_now
+from detectviz.ingest import influx, otlp, remote_write, remote_write_v2
 from detectviz.ingest.batch import Batch
 from detectviz.ingest.errors import IngestError, UnsupportedError
 from detectviz.ingest.otlp_messages import encode_answer, encode_status
@@ -207,3 +212,67 @@ class OtlpMetricsView(IngestView):
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _STATUS_UNKNOWN = 2
 _STATUS_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 413: 11, 415: 3, 429: 8, 503: 14}
+
+
+class InfluxWriteView(IngestView):
+    """Influx line protocol, versions 1 and 2; ``db``, ``org`` and ``bucket`` mean nothing here."""
+
+    door = "influx"
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Understand the protocol's own way to send a key."""
+        influx_authorization(request)
+        return super().initialize_request(request, *args, **kwargs)
+
+    def parse(self, request: Request) -> Batch:
+        """Read lines; a line without a time is of now."""
+        precision = influx_precision(request)
+        return influx.parse(self.body(request), precision=precision, now_ms=to_ms(utc_now()))
+
+    def answer(self, report: IngestReport) -> HttpResponseBase:
+        """Answer 204; else what was refused, the rest being stored."""
+        if report.is_complete:
+            return HttpResponse(status=204)
+        if report.limited:
+            return self.failure(429, report.sentence(), retry_after_s=RETRY_LIMITED_S)
+        return self.failure(400, f"partial write: {report.sentence()}")
+
+    def failure(
+        self, status: int, sentence: str, *, retry_after_s: float | None = None
+    ) -> HttpResponseBase:
+        """Answer the error object of version 2, with version 1's ``error`` beside it."""
+        code = _INFLUX_CODES.get(status, "internal error")
+        content = {"code": code, "message": sentence, "error": sentence}
+        response = JsonResponse(content, status=status)
+        response["X-Influxdb-Error"] = _header_text(sentence)
+        return _with_retry(response, retry_after_s)
+
+
+class InfluxPingView(InfluxWriteView):
+    """What clients ask before they write: whether somebody is there."""
+
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer members of the org."""
+        return HttpResponse(status=204)
+
+    head = get
+
+
+_INFLUX_CODES = {
+    400: "invalid",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not found",
+    405: "method not allowed",
+    413: "request too large",
+    415: "invalid",
+    429: "too many requests",
+    503: "unavailable",
+}
+
+
+def _header_text(sentence: str) -> str:
+    """Return a sentence as a header can carry it."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in sentence)[:500]

@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/", include((resource_urlpatterns(), "apis"))),
     path("orgs/", include("apps.monitors.api.urls")),
     path("orgs/", include("apps.series.api.ingest.urls")),
+    path("orgs/", include("apps.series.api.queries.urls")),
     path("", include("apps.accounts.web.urls")),
     path("", include("apps.extensions.web.urls")),
     path("", include("apps.monitors.web.urls")),

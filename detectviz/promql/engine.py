@@ -142,8 +142,9 @@ class Engine:
             value = _evaluated(evaluator, expression, asked)
             is_range = asked.bounds.step_ms > 0
             answer = _matrix(value, times) if is_range else _instant(value, times)
-        evaluator.reader.budget.check()
-        return Result(value=answer, annotations=annotations.collected())
+        budget = evaluator.reader.budget
+        budget.check()
+        return Result(value=answer, annotations=annotations.collected(), samples=budget.charged)
 
     def answers(self, asked: "_Asked", shape: FusedShape, texts: Sequence[str]) -> list[Result]:
         """Evaluate expressions of one shape at one time; what is raised may be any member's."""

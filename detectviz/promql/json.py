@@ -1,12 +1,14 @@
 """Answers in the shape of Prometheus' HTTP API (``data`` of query and query_range)."""
 
 import math
+from decimal import Decimal
 from typing import Any
 
 from detectviz.promql.histograms.buckets import Bucket, all_buckets
 from detectviz.promql.results import Matrix, Result, Scalar, String, Vector
 from detectviz.tsdb.histograms import Histogram
 
+_PLAIN_FROM, _PLAIN_BELOW = 1e-6, 1e21  # between them Prometheus writes no exponent
 # Which bounds belong to a bucket, by (lower inclusive, upper inclusive).
 _RULES = {(False, True): 0, (True, False): 1, (False, False): 2, (True, True): 3}
 
@@ -35,6 +37,8 @@ def value_text(value: float) -> str:
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     text = repr(value)
+    if "e" in text and _PLAIN_FROM <= abs(value) < _PLAIN_BELOW:
+        return f"{Decimal(text):f}"
     return text.removesuffix(".0")
 
 

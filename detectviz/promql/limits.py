@@ -8,10 +8,10 @@ from detectviz.promql.errors import QueryCancelledError, QueryTimeoutError, TooM
 
 
 class CancellationToken:
-    """Lets another thread stop a query at its next step."""
+    """Lets another thread stop a query at its next step; ``event`` is one that others set."""
 
-    def __init__(self) -> None:
-        self._event = threading.Event()
+    def __init__(self, event: threading.Event | None = None) -> None:
+        self._event = event or threading.Event()
 
     def cancel(self) -> None:
         """Ask the query to stop."""
@@ -34,6 +34,7 @@ class Budget:
         token: CancellationToken | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._max_samples = max_samples
         self._samples_left = max_samples
         self._clock = clock
         self._deadline = clock() + timeout_s
@@ -44,6 +45,11 @@ class Budget:
         self._samples_left -= samples
         if self._samples_left < 0:
             raise TooManySamplesError
+
+    @property
+    def charged(self) -> int:
+        """How many samples have been counted."""
+        return self._max_samples - self._samples_left
 
     def check(self) -> None:
         """Raise QueryCancelledError or QueryTimeoutError when the query must stop."""

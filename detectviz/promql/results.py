@@ -67,10 +67,11 @@ Answer: TypeAlias = Scalar | String | Vector | Matrix
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The answer and what is to be said about it."""
+    """The answer, what is to be said about it, and how many samples it took."""
 
     value: Answer
     annotations: tuple[Annotation, ...] = field(default=())
+    samples: int = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:

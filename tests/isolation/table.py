@@ -36,6 +36,16 @@ def _push(**more: Any) -> Rule:
     return Rule(door="kind", methods=methods, allowed=DONE | {413, 415}, **more)
 
 
+def _ask(*needed: str, is_form: bool = False, **more: Any) -> Rule:
+    """One address of Prometheus' API; what needs parameters answers 400 without them."""
+    methods = ("GET", "HEAD", "POST") if is_form else ("GET", "HEAD")
+    return Rule(door="rest", methods=dict.fromkeys(methods, needed or ("series:read",)), **more)
+
+
+def _change(needed: str, **more: Any) -> Rule:
+    return Rule(door="rest", methods=dict.fromkeys(("POST", "PUT"), (needed,)), **more)
+
+
 def _other(*statuses: int, **more: Any) -> Rule:
     return Rule(door="other", statuses=frozenset(statuses), **more)
 
@@ -84,6 +94,29 @@ TABLE: Mapping[str, Rule] = {
     "series_ingest:influx-ping": Rule(
         door="kind", methods=dict.fromkeys(("GET", "HEAD", "OPTIONS"), (MEMBER,))
     ),
+    # --- what Prometheus' clients ask ---
+    "series_queries:query": _ask(is_form=True),
+    "series_queries:query-range": _ask(is_form=True),
+    "series_queries:exemplars": _ask(is_form=True),
+    "series_queries:format": _ask(is_form=True),
+    "series_queries:parse": _ask(is_form=True),
+    "series_queries:series": _ask(is_form=True),
+    "series_queries:labels": _ask(is_form=True),
+    "series_queries:values": _ask(values={"name": "=monitor"}),
+    "series_queries:metadata": _ask(),
+    "series_queries:alertmanagers": _ask(),
+    "series_queries:config": _ask(),
+    "series_queries:flags": _ask(),
+    "series_queries:runtimeinfo": _ask(),
+    "series_queries:buildinfo": _ask(),
+    "series_queries:tsdb": _ask(),
+    "series_queries:walreplay": _ask(),
+    "series_queries:federate": _ask(),
+    "series_queries:healthy": _ask(),
+    "series_queries:ready": _ask(),
+    "series_queries:delete-series": _change("series:delete"),
+    "series_queries:clean-tombstones": _change("series:delete"),
+    "series_queries:snapshot": _change(NOBODY),
     # --- REST beside the registry ---
     "apis:discovery": Rule(door="discovery"),
     "apis:group": Rule(door="discovery", values={"group": "=core", "version": "=v1"}),

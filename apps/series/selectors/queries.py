@@ -1,19 +1,123 @@
 """PromQL over an org's series."""
 
-from datetime import datetime
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from prometheus_client import Counter, Histogram
 
 from apps.series.selectors.store import series_store
-from detectviz.clock import to_ms
 from detectviz.promql.engine import Engine
+from detectviz.promql.errors import PromqlError
+from detectviz.promql.limits import CancellationToken
 from detectviz.promql.results import Result
+from detectviz.tsdb.interface import StoreError
+
+SLOW_S = 5.0
+LOOKBACK_MS = 300_000
+_LONGEST_LOGGED = 500
+
+query_duration = Histogram(
+    "detectviz_query_duration_seconds",
+    "Duration of PromQL queries, without writing the answer.",
+    ["kind"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0),
+)
+query_failures_total = Counter(
+    "detectviz_query_failures",
+    "PromQL queries without an answer, by the error that ended them.",
+    ["error"],
+)
+query_samples_total = Counter(
+    "detectviz_query_samples", "Samples that PromQL queries have read and made."
+)
+
+logger = logging.getLogger(__name__)
 
 
-def query_instant(*, tenant: str, promql: str, at: datetime) -> Result:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryOptions:
+    """How a query may run: no timeout and a lookback of 0 mean the installation's own."""
+
+    timeout_s: float | None = None
+    lookback_ms: int = 0
+    gone: threading.Event | None = None  # set when nobody waits for the answer any more
+
+
+DEFAULTS = QueryOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """A result and how long it took."""
+
+    result: Result
+    took_s: float
+
+
+def query_instant(
+    *, tenant: str, promql: str, at_ms: int, options: QueryOptions = DEFAULTS
+) -> Timed:
     """Evaluate PromQL over a tenant's series at one time; raise PromqlError or StoreError."""
-    return Engine(series_store()).instant(tenant, promql, to_ms(at))
+    engine, token = _engine(options)
+    return _timed(
+        "instant", tenant, promql, lambda: engine.instant(tenant, promql, at_ms, token=token)
+    )
 
 
-def query_range(*, tenant: str, promql: str, end: datetime, range_ms: int, step_ms: int) -> Result:
-    """Evaluate PromQL at every step of a range that ends at ``end``."""
-    end_ms = to_ms(end)
-    return Engine(series_store()).range(tenant, promql, end_ms - range_ms, end_ms, step_ms)
+def query_range(
+    *,
+    tenant: str,
+    promql: str,
+    start_ms: int,
+    end_ms: int,
+    step_ms: int,
+    options: QueryOptions = DEFAULTS,
+) -> Timed:
+    """Evaluate PromQL at every step from start to end, both included."""
+    engine, token = _engine(options)
+    return _timed(
+        "range",
+        tenant,
+        promql,
+        lambda: engine.range(tenant, promql, start_ms, end_ms, step_ms, token=token),
+    )
+
+
+def _engine(options: QueryOptions) -> tuple[Engine, CancellationToken | None]:
+    longest_s: float = settings.QUERY_TIMEOUT_S
+    engine = Engine(
+        series_store(),
+        lookback_ms=options.lookback_ms or LOOKBACK_MS,
+        max_samples=settings.QUERY_MAX_SAMPLES,
+        timeout_s=longest_s if options.timeout_s is None else min(options.timeout_s, longest_s),
+    )
+    return engine, None if options.gone is None else CancellationToken(options.gone)
+
+
+def _timed(kind: str, tenant: str, promql: str, run: Callable[[], Result]) -> Timed:
+    started = time.perf_counter()
+    outcome = "ok"
+    try:
+        result = run()
+    except (PromqlError, StoreError) as error:
+        outcome = type(error).__name__
+        query_failures_total.labels(outcome).inc()
+        raise
+    finally:
+        took_s = time.perf_counter() - started
+        query_duration.labels(kind).observe(took_s)
+        if took_s > SLOW_S:
+            logger.warning(
+                "slow query: org=%s kind=%s took_s=%.3f outcome=%s query=%r",
+                tenant,
+                kind,
+                took_s,
+                outcome,
+                promql[:_LONGEST_LOGGED],
+            )
+    query_samples_total.inc(result.samples)
+    return Timed(result=result, took_s=took_s)

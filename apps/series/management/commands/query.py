@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from apps.orgs.selectors import org_get
 from apps.series.selectors.queries import query_instant, query_range
 from detectviz.cli.base import OrgCommand
-from detectviz.clock import utc_now
+from detectviz.clock import to_ms, utc_now
 from detectviz.contracts.durations import parse_duration_ms
 from detectviz.promql.errors import PromqlError
 from detectviz.promql.json import result_json
@@ -48,16 +48,16 @@ class Command(OrgCommand):
             self.print_table(("SERIES", "TIME", "VALUE"), _rows(answer))
 
     def _result(self, tenant: str, options: dict[str, Any]) -> Result:
-        now = utc_now()
+        now_ms = to_ms(utc_now())
         if not options["range"]:
-            return query_instant(tenant=tenant, promql=options["promql"], at=now)
+            return query_instant(tenant=tenant, promql=options["promql"], at_ms=now_ms).result
         return query_range(
             tenant=tenant,
             promql=options["promql"],
-            end=now,
-            range_ms=parse_duration_ms(options["range"]),
+            start_ms=now_ms - parse_duration_ms(options["range"]),
+            end_ms=now_ms,
             step_ms=parse_duration_ms(options["step"]),
-        )
+        ).result
 
 
 def _rows(answer: dict[str, Any]) -> list[tuple[str, str, str]]:

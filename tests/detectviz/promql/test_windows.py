@@ -14,7 +14,7 @@ from detectviz.promql.errors import QueryCancelledError
 from detectviz.promql.limits import CancellationToken
 from detectviz.promql.results import Matrix
 from detectviz.promql.windows import upper_bounds
-from detectviz.tsdb.interface import Matcher, SeriesSet
+from detectviz.tsdb.interface import Matcher, SelectHints, SeriesSet
 from tests.conformance.promql.store import MemoryStore
 
 Window = list[tuple[int, float]]
@@ -155,10 +155,15 @@ def test_a_long_smoothing_can_be_stopped_on_its_way(monkeypatch: pytest.MonkeyPa
     select = store.select
 
     def cancelled_meanwhile(
-        tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+        tenant: str,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        *,
+        hints: SelectHints | None = None,
     ) -> SeriesSet:
         token.cancel()
-        return select(tenant, matchers, start_ms, end_ms)
+        return select(tenant, matchers, start_ms, end_ms, hints=hints)
 
     monkeypatch.setattr(store, "select", cancelled_meanwhile)
     with pytest.raises(QueryCancelledError):

@@ -7,6 +7,8 @@ from typing import TypeAlias
 import numpy as np
 
 from detectviz.promql.grouping import Groups
+from detectviz.promql.native_aggregations import COMBINED, combine_groups
+from detectviz.promql.native_remarks import NativeRemarks
 from detectviz.promql.over_time import sorted_quantiles
 from detectviz.promql.summation import row_group_means, row_group_sums
 from detectviz.promql.vectors import BoolArray, StepVector
@@ -92,10 +94,25 @@ _REDUCERS: dict[str, _Reducer] = {
 }
 
 
-def reduce_groups(operator: str, vector: StepVector, groups: Groups) -> StepVector:
-    """Reduce each group to one series by ``sum``, ``avg``, … ``group``."""
-    rows = _grouped(vector, groups)
-    return _one_per_group(groups, _REDUCERS[operator](rows), rows.counts > 0)
+_COUNTS_ANY = frozenset({"count", "group"})
+
+
+def reduce_groups(
+    operator: str, vector: StepVector, groups: Groups, remarks: NativeRemarks
+) -> StepVector:
+    """Reduce each group to one series by ``sum``, ``avg``, … ``group``.
+
+    Native histograms can be summed, averaged and counted; others pass over them with a remark.
+    """
+    has_histograms = bool(vector.is_histogram.any())
+    rows = _grouped(vector if operator in _COUNTS_ANY else vector.floats(), groups)
+    floats = _one_per_group(groups, _REDUCERS[operator](rows), rows.counts > 0)
+    if not has_histograms or operator in _COUNTS_ANY:
+        return floats
+    if operator in COMBINED:
+        return combine_groups(operator, vector, groups, floats, remarks)
+    remarks.ignored_in_group(operator)
+    return floats
 
 
 def group_quantiles(q: Float64Array, vector: StepVector, groups: Groups) -> StepVector:

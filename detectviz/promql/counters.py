@@ -33,14 +33,32 @@ def reset_corrections(values: Float64Array, offsets: Int64Array) -> Float64Array
 
 def extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> Computed:
     """Compute ``rate``, ``increase`` or ``delta`` (Prometheus' ``extrapolatedRate``, 3.x)."""
-    first, last, counts = windows.first, windows.last, windows.counts
-    present = counts >= 2  # noqa: PLR2004 - a difference needs two samples
+    first, last = windows.first, windows.last
+    present = windows.counts >= 2  # noqa: PLR2004 - a difference needs two samples
     first_value = windows.values[first]
     result = windows.values[last] - first_value
     if is_counter:
         lost = reset_corrections(windows.values, windows.offsets)
         if lost is not None:
             result += lost[last] - lost[first]
+    result *= extrapolation(windows, first_value, result, is_counter=is_counter, is_rate=is_rate)
+    return result, present
+
+
+def extrapolation(
+    windows: Windows,
+    first_value: Float64Array,
+    result: Float64Array,
+    *,
+    is_counter: bool,
+    is_rate: bool,
+) -> Float64Array:
+    """Return what differences are multiplied by to reach to the edges of their windows.
+
+    For a rate this includes the division by the window's length in seconds. All arrays are
+    [series, steps]; windows of one sample give nothing of meaning.
+    """
+    first, last, counts = windows.first, windows.last, windows.counts
     # All durations are milliseconds: the factor has no unit.
     first_time, last_time = windows.timestamps_ms[first], windows.timestamps_ms[last]
     sampled = (last_time - first_time).astype(np.float64)
@@ -54,14 +72,13 @@ def extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> Comput
         falls_to_zero = (result > 0) & (first_value >= 0) & (to_zero < to_start)
         to_start = np.where(falls_to_zero, to_zero, to_start)
     to_end = windows.ends_ms - last_time
-    factor = np.where(to_end >= threshold, half, to_end)
+    factor: Float64Array = np.where(to_end >= threshold, half, to_end)
     factor += to_start
     factor += sampled
     factor /= sampled
     if is_rate:
         factor /= (windows.ends_ms - windows.starts_ms) / _MS_PER_S
-    result *= factor
-    return result, present
+    return factor
 
 
 def instant_difference(windows: Windows, *, is_rate: bool) -> Computed:
@@ -76,23 +93,12 @@ def instant_difference(windows: Windows, *, is_rate: bool) -> Computed:
     return np.where(newer < older, newer, newer - older) / elapsed, present
 
 
-def _count_events(windows: Windows, happened: np.ndarray) -> Computed:
+def count_events(windows: Windows, happened: np.ndarray) -> Computed:
     """Count where ``happened[i]`` (between samples i and i + 1) inside each window."""
     before = np.zeros(len(windows.values), dtype=np.int64)
     np.cumsum(happened, out=before[1:])
     present = windows.counts > 0
     return (before[windows.last] - before[windows.first]).astype(np.float64), present
-
-
-def changes(windows: Windows) -> Computed:
-    """Count changes of value; NaN equals NaN."""
-    older, newer = windows.values[:-1], windows.values[1:]
-    return _count_events(windows, (older != newer) & ~(np.isnan(older) & np.isnan(newer)))
-
-
-def resets(windows: Windows) -> Computed:
-    """Count falls of a counter."""
-    return _count_events(windows, windows.values[1:] < windows.values[:-1])
 
 
 COUNTER_KERNELS: dict[str, Kernel] = {
@@ -101,6 +107,4 @@ COUNTER_KERNELS: dict[str, Kernel] = {
     "delta": partial(extrapolated, is_counter=False, is_rate=False),
     "irate": partial(instant_difference, is_rate=True),
     "idelta": partial(instant_difference, is_rate=False),
-    "changes": changes,
-    "resets": resets,
 }

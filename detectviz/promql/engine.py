@@ -1,7 +1,7 @@
 """The engine: text in, answer out."""
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from detectviz.promql.parser import parse
 from detectviz.promql.results import Answer, Matrix, Result, Scalar, String, Vector
 from detectviz.promql.selectors import Reader, Reads
 from detectviz.promql.shared_reads import SharedReads
+from detectviz.promql.statistics_only import statistics_selectors
 from detectviz.promql.type_check import result_type
 from detectviz.promql.vectors import (
     RangeVector,
@@ -231,8 +232,9 @@ class _BatchRunner:
 
 def _evaluated(evaluator: Evaluator, expression: nodes.Expression, asked: _Asked) -> Value:
     resolved = resolve_durations(expression, asked.bounds, asked.text)
+    reader = replace(evaluator.reader, statistics_only=statistics_selectors(resolved))
     try:
-        return evaluator.evaluate(resolved, asked.times_ms)
+        return replace(evaluator, reader=reader).evaluate(resolved, asked.times_ms)
     except RecursionError:
         raise EvaluationError("expression is nested too deeply") from None
 

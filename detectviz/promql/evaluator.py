@@ -11,9 +11,13 @@ from detectviz.promql.calls import FunctionCall, QueryBounds
 from detectviz.promql.functions import IMPLEMENTATIONS
 from detectviz.promql.functions_ranges import warn_bad_quantile_values
 from detectviz.promql.grouping import Groups, group_series
+from detectviz.promql.histograms.arithmetic import scaled
+from detectviz.promql.histograms.resets import without_hints
 from detectviz.promql.info import enrich
 from detectviz.promql.matching import combine_sets, join_vectors
+from detectviz.promql.native_remarks import NativeRemarks
 from detectviz.promql.operators import between_scalars, with_scalar
+from detectviz.promql.positions import Span
 from detectviz.promql.ranking import (
     check_parameter,
     choose_extreme,
@@ -30,9 +34,10 @@ from detectviz.promql.vectors import (
     StepVector,
     Value,
     empty_vector,
+    object_array,
 )
 from detectviz.promql.windows import RangeSamples
-from detectviz.tsdb.interface import Int64Array
+from detectviz.tsdb.interface import HistogramArray, Int64Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,7 @@ class Evaluator:
             offsets=offsets,
             timestamps_ms=np.broadcast_to(inner_times, inner.present.shape)[inner.present],
             values=inner.values[inner.present],
-            histograms=None if inner.histograms is None else inner.histograms[inner.present],
+            histograms=_undecided(inner),
             ends_ms=ends,
             times_ms=times_ms,
             range_ms=node.range_ms,
@@ -114,7 +119,7 @@ class Evaluator:
         if isinstance(value, StepScalar):
             return StepScalar(-value.values)
         assert isinstance(value, StepVector)
-        return value.derived(-value.values).merged()
+        return value.derived(-value.values, histograms=_negated(value.histograms)).merged()
 
     def _binary(self, node: nodes.Binary, times_ms: Int64Array) -> Value:
         left = self.evaluate(node.left, times_ms)
@@ -126,15 +131,14 @@ class Evaluator:
         if isinstance(left, StepScalar) and isinstance(right, StepScalar):
             return between_scalars(node.operator, left, right)
         if isinstance(left, StepVector) and isinstance(right, StepScalar):
-            options = {"is_bool": node.is_bool, "is_scalar_left": False}
-            return with_scalar(node.operator, left, right, **options)
+            return with_scalar(node, left, right, self.annotations, is_scalar_left=False)
         if isinstance(left, StepScalar) and isinstance(right, StepVector):
-            options = {"is_bool": node.is_bool, "is_scalar_left": True}
-            return with_scalar(node.operator, right, left, **options)
+            return with_scalar(node, right, left, self.annotations, is_scalar_left=True)
         assert isinstance(left, StepVector)
         assert isinstance(right, StepVector)
-        combine = combine_sets if node.operator in SET_OPERATORS else join_vectors
-        return combine(node, left, right)
+        if node.operator in SET_OPERATORS:
+            return combine_sets(node, left, right)
+        return join_vectors(node, left, right, self.annotations)
 
     def groups(self, vector: StepVector, node: nodes.Aggregation) -> Groups:
         """Group a vector (of at least one series) as an aggregation asks."""
@@ -156,7 +160,8 @@ class Evaluator:
         groups = self.groups(vector, node)
         if isinstance(parameter, StepScalar):
             return self._with_parameter(node, vector, groups, parameter)
-        return reduce_groups(node.operator, vector, groups)
+        remarks = NativeRemarks(self.annotations, node.expression.span)
+        return reduce_groups(node.operator, vector, groups, remarks)
 
     def _with_parameter(
         self, node: nodes.Aggregation, vector: StepVector, groups: Groups, parameter: StepScalar
@@ -165,14 +170,22 @@ class Evaluator:
             case "quantile":
                 span = (node.parameter or node).span
                 warn_bad_quantile_values(self.annotations, parameter.values, span)
-                return group_quantiles(parameter.values, vector, groups)
+                floats = self._floats(vector, "quantile", node.expression.span)
+                return group_quantiles(parameter.values, floats, groups)
             case "limitk":
                 return choose_some(vector, groups, parameter.values)
             case "limit_ratio":
                 return choose_share(vector, parameter.values, node, self.annotations)
             case _:
+                floats = self._floats(vector, node.operator, node.span)
                 is_top = node.operator == "topk"
-                return choose_extreme(vector, groups, parameter.values, is_top=is_top)
+                return choose_extreme(floats, groups, parameter.values, is_top=is_top)
+
+    def _floats(self, vector: StepVector, operator: str, span: Span) -> StepVector:
+        """Return the float samples, remarking on histograms that ``operator`` can't look at."""
+        if vector.is_histogram.any():
+            NativeRemarks(self.annotations, span).ignored_in_group(operator)
+        return vector.floats()
 
     def _call(self, node: nodes.Call, times_ms: Int64Array) -> Value:
         first = nodes.unwrap(node.arguments[0]) if node.arguments else None
@@ -194,6 +207,20 @@ class Evaluator:
             bounds=self.bounds,
         )
         return IMPLEMENTATIONS[node.function](call)
+
+
+def _undecided(vector: StepVector) -> HistogramArray | None:
+    """Return the present histograms, hints removed: steps may skip or repeat their samples."""
+    if vector.histograms is None:
+        return None
+    return object_array(without_hints(vector.histograms[vector.present].tolist()))
+
+
+def _negated(histograms: HistogramArray | None) -> HistogramArray | None:
+    if histograms is None:
+        return None
+    negated = [None if one is None else scaled(one, -1.0) for one in histograms.ravel().tolist()]
+    return object_array(negated).reshape(histograms.shape)
 
 
 def _without_counted_label(node: nodes.Aggregation, name: str) -> nodes.Aggregation:

@@ -1,8 +1,8 @@
 """All functions by name."""
 
 from detectviz.promql.calls import Implementation
-from detectviz.promql.classic_histograms import HISTOGRAM_FUNCTIONS
 from detectviz.promql.functions_dates import DATE_FUNCTIONS
+from detectviz.promql.functions_histograms import HISTOGRAM_FUNCTIONS
 from detectviz.promql.functions_labels import LABEL_FUNCTIONS
 from detectviz.promql.functions_math import MATH_FUNCTIONS
 from detectviz.promql.functions_order import ORDER_FUNCTIONS

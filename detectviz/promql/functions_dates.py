@@ -72,7 +72,7 @@ def _apply(part: Callable[[Int64Array], Int64Array], call: FunctionCall) -> Valu
         seconds = (call.times_ms // 1000).astype(np.int64)
         always = np.ones(len(seconds), dtype=np.bool_)
         return single_series({}, part(seconds).astype(np.float64), always)
-    vector = call.vector(0)
+    vector = call.vector(0).floats()
     return vector.derived(_of_values(part, vector.values))
 
 

@@ -11,7 +11,7 @@ from detectviz.tsdb.interface import Float64Array
 
 
 def _elementwise(operation: Callable[[Float64Array], Float64Array], call: FunctionCall) -> Value:
-    vector = call.vector(0)
+    vector = call.vector(0).floats()
     return vector.derived(operation(vector.values))
 
 
@@ -22,28 +22,28 @@ def _clamped(vector: StepVector, least: Float64Array, most: Float64Array) -> Ste
 
 
 def _clamp(call: FunctionCall) -> Value:
-    return _clamped(call.vector(0), call.scalar(1), call.scalar(2))
+    return _clamped(call.vector(0).floats(), call.scalar(1), call.scalar(2))
 
 
 def _clamp_min(call: FunctionCall) -> Value:
     least = call.scalar(1)
-    return _clamped(call.vector(0), least, np.full(len(least), np.inf))
+    return _clamped(call.vector(0).floats(), least, np.full(len(least), np.inf))
 
 
 def _clamp_max(call: FunctionCall) -> Value:
     most = call.scalar(1)
-    return _clamped(call.vector(0), np.full(len(most), -np.inf), most)
+    return _clamped(call.vector(0).floats(), np.full(len(most), -np.inf), most)
 
 
 def _round(call: FunctionCall) -> Value:
-    vector = call.vector(0)
+    vector = call.vector(0).floats()
     nearest = call.scalar(1) if len(call.arguments) > 1 else np.ones(len(call.times_ms))
     inverse = 1.0 / nearest
     return vector.derived(np.floor(vector.values * inverse + 0.5) / inverse)
 
 
 def _scalar(call: FunctionCall) -> Value:
-    vector = call.vector(0)
+    vector = call.vector(0).floats()
     total = np.where(vector.present, vector.values, 0.0).sum(axis=0)
     return StepScalar(np.where(vector.present.sum(axis=0) == 1, total, np.nan))
 

@@ -32,7 +32,7 @@ def _warned(call: FunctionCall) -> bool:
 
 
 def _sort(call: FunctionCall, *, is_descending: bool) -> Value:
-    vector = call.vector(0)
+    vector = call.vector(0).floats()
     if _warned(call) or vector.steps != 1:
         return vector
     values = vector.values[:, 0]

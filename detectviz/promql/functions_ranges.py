@@ -1,23 +1,44 @@
 """Functions of range vectors: each applies one kernel to all windows."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from detectviz.promql import nodes
 from detectviz.promql.annotations import AnnotationCollector
 from detectviz.promql.calls import FunctionCall, Implementation
-from detectviz.promql.counters import COUNTER_KERNELS
+from detectviz.promql.counters import COUNTER_KERNELS, count_events
+from detectviz.promql.native_ranges import (
+    NativeWindows,
+    changed,
+    extrapolated_histograms,
+    fell,
+    instant_differences,
+    over_time,
+)
+from detectviz.promql.native_remarks import NativeRemarks
 from detectviz.promql.numbers import format_number
 from detectviz.promql.over_time import OVER_TIME_KERNELS, quantile_over_time
 from detectviz.promql.positions import Span
 from detectviz.promql.quoting import quote
 from detectviz.promql.regression import deriv, predict_linear, smooth
-from detectviz.promql.vectors import BoolArray, StepVector, Value, empty_vector, single_series
-from detectviz.promql.windows import Kernel
-from detectviz.tsdb.interface import METRIC_NAME, Float64Array, Matcher, MatchOp
+from detectviz.promql.vectors import (
+    BoolArray,
+    RangeVector,
+    StepVector,
+    Value,
+    empty_vector,
+    single_series,
+)
+from detectviz.promql.windows import Computed, Kernel, RangeSamples, Windows
+from detectviz.tsdb.interface import METRIC_NAME, Float64Array, HistogramArray, Matcher, MatchOp
+
+_Native: TypeAlias = Callable[[NativeWindows], HistogramArray]
+_COUNT = OVER_TIME_KERNELS["count_over_time"]
 
 _KEEP_NAME = frozenset({"first_over_time", "last_over_time"})
 _COUNTER_ENDINGS = ("_total", "_sum", "_count", "_bucket")
@@ -25,33 +46,131 @@ _NO_COUNTER = "metric might not be a counter, name does not end in _total/_sum/_
 _BAD_QUANTILE = "quantile value should be between 0 and 1, got "
 
 
-def _computed(call: FunctionCall, index: int, kernel: Kernel) -> StepVector:
-    ranges = call.ranges(index)
-    values, present = ranges.samples.compute(kernel, call.check)
+def _finished(call: FunctionCall, ranges: RangeVector, computed: Computed) -> StepVector:
     keeps_name = call.node.function in _KEEP_NAME
     dropped = ranges.drop_name if keeps_name else np.ones(len(ranges.labels), dtype=np.bool_)
+    values, present = computed
     return StepVector(labels=ranges.labels, values=values, present=present, drop_name=dropped)
 
 
-def _counted(kernel: Kernel, call: FunctionCall) -> Value:
-    """Compute ``rate`` or ``increase``, with a note on names that do not end as counters' do."""
+def _of_all(kernel: Kernel, call: FunctionCall) -> StepVector:
+    """Apply a kernel that looks at times, or at histograms as well."""
     ranges = call.ranges(0)
-    held = np.diff(ranges.samples.offsets) > 0
-    named = itertools.compress(ranges.labels, held.tolist())
+    return _finished(call, ranges, ranges.samples.compute(kernel, call.check))
+
+
+def _of_floats(kernel: Kernel, call: FunctionCall, index: int = 0) -> StepVector:
+    """Apply a kernel of floats, with a note on ranges that hold histograms as well."""
+    ranges = call.ranges(index)
+    found = _finished(call, ranges, ranges.samples.floats().compute(kernel, call.check))
+    for row in np.flatnonzero(_mixed(ranges.samples, call).any(axis=1)).tolist():
+        _remarks(call).ignored_in_range(ranges.labels[row].get(METRIC_NAME, ""))
+    return found
+
+
+def _remarks(call: FunctionCall) -> NativeRemarks:
+    return NativeRemarks(call.annotations, call.node.arguments[0].span)
+
+
+def _mixed(samples: RangeSamples, call: FunctionCall) -> BoolArray:
+    """Tell which windows hold floats and histograms."""
+    natives = samples.natives()
+    if natives is None:
+        return np.zeros((len(samples), len(samples.ends_ms)), dtype=np.bool_)
+    counted = [one.compute(_COUNT, call.check)[1] for one in (natives, samples.floats())]
+    return counted[0] & counted[1]
+
+
+def _of_either(kernel: Kernel, native: _Native, least: int, call: FunctionCall) -> StepVector:
+    """Apply ``kernel`` to windows of floats, ``native`` to those of ``least`` histograms.
+
+    Windows of both have no result, and a warning says so.
+    """
+    ranges = call.ranges(0)
+    floats = _finished(call, ranges, ranges.samples.floats().compute(kernel, call.check))
+    natives = ranges.samples.natives()
+    if natives is None:
+        return floats
+    mixed = _mixed(ranges.samples, call)
+    for row in np.flatnonzero(mixed.any(axis=1)).tolist():
+        _remarks(call).mixed_range(ranges.labels[row].get(METRIC_NAME, ""))
+    windows = natives.whole()
+    wanted = (windows.counts >= least) & ~mixed
+    found = native(_native_windows(call, ranges, windows, wanted))
+    return _with_histograms(floats.filtered(~mixed), found)
+
+
+def _native_windows(
+    call: FunctionCall, ranges: RangeVector, windows: Windows, wanted: BoolArray
+) -> NativeWindows:
+    return NativeWindows(
+        windows=windows,
+        wanted=wanted,
+        labels=ranges.labels,
+        remarks=_remarks(call),
+        check=call.check,
+    )
+
+
+def _with_histograms(floats: StepVector, histograms: HistogramArray) -> StepVector:
+    held = histograms.astype(np.bool_)
+    return replace(
+        floats,
+        values=np.where(held, np.nan, floats.values),
+        present=floats.present | held,
+        histograms=histograms,
+    )
+
+
+def _of_last_two(kernel: Kernel, native: _Native, call: FunctionCall) -> StepVector:
+    """Apply ``kernel`` where the last two samples are floats, ``native`` where one is not."""
+    ranges = call.ranges(0)
+    found = _of_all(kernel, call)
+    if ranges.samples.histograms is None:
+        return found
+    windows = ranges.samples.whole()
+    held = ranges.samples.histograms.astype(np.bool_)
+    last = windows.last
+    wanted = found.present & (held[last] | held[np.maximum(last - 1, 0)])
+    natives = native(_native_windows(call, ranges, windows, wanted))
+    return _with_histograms(found.filtered(~wanted), natives)
+
+
+def _picked(kernel: Kernel, call: FunctionCall) -> StepVector:
+    """Apply ``first_over_time`` or ``last_over_time``: histograms are picked as they are."""
+    found = _of_all(kernel, call)
+    samples = call.ranges(0).samples
+    if samples.histograms is None:
+        return found
+    windows = samples.whole()
+    places = windows.first if call.node.function == "first_over_time" else windows.last
+    return replace(found, histograms=samples.histograms[places])
+
+
+def _changes(windows: Windows) -> Computed:
+    """Count changes of value; NaN equals NaN."""
+    return count_events(windows, changed(windows))
+
+
+def _resets(windows: Windows) -> Computed:
+    """Count restarts of a counter."""
+    return count_events(windows, fell(windows))
+
+
+def _counted(kernel: Kernel, native: _Native, call: FunctionCall) -> Value:
+    """Compute ``rate`` or ``increase``, with a note on names that do not end as counters' do."""
+    found = _of_either(kernel, native, 2, call)
+    named = itertools.compress(found.labels, found.floats().used.tolist())
     for name in dict.fromkeys(labels.get(METRIC_NAME, "") for labels in named):
         if name and not name.endswith(_COUNTER_ENDINGS):
             call.annotations.inform(f"{_NO_COUNTER}{quote(name)}", call.node.arguments[0].span)
-    return _computed(call, 0, kernel)
-
-
-def _apply(kernel: Kernel, call: FunctionCall) -> Value:
-    return _computed(call, 0, kernel)
+    return found
 
 
 def _quantile(call: FunctionCall) -> Value:
     q = call.scalar(0)
     warn_bad_quantiles(call, q)
-    return _computed(call, 1, partial(quantile_over_time, q=q))
+    return _of_floats(partial(quantile_over_time, q=q), call, 1)
 
 
 def warn_bad_quantiles(call: FunctionCall, q: Float64Array) -> None:
@@ -66,12 +185,12 @@ def warn_bad_quantile_values(annotations: AnnotationCollector, q: Float64Array, 
 
 
 def _predict(call: FunctionCall) -> Value:
-    return _computed(call, 0, partial(predict_linear, ahead_s=call.scalar(1)))
+    return _of_floats(partial(predict_linear, ahead_s=call.scalar(1)), call)
 
 
 def _smooth(call: FunctionCall) -> Value:
     kernel = partial(smooth, smoothing=call.scalar(1), trend=call.scalar(2))
-    return _computed(call, 0, kernel)
+    return _of_floats(kernel, call)
 
 
 def _absent(call: FunctionCall) -> Value:
@@ -79,7 +198,7 @@ def _absent(call: FunctionCall) -> Value:
 
 
 def _absent_over_time(call: FunctionCall) -> Value:
-    return _missing(call, _computed(call, 0, OVER_TIME_KERNELS["present_over_time"]).present)
+    return _missing(call, _of_all(OVER_TIME_KERNELS["present_over_time"], call).present)
 
 
 def _missing(call: FunctionCall, present: BoolArray) -> Value:
@@ -111,16 +230,42 @@ def _once(matchers: Iterable[Matcher]) -> dict[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
+_RATE = partial(extrapolated_histograms, is_counter=True, is_rate=True)
+_INCREASE = partial(extrapolated_histograms, is_counter=True, is_rate=False)
+_DELTA = partial(extrapolated_histograms, is_counter=False, is_rate=False)
+_OF_ALL = """count_over_time present_over_time ts_of_first_over_time ts_of_last_over_time"""
+_OF_FLOATS = """mad_over_time max_over_time min_over_time stddev_over_time stdvar_over_time
+    ts_of_max_over_time ts_of_min_over_time"""
+
+
+def _over_time(name: str) -> Implementation:
+    operator = name.removesuffix("_over_time")
+    return partial(_of_either, OVER_TIME_KERNELS[name], partial(over_time, operator), 1)
+
+
+def _last_two(name: str) -> Implementation:
+    native = partial(instant_differences, is_rate=name == "irate")
+    return partial(_of_last_two, COUNTER_KERNELS[name], native)
+
+
 RANGE_FUNCTIONS: dict[str, Implementation] = {
-    name: partial(_apply, kernel)
-    for name, kernel in (COUNTER_KERNELS | OVER_TIME_KERNELS | {"deriv": deriv}).items()
-} | {
+    **{name: partial(_of_all, OVER_TIME_KERNELS[name]) for name in _OF_ALL.split()},
+    **{name: partial(_of_floats, OVER_TIME_KERNELS[name]) for name in _OF_FLOATS.split()},
+    **{name: partial(_picked, OVER_TIME_KERNELS[name]) for name in _KEEP_NAME},
     "absent": _absent,
     "absent_over_time": _absent_over_time,
-    "increase": partial(_counted, COUNTER_KERNELS["increase"]),
+    "avg_over_time": _over_time("avg_over_time"),
+    "changes": partial(_of_all, _changes),
+    "delta": partial(_of_either, COUNTER_KERNELS["delta"], _DELTA, 2),
+    "deriv": partial(_of_floats, deriv),
     "double_exponential_smoothing": _smooth,
     "holt_winters": _smooth,
+    "idelta": _last_two("idelta"),
+    "increase": partial(_counted, COUNTER_KERNELS["increase"], _INCREASE),
+    "irate": _last_two("irate"),
     "predict_linear": _predict,
     "quantile_over_time": _quantile,
-    "rate": partial(_counted, COUNTER_KERNELS["rate"]),
+    "rate": partial(_counted, COUNTER_KERNELS["rate"], _RATE),
+    "resets": partial(_of_all, _resets),
+    "sum_over_time": _over_time("sum_over_time"),
 }

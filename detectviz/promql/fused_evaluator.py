@@ -194,20 +194,23 @@ class FusedEvaluator(Evaluator):
             value = Evaluator.evaluate(self, node, times_ms)
         expanded = self._expanded(selector, value)
         if gathered:
-            self.remarks.attribute(gathered, self._concerned(node, selector))
+            self.remarks.attribute(gathered, self._concerned(node, selector, value))
         return expanded
 
-    def _concerned(self, node: nodes.Call, selector: nodes.VectorSelector) -> frozenset[int]:
-        """Return the members for whom a function would make its remark: those with samples."""
+    def _concerned(
+        self, node: nodes.Call, selector: nodes.VectorSelector, value: Value
+    ) -> frozenset[int]:
+        """Return the members for whom a function would make its remark: those with a result."""
         is_named = any(
             one.name == METRIC_NAME and one.op is MatchOp.EQUAL for one in selector.matchers
         )
         if node.function not in _REMARK_PER_SERIES or not is_named:
             raise UnfusableError("a remark that can't be attributed")
-        ranges = self._ranges[selector.span.start]
-        held = np.diff(ranges.samples.offsets) > 0
+        assert isinstance(value, StepVector)
+        if self._ranges[selector.span.start].samples.histograms is not None:
+            raise UnfusableError("remarks about histograms that can't be told apart")
         assignment = self.shape.assignments[selector.span.start]
-        return frozenset(assignment.members_of(ranges.labels, held))
+        return frozenset(assignment.members_of(value.labels, value.used))
 
     def _expanded(self, selector: nodes.VectorSelector, value: Value) -> StepVector:
         assert isinstance(value, StepVector)

@@ -94,6 +94,8 @@ class _Enrichment:
         self.wanted = wanted
         self.base = base
         self.infos = infos
+        if infos.is_histogram.any():
+            raise EvaluationError("info sample should be float")
         self.by_key: dict[tuple[str, ...], dict[str, list[int]]] = {}
         for row, labels in enumerate(infos.labels):
             names = self.by_key.setdefault(key_with(labels, _IDENTIFYING), {})
@@ -116,6 +118,7 @@ class _Enrichment:
             values=self.base.values[self.rows],
             present=np.stack(self.present),
             drop_name=self.base.drop_name[self.rows],
+            histograms=None if self.base.histograms is None else self.base.histograms[self.rows],
         ).merged()
 
     def _match(self, row: int, labels: Labels, names: dict[str, list[int]]) -> None:

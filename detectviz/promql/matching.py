@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectviz.promql import nodes
+from detectviz.promql.annotations import AnnotationCollector
 from detectviz.promql.errors import EvaluationError
 from detectviz.promql.labels import (
     Labels,
@@ -15,10 +16,10 @@ from detectviz.promql.labels import (
     only,
     without,
 )
-from detectviz.promql.operators import operate
-from detectviz.promql.signatures import COMPARISONS
+from detectviz.promql.operators import Samples, operate_samples
+from detectviz.promql.signatures import COMPARISONS, TRIMS
 from detectviz.promql.vectors import BoolArray, StepVector, concatenated, empty_vector
-from detectviz.tsdb.interface import METRIC_NAME, Float64Array, Int64Array
+from detectviz.tsdb.interface import METRIC_NAME, Int64Array
 
 _ONE_TO_ONE = nodes.Matching()
 
@@ -47,8 +48,15 @@ class _Pairs:
 
 
 class _Join:
-    def __init__(self, node: nodes.Binary, left: StepVector, right: StepVector) -> None:
+    def __init__(
+        self,
+        node: nodes.Binary,
+        left: StepVector,
+        right: StepVector,
+        annotations: AnnotationCollector,
+    ) -> None:
         self.node = node
+        self.annotations = annotations
         self.matching = node.matching or _ONE_TO_ONE
         self.is_swapped = self.matching.group == "right"
         self.many, self.one = (right, left) if self.is_swapped else (left, right)
@@ -76,14 +84,15 @@ class _Join:
         pairs = _pairs(many_keys, one_rows)
         if not len(pairs.many):
             return empty_vector(self.many.steps)
-        values, present = self._operated(pairs)
+        found = self._operated(pairs)
         labels = self._labels(pairs)
-        self._refuse_ambiguous(pairs, labels, many_keys, present)
+        self._refuse_ambiguous(pairs, labels, many_keys, found.present)
         joined = StepVector(
             labels=tuple(labels),
-            values=values,
-            present=present,
+            values=found.values,
+            present=found.present,
             drop_name=self.many.drop_name[pairs.many] | self.node.is_bool,
+            histograms=found.histograms,
         )
         return joined.merged()
 
@@ -108,15 +117,13 @@ class _Join:
             "matching not allowed: matching labels must be unique on one side"
         )
 
-    def _operated(self, pairs: _Pairs) -> tuple[Float64Array, BoolArray]:
-        many, one = self.many.values[pairs.many], self.one.values[pairs.one]
-        present = self.many.present[pairs.many] & self.one.present[pairs.one]
+    def _operated(self, pairs: _Pairs) -> Samples:
+        many, one = _samples(self.many, pairs.many), _samples(self.one, pairs.one)
         left, right = (one, many) if self.is_swapped else (many, one)
-        values, holds = operate(self.node.operator, left, right, is_bool=self.node.is_bool)
-        return values, present if holds is None else present & holds
+        return operate_samples(self.node, left, right, self.annotations)
 
     def _labels(self, pairs: _Pairs) -> list[Labels]:
-        drops_name = self.node.operator not in COMPARISONS
+        drops_name = self.node.operator not in COMPARISONS | TRIMS
         kept = self.matching.labels
         found: list[Labels] = []
         for many_row, one_row in zip(pairs.many.tolist(), pairs.one.tolist(), strict=True):
@@ -155,6 +162,11 @@ class _Join:
                 raise EvaluationError(f"multiple matches for labels: {reason}")
 
 
+def _samples(vector: StepVector, rows: Int64Array) -> Samples:
+    histograms = None if vector.histograms is None else vector.histograms[rows]
+    return Samples(vector.values[rows], vector.present[rows], histograms)
+
+
 def _stand_ins(
     present: StepVector, lacking: StepVector, matching: nodes.Matching, value: float
 ) -> StepVector:
@@ -177,12 +189,14 @@ def _pairs(many_keys: list[object], one_rows: dict[object, list[int]]) -> _Pairs
     return _Pairs(both[:, 0], both[:, 1])
 
 
-def join_vectors(node: nodes.Binary, left: StepVector, right: StepVector) -> StepVector:
+def join_vectors(
+    node: nodes.Binary, left: StepVector, right: StepVector, annotations: AnnotationCollector
+) -> StepVector:
     """Apply an arithmetic or comparison operator between matching series.
 
     Raise EvaluationError in Prometheus' words when a match is ambiguous.
     """
-    return _Join(node, left, right).run()
+    return _Join(node, left, right, annotations).run()
 
 
 def combine_sets(node: nodes.Binary, left: StepVector, right: StepVector) -> StepVector:

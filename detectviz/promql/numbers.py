@@ -58,3 +58,12 @@ def format_fixed(value: float) -> str:
     if not math.isfinite(value):
         return format_number(value)
     return np.format_float_positional(value, trim="-")
+
+
+def quotient(dividend: float, divisor: float) -> float:
+    """Divide as IEEE 754 has it: by zero there is an infinity or NaN."""
+    if divisor != 0:
+        return dividend / divisor
+    if dividend == 0 or math.isnan(dividend):
+        return math.nan
+    return math.copysign(math.inf, dividend) * math.copysign(1.0, divisor)

@@ -21,7 +21,6 @@ from detectviz.promql.signatures import (
     SET_OPERATORS,
     UNARY_PRECEDENCE,
     UNSUPPORTED_FUNCTIONS,
-    UNSUPPORTED_OPERATORS,
 )
 from detectviz.promql.tokens import TokenStream
 from detectviz.promql.type_check import check_types
@@ -58,14 +57,8 @@ class _Parser:
             if token.kind is Kind.STRING or PRECEDENCE.get(token.lowered, 0) <= minimum:
                 break
             left = self.binary(left, self.tokens.take())
-        self._refuse_trim_operators()
         self.depth -= 1
         return left
-
-    def _refuse_trim_operators(self) -> None:
-        token = self.tokens.peek()
-        if token.kind is Kind.OPERATOR and token.text in UNSUPPORTED_OPERATORS:
-            raise self.tokens.unsupported(f"histogram operator {token.text!r}", token.span)
 
     def unary(self) -> nodes.Expression:
         sign = self.tokens.accept("-", "+")

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from detectviz.promql import nodes
 from detectviz.promql.annotations import AnnotationCollector
 from detectviz.promql.errors import EvaluationError
 from detectviz.promql.grouping import Groups
+from detectviz.promql.histograms.text import format_histogram
 from detectviz.promql.labels import Labels, is_valid_label_name, label_key
 from detectviz.promql.numbers import format_fixed, format_number
 from detectviz.promql.quoting import quote
@@ -97,20 +99,32 @@ def _position(labels: Labels) -> float:
     return int.from_bytes(digest) / 2**48
 
 
+def _counted(members: StepVector) -> Iterator[tuple[str, Int64Array]]:
+    """Yield each sample that occurs, as text, and how often it does at each step."""
+    floats = members.floats()
+    for value in np.unique(floats.values[floats.present]).tolist():
+        equal = np.isnan(floats.values) if math.isnan(value) else floats.values == value
+        yield format_fixed(value), (equal & floats.present).sum(axis=0)
+    if members.histograms is None:
+        return
+    texts = np.full(members.present.shape, "", dtype=np.object_)
+    native = members.is_histogram
+    texts[native] = [format_histogram(one) for one in members.histograms[native].tolist()]
+    for text in sorted(set(texts[native].tolist())):
+        yield text, (texts == text).sum(axis=0)
+
+
 def count_values(vector: StepVector, groups: Groups, name: str) -> StepVector:
-    """Count equal values per group; the value becomes label ``name``."""
+    """Count equal samples per group; what they equal becomes label ``name``."""
     if not is_valid_label_name(name):
         raise EvaluationError(f"invalid label name {quote(name)}")
     labels: list[Labels] = []
     counts: list[Int64Array] = []
     dropped: list[bool] = []
     for group in range(len(groups)):
-        members = groups.members(group)
-        values, present = vector.values[members], vector.present[members]
-        for value in np.unique(values[present]).tolist():
-            equal = np.isnan(values) if math.isnan(value) else values == value
-            labels.append({**groups.labels[group], name: format_fixed(value)})
-            counts.append((equal & present).sum(axis=0))
+        for text, count in _counted(vector.take(groups.members(group))):
+            labels.append({**groups.labels[group], name: text})
+            counts.append(count)
             is_named = name == METRIC_NAME
             dropped.append(bool(groups.drop_name[group]) and not is_named)
     if not labels:

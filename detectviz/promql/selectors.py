@@ -1,15 +1,17 @@
 """From matchers to samples: reads the store for one tenant."""
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from detectviz.promql import nodes
+from detectviz.promql.histograms.resets import statistics
 from detectviz.promql.histograms.weight import weights
 from detectviz.promql.limits import Budget
 from detectviz.promql.nodes import Anchor
-from detectviz.promql.vectors import BoolArray, RangeVector, StepVector, no_histograms
+from detectviz.promql.vectors import BoolArray, RangeVector, StepVector, no_histograms, object_array
 from detectviz.promql.windows import RangeSamples, is_stale, tiled, upper_bounds
 from detectviz.tsdb.interface import (
     HistogramArray,
@@ -36,7 +38,8 @@ class Reader:
     """Reads samples of one tenant for one query.
 
     ``start_ms`` and ``end_ms`` are what ``@ start()`` and ``@ end()`` mean. ``reads``, if given,
-    answers instead of the store: what several queries of one moment share.
+    answers instead of the store: what several queries of one moment share. Selectors whose
+    identity (``id``) is in ``statistics_only`` get native histograms without buckets.
     """
 
     store: SeriesStore
@@ -46,6 +49,7 @@ class Reader:
     lookback_ms: int
     budget: Budget
     reads: Reads | None = None
+    statistics_only: frozenset[int] = frozenset()
 
     def references(
         self, times_ms: Int64Array, at: int | Anchor | None, offset_ms: int
@@ -66,13 +70,12 @@ class Reader:
         """
         looked_at = self.references(times_ms, node.at, node.offset_ms)
         hints = SelectHints(step_ms=_step(looked_at), window_ms=self.lookback_ms)
-        found = self._select(node.matchers, looked_at, hints)
+        found = self._select(node, looked_at, hints)
         lookback_ms = self.lookback_ms + found.resolution_ms
         self.budget.charge(len(found) * len(times_ms))
         values = np.full((len(found), len(times_ms)), np.nan)
         present = np.zeros(values.shape, dtype=np.bool_)
-        keeps_histograms = found.histograms is not None and not want_timestamps
-        histograms = no_histograms(values.shape) if keeps_histograms else None
+        histograms = None if found.histograms is None else no_histograms(values.shape)
         for rows in tiled(len(found) if len(found.values) else 0, len(times_ms)):
             self.budget.check()
             offsets = found.offsets[rows.start : rows.stop + 1]
@@ -110,7 +113,7 @@ class Reader:
         hints = SelectHints(
             step_ms=_step(looked_at), window_ms=node.range_ms, function=function or SHOWN
         )
-        found = self._select(selector.matchers, looked_at, hints)
+        found = self._select(selector, looked_at, hints)
         self.budget.charge(len(found) * len(times_ms))
         samples = RangeSamples(
             offsets=found.offsets,
@@ -125,19 +128,31 @@ class Reader:
         return RangeVector(labels=found.labels, drop_name=dropped, samples=samples)
 
     def _select(
-        self, matchers: tuple[Matcher, ...], looked_at: Int64Array, hints: SelectHints
+        self, node: nodes.VectorSelector, looked_at: Int64Array, hints: SelectHints
     ) -> SeriesSet:
         self.budget.check()
         start = int(looked_at.min()) - hints.window_ms + 1
         end = int(looked_at.max())
         if self.reads is None:
-            found = self.store.select(self.tenant, matchers, start, end, hints=hints)
+            found = self.store.select(self.tenant, node.matchers, start, end, hints=hints)
         else:
-            found = self.reads.select(matchers, start, end)
+            found = self.reads.select(node.matchers, start, end)
         self.budget.charge(len(found.values))
+        if found.histograms is not None and id(node) in self.statistics_only:
+            found = replace(found, histograms=_statistics(found.histograms, found.offsets))
         self._charge_histograms(found.histograms, np.ones(len(found.values), dtype=np.bool_))
         return found
 
 
 def _step(looked_at: Int64Array) -> int:
     return int(looked_at[1] - looked_at[0]) if len(looked_at) > 1 else 0
+
+
+def _statistics(histograms: HistogramArray, offsets: Int64Array) -> HistogramArray:
+    return object_array(
+        [
+            one
+            for begin, end in itertools.pairwise(offsets.tolist())
+            for one in statistics(histograms[begin:end].tolist())
+        ]
+    )

@@ -7,10 +7,11 @@ from detectviz.promql.nodes import ValueType
 _S, _T, _V, _M = ValueType.SCALAR, ValueType.STRING, ValueType.VECTOR, ValueType.MATRIX
 
 COMPARISONS = frozenset({"==", "!=", "<=", "<", ">=", ">"})
+TRIMS = frozenset({"</", ">/"})
 SET_OPERATORS = frozenset({"and", "or", "unless"})
 PRECEDENCE = (
     {"or": 1, "and": 2, "unless": 2}
-    | dict.fromkeys(COMPARISONS, 3)
+    | dict.fromkeys(COMPARISONS | TRIMS, 3)
     | {"+": 4, "-": 4, "*": 5, "/": 5, "%": 5, "atan2": 5, "^": 6}
 )
 UNARY_PRECEDENCE = 5
@@ -22,12 +23,7 @@ PARAMETER_TYPES = {
 AGGREGATIONS = frozenset(
     {"sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", *PARAMETER_TYPES}
 )
-UNSUPPORTED_OPERATORS = frozenset({"</", ">/"})
-_UNSUPPORTED = """
-    histogram_avg histogram_count histogram_sum histogram_stddev histogram_stdvar
-    histogram_fraction histogram_quantiles start_timestamp
-"""
-UNSUPPORTED_FUNCTIONS = frozenset(_UNSUPPORTED.split())
+UNSUPPORTED_FUNCTIONS = frozenset({"start_timestamp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,8 @@ class Signature:
 
 
 def _table() -> dict[str, Signature]:
-    vector = """abs absent acos acosh asin asinh atan atanh ceil cos cosh deg exp floor ln log10
+    vector = """abs absent acos acosh asin asinh atan atanh ceil cos cosh deg exp floor
+        histogram_avg histogram_count histogram_stddev histogram_stdvar histogram_sum ln log10
         log2 rad sgn sin sinh sort sort_desc sqrt tan tanh timestamp"""
     matrix = """absent_over_time avg_over_time changes count_over_time delta deriv first_over_time
         idelta increase irate last_over_time mad_over_time max_over_time min_over_time
@@ -58,7 +55,9 @@ def _table() -> dict[str, Signature]:
         "clamp_min": Signature((_V, _S)),
         "double_exponential_smoothing": smoothing,
         "end": Signature((), _S),
+        "histogram_fraction": Signature((_S, _S, _V)),
         "histogram_quantile": Signature((_S, _V)),
+        "histogram_quantiles": Signature((_V, _T, _S, _S), optional=1, repeats=True),
         "holt_winters": smoothing,
         "info": Signature((_V, _V), optional=1),
         "label_join": Signature((_V, _T, _T, _T), optional=1, repeats=True),

@@ -3,7 +3,13 @@
 from detectviz.promql import nodes
 from detectviz.promql.errors import ParseError
 from detectviz.promql.nodes import ValueType
-from detectviz.promql.signatures import COMPARISONS, FUNCTIONS, PARAMETER_TYPES, SET_OPERATORS
+from detectviz.promql.signatures import (
+    COMPARISONS,
+    FUNCTIONS,
+    PARAMETER_TYPES,
+    SET_OPERATORS,
+    TRIMS,
+)
 
 _OPERANDS = frozenset({ValueType.SCALAR, ValueType.VECTOR})
 
@@ -86,6 +92,9 @@ class _Checker:
         only_scalars = types == {ValueType.SCALAR}
         if only_scalars and node.operator in COMPARISONS and not node.is_bool:
             raise self._error("comparisons between scalars must use BOOL modifier", node)
+        if only_scalars and node.operator in TRIMS:
+            message = f'operator "{node.operator}" not allowed for Scalar operations'
+            raise self._error(message, node)
         if has_scalar and node.operator in SET_OPERATORS:
             message = f'set operator "{node.operator}" not allowed in binary scalar expression'
             raise self._error(message, node)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from detectviz.promql.errors import EvaluationError
 from detectviz.promql.labels import LabelKey, Labels, label_key, without_name
 from detectviz.promql.windows import RangeSamples
+from detectviz.tsdb.histograms import Histogram
 from detectviz.tsdb.interface import METRIC_NAME, Float64Array, HistogramArray, Int64Array
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -81,11 +82,16 @@ class StepVector:
             return self
         return replace(self, present=self.present & ~self.is_histogram, histograms=None)
 
-    def derived(self, values: Float64Array, present: BoolArray | None = None) -> "StepVector":
-        """Return the same series with computed floats; their names are to be dropped."""
+    def derived(
+        self,
+        values: Float64Array,
+        present: BoolArray | None = None,
+        histograms: HistogramArray | None = None,
+    ) -> "StepVector":
+        """Return the same series with computed samples; their names are to be dropped."""
         kept = self.present if present is None else present
         dropped = np.ones(len(self), dtype=np.bool_)
-        return replace(self, values=values, present=kept, drop_name=dropped, histograms=None)
+        return replace(self, values=values, present=kept, drop_name=dropped, histograms=histograms)
 
     def filtered(self, keep: BoolArray) -> "StepVector":
         """Return the same samples where ``keep`` holds."""
@@ -201,6 +207,13 @@ def _stacked(first: StepVector, second: StepVector) -> HistogramArray | None:
 def no_histograms(shape: tuple[int, ...]) -> HistogramArray:
     """Return an array to put histograms into."""
     return np.full(shape, None, dtype=np.object_)
+
+
+def object_array(histograms: Sequence[Histogram | None]) -> HistogramArray:
+    """Return an array of these histograms: one dimension."""
+    array = no_histograms((len(histograms),))
+    array[:] = histograms
+    return array
 
 
 def are_histograms(histograms: HistogramArray | None, present: BoolArray) -> BoolArray:

@@ -145,6 +145,10 @@ class RangeSamples:
         stale = is_stale(self.values)
         return self._kept(~stale) if stale.any() else self
 
+    def whole(self) -> Windows:
+        """Return the windows of all series at once."""
+        return self._windows(0, len(self))
+
     def tiles(self, check: Callable[[], None]) -> Iterator[tuple[slice, Windows]]:
         """Yield slices of series with their windows, small enough to stay in cache."""
         for rows in tiled(len(self), len(self.ends_ms)):

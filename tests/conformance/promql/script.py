@@ -4,9 +4,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from detectviz.promql.histograms.arithmetic import subtracted, total
+from detectviz.promql.histograms.notation import parse_histogram
 from detectviz.promql.nodes import VectorSelector
 from detectviz.promql.numbers import parse_duration_literal_ms, parse_number
 from detectviz.promql.parser import parse
+from detectviz.tsdb.histograms import Histogram
 from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN
 
 _INSTANT = r"eval(?:_(fail|warn|ordered|info))?\s+instant\s+at\s+(\S+)\s+(.+)"
@@ -16,14 +19,16 @@ _QUOTED = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`"""
 _SERIES = rf"""((?:[^\s{{]+)?\s*(?:\{{(?!\{{)(?:{_QUOTED}|[^}}"'`])*\}})?)\s*(.*)"""
 _RANGE_VECTOR = r"range vector from (\S+) to (\S+) step (\S+)"
 _NUMBER = r"[+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|[iI]nf|NaN|nan)"
+_HISTOGRAMS = r"(\{\{.*?\}\})(?:([+-])(\{\{.*?\}\}))?(?:x(\d+))?"
 _EXPANDED = rf"({_NUMBER})(?:([+-])({_NUMBER[5:]}))?x(\d+)"
 
 
 @dataclass(frozen=True, slots=True)
 class HistogramPoint:
-    """A native histogram as the script writes it; nothing here evaluates it yet."""
+    """A native histogram; ``has_hint`` tells whether its counter reset hint is to be compared."""
 
-    text: str
+    histogram: Histogram
+    has_hint: bool
 
 
 Point = float | HistogramPoint | None
@@ -216,8 +221,19 @@ def _points(text: str) -> list[Point]:
 
 
 def _histograms(item: str) -> list[Point]:
-    match = re.fullmatch(r".*\}\}x(\d+)", item)
-    return [HistogramPoint(item)] * (int(match[1]) + 1 if match else 1)
+    match = re.fullmatch(_HISTOGRAMS, item)
+    assert match, item
+    first, sign, step, times = match.groups()
+    has_hint = "counter_reset_hint" in (step or first)
+    current = parse_histogram(first)
+    points: list[Point] = [HistogramPoint(current, has_hint)]
+    for _ in range(int(times or "0")):
+        if sign is not None:
+            other = parse_histogram(step)
+            found = total((current, other)) if sign == "+" else subtracted(current, other)
+            current = found.histogram
+        points.append(HistogramPoint(current, has_hint))
+    return points
 
 
 def _floats(item: str) -> list[Point]:

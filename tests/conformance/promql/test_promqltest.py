@@ -12,6 +12,7 @@ from tests.conformance.promql.runner import DATA, expected_failures, run_file
 YEAR_S = 365 * 86_400
 REASONS = {"native histogram"}
 LENIENT = TenantPolicy(retention_s=None, out_of_order_s=10 * YEAR_S)
+EMBEDDED = ["staleness.test", "selectors.test", "range_queries.test", "limit.test", "info.test"]
 SCRIPTS = sorted(path.name for path in DATA.glob("*.test"))
 
 
@@ -25,7 +26,7 @@ def test_a_script_is_met_but_for_its_listed_cases(script: str) -> None:
     assert not listed - missed, "these pass now, or are gone: take them off the list"
 
 
-@pytest.mark.parametrize("script", ["staleness.test", "selectors.test", "range_queries.test"])
+@pytest.mark.parametrize("script", EMBEDDED)
 def test_the_embedded_store_gives_the_same_answers(script: str, tmp_path: Path) -> None:
     numbers = count()
 

@@ -1,0 +1,233 @@
+"""Range functions over windows that hold native histograms."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detectviz.promql.counters import extrapolation
+from detectviz.promql.histograms.arithmetic import (
+    IncompatibleSchemasError,
+    divided,
+    scaled,
+    subtracted,
+    total,
+)
+from detectviz.promql.histograms.buckets import is_custom
+from detectviz.promql.histograms.drafts import compacted
+from detectviz.promql.histograms.equality import equal
+from detectviz.promql.histograms.resets import is_reset
+from detectviz.promql.labels import Labels
+from detectviz.promql.native_aggregations import combined_at
+from detectviz.promql.native_remarks import NativeRemarks, Operation
+from detectviz.promql.vectors import BoolArray, no_histograms
+from detectviz.promql.windows import Windows
+from detectviz.tsdb.histograms import CounterReset, Histogram
+from detectviz.tsdb.interface import METRIC_NAME, Float64Array, HistogramArray
+
+_MS_PER_S = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeWindows:
+    """Windows that hold histograms, with what is needed to speak of them.
+
+    ``wanted`` bool[series, steps] are the windows to look at.
+    """
+
+    windows: Windows
+    wanted: BoolArray
+    labels: Sequence[Labels]
+    remarks: NativeRemarks
+    check: Callable[[], None]
+
+    def name(self, row: int) -> str:
+        """Return the metric's name of a series."""
+        return self.labels[row].get(METRIC_NAME, "")
+
+    def samples(self, low: int, high: int) -> list[Histogram]:
+        """Return the samples of one window."""
+        assert self.windows.histograms is not None
+        found: list[Histogram] = self.windows.histograms[low:high].tolist()
+        return found
+
+    def filled(self, compute: "_PerWindow") -> HistogramArray:
+        """Return what ``compute`` makes of each wanted window; None elsewhere."""
+        out = no_histograms(self.wanted.shape)
+        for row in np.flatnonzero(self.wanted.any(axis=1)).tolist():
+            self.check()
+            for step in np.flatnonzero(self.wanted[row]).tolist():
+                low, high = self.windows.low[row, step], self.windows.high[row, step]
+                out[row, step] = compute(row, int(low), int(high))
+        return out
+
+
+_PerWindow = Callable[[int, int, int], Histogram | None]
+
+
+def over_time(operator: str, natives: NativeWindows) -> HistogramArray:
+    """Sum or average the histograms of each window."""
+
+    def compute(row: int, low: int, high: int) -> Histogram | None:
+        labels = natives.labels[row]
+        samples = natives.samples(low, high)
+        return combined_at(operator, samples, [labels] * len(samples), natives.remarks)
+
+    return natives.filled(compute)
+
+
+def extrapolated_histograms(
+    natives: NativeWindows, *, is_counter: bool, is_rate: bool
+) -> HistogramArray:
+    """Compute ``rate``, ``increase`` or ``delta`` (Prometheus' ``histogramRate``)."""
+    found = natives.filled(_Differences(natives, is_counter=is_counter).window)
+    windows = natives.windows
+    counts = np.array([one.count for one in _all_samples(windows)])
+    differences = np.full(found.shape, math.nan)
+    held = found.astype(np.bool_)
+    differences[held] = [one.count for one in found[held].tolist()]
+    factors = extrapolation(
+        windows, counts[windows.first], differences, is_counter=is_counter, is_rate=is_rate
+    )
+    for cell in zip(*np.nonzero(held), strict=True):
+        found[cell] = scaled(found[cell], float(factors[cell]))
+    return found
+
+
+def _all_samples(windows: Windows) -> list[Histogram]:
+    assert windows.histograms is not None
+    found: list[Histogram] = windows.histograms.tolist()
+    return found
+
+
+class _Differences:
+    """Last minus first sample of a window, with what restarts took away added."""
+
+    def __init__(self, natives: NativeWindows, *, is_counter: bool) -> None:
+        self.natives = natives
+        self.is_counter = is_counter
+        self.resets: dict[int, bool] = {}
+
+    def _is_reset(self, place: int) -> bool:
+        if place not in self.resets:
+            older, newer = self.natives.samples(place - 1, place + 1)
+            self.resets[place] = is_reset(newer, older)
+        return self.resets[place]
+
+    def window(self, row: int, low: int, high: int) -> Histogram | None:
+        samples = self.natives.samples(low, high)
+        name, remarks = self.natives.name(row), self.natives.remarks
+        first = samples[0]
+        lost: list[Histogram] = []
+        if self.is_counter:
+            if self._is_reset(low + 1):
+                first = _nothing_like(samples[1])
+            lost = [samples[at - 1] for at in range(2, high - low) if self._is_reset(low + at)]
+        used = samples[1:] if self.is_counter else [samples[-1]]
+        if any(is_custom(one) != is_custom(first) for one in used):
+            remarks.mixed_schemas(name)
+            return None
+        self._remark_on_type(samples, name)
+        _remark_on_bounds(samples[-1], first, lost, remarks)
+        parts = [samples[-1], scaled(first, -1.0), *lost]
+        if not is_custom(first):
+            # A coarser sample in between makes the result as coarse, whether it counts or not.
+            parts.append(_empty(min(one.schema for one in used)))
+        return replace(total(parts).histogram, counter_reset=CounterReset.GAUGE)
+
+    def _remark_on_type(self, samples: list[Histogram], name: str) -> None:
+        gauges = [one.counter_reset is CounterReset.GAUGE for one in samples]
+        if self.is_counter and any(gauges):
+            self.natives.remarks.not_counter(name)
+        if not self.is_counter and not (gauges[0] and gauges[-1]):
+            self.natives.remarks.not_gauge(name)
+
+
+def _nothing_like(histogram: Histogram) -> Histogram:
+    return replace(_empty(histogram.schema), custom_values=histogram.custom_values)
+
+
+def _empty(schema: int) -> Histogram:
+    return Histogram(count=0.0, sum=0.0, schema=schema)
+
+
+def _remark_on_bounds(
+    last: Histogram, first: Histogram, lost: Sequence[Histogram], remarks: NativeRemarks
+) -> None:
+    bounds = last.custom_values
+    operations = [Operation.SUBTRACTION, *[Operation.ADDITION] * len(lost)]
+    for operation, other in zip(operations, (first, *lost), strict=True):
+        if other.custom_values != bounds:
+            remarks.reconciled(operation)
+            bounds = tuple(sorted(set(bounds) & set(other.custom_values)))
+
+
+def instant_differences(natives: NativeWindows, *, is_rate: bool) -> HistogramArray:
+    """Compute ``irate`` or ``idelta`` where one of the last two samples is a histogram."""
+
+    def compute(row: int, low: int, high: int) -> Histogram | None:
+        older, newer = natives.samples(max(high - 2, low), high)
+        if older is None or newer is None:
+            natives.remarks.mixed_range(natives.name(row))
+            return None
+        times = natives.windows.timestamps_ms[high - 2 : high].tolist()
+        found = _step(older, newer, natives.name(row), natives.remarks, is_rate=is_rate)
+        if found is None or not is_rate:
+            return found
+        return divided(found, (times[1] - times[0]) / _MS_PER_S)
+
+    return natives.filled(compute)
+
+
+def _step(
+    older: Histogram, newer: Histogram, name: str, remarks: NativeRemarks, *, is_rate: bool
+) -> Histogram | None:
+    gauges = [one.counter_reset is CounterReset.GAUGE for one in (older, newer)]
+    if is_rate and any(gauges):
+        remarks.not_counter(name)
+    if not is_rate and not all(gauges):
+        remarks.not_gauge(name)
+    found = newer
+    if not is_rate or not is_reset(newer, older):
+        try:
+            difference = subtracted(newer, older)
+        except IncompatibleSchemasError:
+            remarks.mixed_schemas(name)
+            return None
+        if difference.is_reconciled:
+            remarks.reconciled(Operation.SUBTRACTION)
+        found = difference.histogram
+    return compacted(replace(found, counter_reset=CounterReset.GAUGE))
+
+
+def changed(windows: Windows) -> BoolArray:
+    """Tell, for each sample but the first, whether it differs from the one before."""
+    return _compared(windows, _float_changed, lambda newer, older: not equal(newer, older))
+
+
+def fell(windows: Windows) -> BoolArray:
+    """Tell, for each sample but the first, whether a counter restarted before it."""
+    return _compared(windows, np.less, is_reset)
+
+
+def _float_changed(newer: Float64Array, older: Float64Array) -> BoolArray:
+    both_undefined: BoolArray = np.isnan(older) & np.isnan(newer)
+    return np.not_equal(older, newer) & ~both_undefined
+
+
+def _compared(
+    windows: Windows,
+    floats: Callable[[Float64Array, Float64Array], BoolArray],
+    histograms: Callable[[Histogram, Histogram], bool],
+) -> BoolArray:
+    found: BoolArray = floats(windows.values[1:], windows.values[:-1])
+    if windows.histograms is None:
+        return found
+    native = windows.histograms.astype(np.bool_)
+    found[native[1:] | native[:-1]] = False
+    found[native[1:] != native[:-1]] = True
+    samples = windows.histograms.tolist()
+    for place in np.flatnonzero(native[1:] & native[:-1]).tolist():
+        found[place] = histograms(samples[place + 1], samples[place])
+    return found

@@ -9,7 +9,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 
-from detectviz.tsdb.victoriametrics import SCHEMES
+from detectviz.tsdb.interface import StoreError
+from detectviz.tsdb.opening import open_backend
 
 TAG = "detectviz"
 OTHERS_MAY_ACCESS = 0o077
@@ -70,19 +71,27 @@ def check_servers(
             hint="Set it to redis://:password@host:6379/0 (rediss:// for TLS).",
             id="detectviz.E006",
         )
-    scheme = urlsplit(settings.TSDB_URL).scheme
-    if settings.TSDB_URL and scheme not in SCHEMES:
-        yield checks.Error(
-            f"DETECTVIZ_TSDB_URL names an unknown kind of series store: {scheme!r}.",
-            hint=f"Use one of {', '.join(sorted(SCHEMES))}, as in "
-            "victoriametrics+http://host:8428, or leave it empty for the embedded store.",
-            id="detectviz.E007",
-        )
+    yield from _check_series_store()
     if settings.EMAIL_USE_TLS and settings.EMAIL_USE_SSL:
         yield checks.Error(
             "A mail server can't be spoken to by STARTTLS and by TLS at once.",
             hint="Set only one of DETECTVIZ_SMTP_STARTTLS (port 587) and DETECTVIZ_SMTP_TLS (465).",
             id="detectviz.E008",
+        )
+
+
+def _check_series_store() -> Iterator[checks.CheckMessage]:
+    """Demand a URL of a store that we know, and options that it has."""
+    if not settings.TSDB_URL:
+        return
+    try:
+        open_backend(settings.TSDB_URL).close()
+    except StoreError as error:
+        yield checks.Error(
+            f"DETECTVIZ_TSDB_URL is wrong: {str(error).removeprefix('DETECTVIZ_TSDB_URL: ')}.",
+            hint="Write it as in victoriametrics+http://host:8428 (docs/settings.md has the other "
+            "kinds and all options), or leave it empty for the embedded store.",
+            id="detectviz.E007",
         )
 
 

@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from detectviz.clock import utc_now
 from detectviz.runtime.models import Lease
 from detectviz.runtime.processes import heartbeat_list
+from detectviz.tsdb.sending.store import RemoteStore
 
 WORKING_ROLES = {"collector", "worker"}
 
@@ -80,7 +81,7 @@ def _database() -> str:
 def _tsdb() -> str:
     store = import_string(settings.DETECTVIZ_SERIES_STORE)()
     store.check()
-    return settings.TSDB_URL.partition("+")[0] or "embedded"
+    return store.describe() if isinstance(store, RemoteStore) else "embedded"
 
 
 def _broker() -> str:

@@ -10,9 +10,10 @@ from types import FrameType
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from detectviz.runtime.drivers import driver_modules
+from detectviz.runtime.drivers import ROLES_WITHOUT_SERIES, driver_modules
 from detectviz.runtime.modules import Module, Runner
 from detectviz.runtime.processes import HeartbeatModule
+from detectviz.runtime.series import SeriesSenderModule
 from detectviz.runtime.servers import BeatModule, SysModule, WebModule, WorkerModule
 from detectviz.runtime.wakeups import WakeupsModule
 
@@ -77,7 +78,10 @@ def processes_of(application: str, *, is_embedded: bool) -> tuple[str, ...]:
 
 def modules_of(role: str) -> Sequence[Module]:
     """Return the modules of one process."""
-    return [*driver_modules(role), HeartbeatModule(role=role), *ROLES[role]()]
+    common: list[Module] = [*driver_modules(role), HeartbeatModule(role=role)]
+    if settings.TSDB_URL and role not in ROLES_WITHOUT_SERIES:
+        common.append(SeriesSenderModule())
+    return [*common, *ROLES[role]()]
 
 
 def run_role(role: str) -> int:

@@ -21,5 +21,6 @@ class RuntimeConfig(AppConfig):
         """
         import_module("detectviz.celery")
         import_module("detectviz.runtime.telemetry")
+        import_module("detectviz.runtime.series")
         import_module("detectviz.checks")
         connection_created.connect(queries_measure, dispatch_uid="detectviz.queries")

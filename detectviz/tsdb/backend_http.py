@@ -7,8 +7,10 @@ import base64
 import http.client
 import os
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, unquote
 
 from detectviz.tsdb.interface import StoreError
@@ -16,14 +18,31 @@ from detectviz.tsdb.interface import StoreError
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 _ERROR_EXCERPT = 300
+# Refusals of what was sent. The other 4xx speak of the way (password, path, method): a person
+# can mend that, and then the same samples are taken.
+_ABOUT_DATA = frozenset({400, 413, 422})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Status and whole body."""
+    """Status and whole body; ``retry_after_s`` is 0 when the server names no time."""
 
     status: int
     body: bytes
+    retry_after_s: float = 0.0
+
+
+class BackendError(StoreError):
+    """The backend answered, but did not do it; retryable when the status is 429 or 5xx."""
+
+    def __init__(self, message: str, *, status: int, retry_after_s: float = 0.0) -> None:
+        super().__init__(message, retryable=status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR)
+        self.status, self.retry_after_s = status, retry_after_s
+
+    @property
+    def is_about_data(self) -> bool:
+        """Whether the same request can never be taken."""
+        return self.status in _ABOUT_DATA
 
 
 class BackendClient:
@@ -40,6 +59,7 @@ class BackendClient:
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
         self._pid = os.getpid()
+        self.connections_made = 0
 
     def call(
         self,
@@ -81,16 +101,18 @@ class BackendClient:
         """Do ``call`` and return the body of a 2xx answer.
 
         Raises:
-            StoreError: as ``call``; another status is retryable when it is 429 or 5xx.
+            StoreError: as ``call``.
+            BackendError: another status.
 
         """
         answer = self.call(method, path, body=body, headers=headers)
         if answer.status // 100 == 2:  # noqa: PLR2004 - the class of success
             return answer.body
         text = answer.body[:_ERROR_EXCERPT].decode(errors="replace").strip()
-        raise StoreError(
+        raise BackendError(
             f"series backend {self._url.hostname} answered {answer.status}: {text}",
-            retryable=answer.status == _TOO_MANY_REQUESTS or answer.status >= _SERVER_ERROR,
+            status=answer.status,
+            retry_after_s=answer.retry_after_s,
         )
 
     def close(self) -> None:
@@ -124,7 +146,11 @@ class BackendClient:
             )
         with self._lock:
             self._idle.append(connection)
-        return Answer(status=response.status, body=content)
+        return Answer(
+            status=response.status,
+            body=content,
+            retry_after_s=_retry_after(response.headers.get("Retry-After", "")),
+        )
 
     def _take(self) -> http.client.HTTPConnection | None:
         with self._lock:
@@ -136,12 +162,24 @@ class BackendClient:
     def _connect(self) -> http.client.HTTPConnection:
         secure = self._url.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        self.connections_made += 1
         return kind(self._url.hostname or "", self._url.port, timeout=self._timeout_s)
 
     def _unreachable(self, error: Exception) -> StoreError:
         return StoreError(
             f"series backend {self._url.hostname} is not reachable: {error!r}", retryable=True
         )
+
+
+def _retry_after(text: str) -> float:
+    """Read seconds or a date (RFC 9110, section 10.2.3); 0 for what is neither."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    return max(0.0, moment.timestamp() - time.time())
 
 
 def _authorization(url: SplitResult) -> dict[str, str]:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -113,8 +113,7 @@ CREATE TABLE unrolled (
 );
 """
 # Step n makes format n of format n - 1. A step that was released never changes.
-_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE, _BUCKETS, _HISTOGRAM_PARTS)
-_VERSION = len(_STEPS)
+SERIES_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE, _BUCKETS, _HISTOGRAM_PARTS)
 _MMAP_BYTES = 1 << 28
 _JOURNAL_LIMIT_BYTES = 1 << 26
 
@@ -122,12 +121,21 @@ _JOURNAL_LIMIT_BYTES = 1 << 26
 class Database:
     """One SQLite file in WAL mode, used by many threads and processes.
 
-    A transaction borrows a connection for itself from a pool, so threads never share one; after
-    a fork the child starts with an empty pool.
+    ``steps`` are scripts: step n makes format n of format n - 1. A transaction borrows a
+    connection for itself from a pool, so threads never share one; after a fork the child starts
+    with an empty pool.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float, synchronous: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout_s: float,
+        synchronous: str,
+        steps: Sequence[str] = SERIES_STEPS,
+    ) -> None:
         self._path = path
+        self._steps = steps
         self._busy_timeout_s = busy_timeout_s
         self._synchronous = synchronous
         self._idle: list[sqlite3.Connection] = []
@@ -176,6 +184,11 @@ class Database:
         with translated_errors(), self._borrowed() as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
+    def vacuum(self) -> None:
+        """Write the file anew without its free pages."""
+        with translated_errors(), self._borrowed() as connection:
+            connection.execute("VACUUM")
+
     def close(self) -> None:
         """Close every idle connection; the ones in use close when given back."""
         with self._lock:
@@ -189,16 +202,18 @@ class Database:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self.claimed("create", wait=True), self._borrowed() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > _VERSION:
+            if version > len(self._steps):
                 raise StoreError(
-                    f"{self._path} has format {version}; this program reads up to {_VERSION}",
+                    f"{self._path} has format {version}; this program reads up to"
+                    f" {len(self._steps)}",
                     retryable=False,
                 )
             if version == 0:
                 connection.executescript("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")
-            for step in range(version, _VERSION):
+            for step in range(version, len(self._steps)):
                 connection.executescript(
-                    f"BEGIN IMMEDIATE; {_STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;"
+                    f"BEGIN IMMEDIATE; {self._steps[step]}"
+                    f" PRAGMA user_version = {step + 1}; COMMIT;"
                 )
 
     @contextmanager

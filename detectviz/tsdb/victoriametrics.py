@@ -1,7 +1,14 @@
-"""VictoriaMetrics, single node, as a store of raw samples. Tried with 1.79.
+"""VictoriaMetrics, single node or cluster, as a backend of raw samples. Tried with 1.79.
 
 Tenants share the server and are kept apart by the label ``detectviz_tenant``, which every write
 adds, every read demands, and nobody may send. PromQL stays ours: only raw samples are fetched.
+
+``victoriametrics+http://[user:password@]host:port[/prefix][?options]``; options beside those of
+the queue (``backend_url``):
+
+- ``cluster=ACCOUNT`` or ``ACCOUNT:PROJECT``: the URL is vminsert's, ``select=URL`` vmselect's, and
+  all orgs live in that account. ``cluster=per-org`` gives every org an account and project of its
+  own, 64 bits of a hash of its id; the label stays, so that isolation never rests on the hash.
 
 What the server does differently from the contract:
 
@@ -9,155 +16,125 @@ What the server does differently from the contract:
   and times outside its retention vanish silently.
 - Ordinary NaNs are not stored; stale markers and infinities are. Values are kept as decimals,
   exact to about 15 digits within a series.
-- New samples become visible to readers after about a second, and are on disk after about that
-  long: kill -9 of the server can lose the last ones.
-- Native histograms are refused; start times of counters are dropped.
-- Listings of series, names and values look at whole days.
+- New samples become visible to readers after about a second, and are on disk some seconds later.
+  The queue keeps what it sent for that long, shows it to readers, and sends it again when the
+  server restarted meanwhile (its connection broke).
+- Listings of series, names and values look at whole days. Only whole series are deleted.
+- Native histograms are refused.
 
 Start it with ``-maxLabelsPerTimeseries=65`` (its default drops labels beyond 30) and a
 ``-retentionPeriod``; ``check`` refuses a server that would drop labels.
 """
 
+import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import numpy as np
 import orjson
 
+from detectviz.tsdb.backend_api import FORM, ApiReader, own_key, selector, stamp_of
 from detectviz.tsdb.backend_http import BackendClient
+from detectviz.tsdb.backend_url import backend_url
 from detectviz.tsdb.cardinality import largest
-from detectviz.tsdb.columns import append_report, columns_of
 from detectviz.tsdb.index import Selection
 from detectviz.tsdb.interface import (
     METRIC_NAME,
     STALE_NAN,
-    AppendReport,
     Cardinality,
-    ColumnsReport,
     Float64Array,
     Matcher,
     MatchOp,
-    Sample,
-    SampleColumns,
-    SelectHints,
     SeriesSet,
     StoreError,
 )
-from detectviz.tsdb.labels import (
-    MAX_LABELS,
-    OUT_OF_BOUNDS,
-    TENANT_LABEL,
-    LabelKey,
-    label_key,
-    out_of_bounds,
-)
-from detectviz.tsdb.matching import compile_matcher
-from detectviz.tsdb.policy import PolicyOf, default_policy
-from detectviz.tsdb.remote_limits import RemoteLimits
-from detectviz.tsdb.remote_write import HEADERS, write_request
+from detectviz.tsdb.labels import MAX_LABELS, TENANT_LABEL, LabelKey
+from detectviz.tsdb.remote_write import HEADERS, compressed
 from detectviz.tsdb.segments import Segment, assemble, series_set
+from detectviz.tsdb.sending.backend import RemoteQuery
 
-SCHEMES = {"victoriametrics+http": "http", "victoriametrics+https": "https"}
+SCHEMES = frozenset({"victoriametrics+http", "victoriametrics+https"})
 
 NO_HISTOGRAMS = "VictoriaMetrics does not store native histograms; send classic buckets"
+DIFFERENCES = (
+    "evaluated by VictoriaMetrics, whose engine agrees with Prometheus on 77 % of the PromQL"
+    " compliance tests: rate() and its kin, lookback, staleness and NaN differ"
+)
 
-_LATEST_MS = 9_000_000_000_000  # beyond that the server overflows
-_SAMPLES_PER_SERIES = 10_000
-_BYTES_PER_SAMPLE = 20
-_BYTES_PER_REQUEST = 4 << 20  # estimated from text; the server takes 32 MiB by default
+_PER_ORG = "per-org"
+_LARGEST_ACCOUNT = (1 << 32) - 1
+_SETTLES_AFTER_S = 10.0
 _LONGEST_LIST = 1000
 _DEFAULT_MAX_LABELS = 30
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _OK = 200
 
 
-class VictoriaMetricsStore:
-    """A ``SeriesStore`` on ``victoriametrics+http://[user:password@]host:port[/prefix]``.
+class VictoriaMetrics:
+    """A ``Backend`` on a VictoriaMetrics server. Safe for threads.
 
-    Safe for threads: every request has a connection to itself.
+    Raises:
+        StoreError: the URL is not understood.
+
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        policy: PolicyOf = default_policy,
-        timeout_s: float = 30,
-        max_answer_bytes: int = 512 << 20,
-    ) -> None:
-        self._limits = RemoteLimits(policy)
-        parts = urlsplit(url)
-        if parts.scheme not in SCHEMES:
-            raise StoreError(f"{parts.scheme!r} is not one of {sorted(SCHEMES)}", retryable=False)
-        self._client = BackendClient(
-            parts._replace(scheme=SCHEMES[parts.scheme]),
-            timeout_s=timeout_s,
-            max_body_bytes=max_answer_bytes,
-        )
+    kind = "victoriametrics"
+    settles_after_s = _SETTLES_AFTER_S
+    keeps_nan = False
+    histogram_refusal: str | None = NO_HISTOGRAMS
+    query_tenant_label: str | None = TENANT_LABEL
+    query_warning = DIFFERENCES
 
-    def append(self, tenant: str, samples: Sequence[Sample]) -> AppendReport:
-        """Send samples; what the server has answered for may be lost if it is killed at once.
-
-        Raises:
-            StoreError: some or all were not stored; sending all again does no harm.
-
-        """
-        return append_report(samples, self.append_columns(tenant, columns_of(samples)))
-
-    def append_columns(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
-        """Send columns; native histograms are refused and start times left out.
-
-        Raises:
-            StoreError: some or all were not stored; sending all again does no harm.
-
-        """
-        admitted = self._limits.admit(tenant, columns)
-        sent = self._send(tenant, admitted.columns)
-        places = range(len(columns)) if admitted.places is None else admitted.places.tolist()
-        refused = {places[at]: reason for at, reason in sent.items()} | admitted.refused
-        stored = len(columns) - len(refused) - len(admitted.limited)
-        return ColumnsReport(stored=stored, refused=refused, limited=admitted.limited)
-
-    def _send(self, tenant: str, columns: SampleColumns) -> dict[int, str]:
-        refused = dict.fromkeys(out_of_bounds(columns.timestamps_ms), OUT_OF_BOUNDS)
-        if columns.histograms is not None:
-            for place, histogram in enumerate(columns.histograms.tolist()):
-                if histogram is not None:
-                    refused[place] = NO_HISTOGRAMS
-        keys = [label_key(columns.labels_of(token)) for token in columns.series]
-        grouped: dict[LabelKey, list[tuple[int, float]]] = {}
-        rows = zip(
-            columns.owners.tolist(),
-            columns.timestamps_ms.tolist(),
-            columns.values.tolist(),
-            strict=True,
-        )
-        for place, (owner, timestamp_ms, value) in enumerate(rows):
-            if place not in refused:
-                grouped.setdefault(keys[owner], []).append((timestamp_ms, value))
-        for series in _requests(tenant, grouped):
-            self._client.succeed(
-                "POST", "/api/v1/write", body=write_request(series), headers=HEADERS
+    def __init__(self, url: str, *, max_answer_bytes: int = 512 << 20) -> None:
+        given = backend_url(url, options={"cluster", "select"})
+        timeout_s = given.seconds("timeout", 30.0)
+        self.limits = given.queue_limits()
+        self._account = given.text("cluster", "")
+        _check_account(self._account)
+        if "select" in given.options and not self._account:
+            raise StoreError(
+                "DETECTVIZ_TSDB_URL: select=… belongs to a cluster: give cluster=0, too",
+                retryable=False,
             )
-        return refused
+        self._writer = BackendClient(
+            given.server, timeout_s=timeout_s, max_body_bytes=max_answer_bytes
+        )
+        # Apart from the writer's, whose connections are counted.
+        self._checker = BackendClient(
+            given.server, timeout_s=timeout_s, max_body_bytes=max_answer_bytes
+        )
+        self._client = BackendClient(
+            given.other_server("select"), timeout_s=timeout_s, max_body_bytes=max_answer_bytes
+        )
+        self._api = ApiReader(
+            self._client,
+            path_of=lambda tenant: self._path("select", tenant),
+            identifier=_identifier,
+        )
+
+    def stamp(self, tenant: str) -> LabelKey:
+        """Return the tenant's label."""
+        return stamp_of(tenant)
+
+    def refusal(self, key: LabelKey) -> str | None:
+        """Take all labels that any store takes."""
+        return None
+
+    def write(self, tenant: str, body: bytes) -> int:
+        """Send a remote write request; the number returned counts connections."""
+        path = self._path("insert", tenant) + "/api/v1/write"
+        self._writer.succeed("POST", path, body=body, headers=HEADERS)
+        return self._writer.connections_made
 
     def select(
-        self,
-        tenant: str,
-        matchers: Sequence[Matcher],
-        start_ms: int,
-        end_ms: int,
-        *,
-        hints: SelectHints | None = None,
+        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> SeriesSet:
         """Return raw samples with ``start_ms <= t <= end_ms`` of all matching series."""
-        query = self._query(tenant, matchers, start_ms, end_ms)
+        query = self._api.form(tenant, matchers, start_ms, end_ms)
         found: dict[LabelKey, list[tuple[list[int], Float64Array]]] = {}
         if query is not None:
-            body = self._client.succeed("POST", "/api/v1/export", body=query, headers=_FORM)
+            body = self._api.post(tenant, "/api/v1/export", query)
             for line in body.splitlines():
                 key, times, values = _exported(line)
                 found.setdefault(key, []).append((times, values))
@@ -174,15 +151,13 @@ class VictoriaMetricsStore:
         self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> tuple[Mapping[str, str], ...]:
         """Return the label sets of matching series, ordered."""
-        found = self._list("/api/v1/series", tenant, matchers, start_ms, end_ms)
-        return tuple(dict(key) for key in sorted(_own_key(labels) for labels in found))
+        return self._api.series(tenant, matchers, start_ms, end_ms)
 
     def label_names(
         self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> tuple[str, ...]:
         """Return the sorted label names of matching series."""
-        found = set(self._list("/api/v1/labels", tenant, matchers, start_ms, end_ms))
-        names = tuple(sorted(found - {TENANT_LABEL}))
+        names = self._api.label_names(tenant, matchers, start_ms, end_ms)
         # The server names __name__ even where nothing matches.
         if names == (METRIC_NAME,) and not self.series(tenant, matchers, start_ms, end_ms):
             return ()
@@ -192,13 +167,12 @@ class VictoriaMetricsStore:
         self, tenant: str, name: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
     ) -> tuple[str, ...]:
         """Return the sorted values of one label over matching series."""
-        if name == TENANT_LABEL:
-            return ()
-        path = f"/api/v1/label/{quote(name, safe='')}/values"
-        return tuple(sorted(self._list(path, tenant, matchers, start_ms, end_ms)))
+        return self._api.label_values(tenant, name, matchers, start_ms, end_ms)
 
-    def delete(self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> int:
-        """Delete whole series; return how many.
+    def delete(
+        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+    ) -> tuple[Mapping[str, str], ...]:
+        """Delete whole series; return which.
 
         Raises:
             StoreError: the range leaves out a time up to now. The server deletes whole series only.
@@ -210,22 +184,26 @@ class VictoriaMetricsStore:
                 "VictoriaMetrics deletes whole series only: leave out start and end",
                 retryable=False,
             )
-        query = self._query(tenant, matchers, 0, now_ms)
+        self._client.call("GET", "/internal/force_flush")  # what it took a moment ago as well
+        query = self._api.form(tenant, matchers, 0, now_ms)
         found = self.series(tenant, matchers, 0, now_ms)
         if query is not None and found:
-            path = "/api/v1/admin/tsdb/delete_series"
-            self._client.succeed("POST", path, body=query, headers=_FORM)
-        return len(found)
+            self._api.client.succeed(
+                "POST",
+                self._delete_path(tenant),
+                body=query,
+                headers=FORM,
+            )
+        return found
 
     def cardinality(self, tenant: str, limit: int) -> Cardinality:
         """Return what the series of this day (UTC) are made of; the server knows no bytes.
 
         Of more than 1,000 label names the server counts the largest only.
         """
-        selector = _selector([Matcher(TENANT_LABEL, MatchOp.EQUAL, tenant)])
-        form = urlencode({"match[]": selector, "topN": _LONGEST_LIST}).encode()
-        path = "/api/v1/status/tsdb"
-        found = orjson.loads(self._client.succeed("POST", path, body=form, headers=_FORM))["data"]
+        own = selector([Matcher(TENANT_LABEL, MatchOp.EQUAL, tenant)])
+        form = urlencode({"match[]": own, "topN": _LONGEST_LIST}).encode()
+        found = orjson.loads(self._api.post(tenant, "/api/v1/status/tsdb", form))["data"]
         values = _entries(found["labelValueCountByLabelName"])
         return Cardinality(
             series=found["totalSeries"],
@@ -235,11 +213,16 @@ class VictoriaMetricsStore:
             series_by_pair=largest(_entries(found["seriesCountByLabelValuePair"]), limit),
         )
 
+    def query(self, tenant: str, query: RemoteQuery) -> bytes:
+        """Let the server evaluate a query."""
+        return self._api.query(tenant, query)
+
     def check(self) -> None:
         """Raise StoreError unless the server takes writes, answers, and keeps all labels."""
-        self._client.succeed("POST", "/api/v1/write", body=write_request(()), headers=HEADERS)
+        path = self._path("insert", "") + "/api/v1/write"
+        self._checker.succeed("POST", path, body=compressed(()), headers=HEADERS)
         self._client.succeed("GET", "/health")
-        flags = self._client.call("GET", "/flags")
+        flags = self._checker.call("GET", "/flags")
         if flags.status == _OK and _max_labels(flags.body) <= MAX_LABELS:
             raise StoreError(
                 f"start VictoriaMetrics with -maxLabelsPerTimeseries={MAX_LABELS + 1}: with its"
@@ -247,75 +230,41 @@ class VictoriaMetricsStore:
                 retryable=False,
             )
 
-    def maintain(self, now_ms: int) -> None:
-        """Do nothing: the server compacts and expires by itself."""
-
     def close(self) -> None:
         """Close the idle connections."""
         self._client.close()
+        self._writer.close()
+        self._checker.close()
 
-    def _list(
-        self, path: str, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
-    ) -> Any:
-        query = self._query(tenant, matchers, start_ms, end_ms)
-        if query is None:
-            return []
-        answer = orjson.loads(self._client.succeed("POST", path, body=query, headers=_FORM))
-        return answer["data"]
+    def _path(self, part: str, tenant: str) -> str:
+        return f"/{part}/{self._account_of(tenant)}/prometheus" if self._account else ""
 
-    def _query(
-        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
-    ) -> bytes | None:
-        """Return the form to send, or None when nothing can match."""
-        own = [matcher for matcher in matchers if matcher.name != TENANT_LABEL]
-        foreign = [matcher for matcher in matchers if matcher.name == TENANT_LABEL]
-        if end_ms < max(start_ms, 0):
-            return None
-        if not all(compile_matcher(matcher).matches("") for matcher in foreign):
-            return None
-        conditions = [Matcher(TENANT_LABEL, MatchOp.EQUAL, tenant), *own]
-        form = {
-            "match[]": _selector(conditions),
-            "start": f"{max(start_ms, 0) / 1000:.3f}",
-            "end": f"{min(end_ms, _LATEST_MS) / 1000:.3f}",
-        }
-        return urlencode(form).encode()
+    def _delete_path(self, tenant: str) -> str:
+        # In a cluster vmselect has deletion below /delete, not below /select.
+        return self._path("delete", tenant) + "/api/v1/admin/tsdb/delete_series"
+
+    def _account_of(self, tenant: str) -> str:
+        if self._account != _PER_ORG:
+            return self._account
+        digest = hashlib.blake2b(tenant.encode(), digest_size=8).digest()
+        return f"{int.from_bytes(digest[:4])}:{int.from_bytes(digest[4:])}"
 
 
-def _requests(
-    tenant: str, grouped: dict[LabelKey, list[tuple[int, float]]]
-) -> Iterator[list[tuple[LabelKey, list[tuple[int, float]]]]]:
-    """Stamp series with their tenant and deal them out to requests of a size any server takes."""
-    stamp = (TENANT_LABEL, tenant)
-    request: list[tuple[LabelKey, list[tuple[int, float]]]] = []
-    size = 0
-    for key, pairs in grouped.items():
-        stamped = tuple(sorted((*key, stamp)))
-        for first in range(0, len(pairs), _SAMPLES_PER_SERIES):
-            request.append((stamped, pairs[first : first + _SAMPLES_PER_SERIES]))
-            size += sum(map(len, chain.from_iterable(stamped)))
-            size += _BYTES_PER_SAMPLE * len(request[-1][1])
-            if size >= _BYTES_PER_REQUEST:
-                yield request
-                request, size = [], 0
-    if request:
-        yield request
+def _check_account(text: str) -> None:
+    if text in {"", _PER_ORG}:
+        return
+    account, _, project = text.partition(":")
+    numbers = [account, project] if project else [account]
+    if not all(one.isdecimal() and int(one) <= _LARGEST_ACCOUNT for one in numbers):
+        raise StoreError(
+            f"DETECTVIZ_TSDB_URL: cluster={text!r} is no account such as 0 or 42:7, nor per-org",
+            retryable=False,
+        )
 
 
 def _entries(listed: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
     pairs = [(one["name"], one["value"]) for one in listed]
     return [pair for pair in pairs if pair[0].partition("=")[0] != TENANT_LABEL]
-
-
-def _selector(matchers: Sequence[Matcher]) -> str:
-    return "{" + ",".join(_condition(matcher) for matcher in matchers) + "}"
-
-
-def _condition(matcher: Matcher) -> str:
-    value = matcher.value
-    if compile_matcher(matcher).literals is None:
-        value = f"(?s:{value})"  # a dot matches a line break, as in Prometheus 3
-    return f"{_identifier(matcher.name)}{matcher.op.value}{orjson.dumps(value).decode()}"
 
 
 def _identifier(name: str) -> str:
@@ -332,7 +281,7 @@ def _exported(line: bytes) -> tuple[LabelKey, list[int], Float64Array]:
     metric, _, rest = line.partition(b',"values":[')
     values, _, times = rest.partition(b'],"timestamps":')
     labels = orjson.loads(metric.removeprefix(b'{"metric":'))
-    return _own_key(labels), orjson.loads(times.removesuffix(b"}")), _numbers(values)
+    return own_key(labels), orjson.loads(times.removesuffix(b"}")), _numbers(values)
 
 
 def _numbers(text: bytes) -> Float64Array:
@@ -350,10 +299,6 @@ def _segment(place: int, times: list[int], values: Float64Array) -> Segment:
         timestamps_ms=np.array(times, np.int64),
         values=values,
     )
-
-
-def _own_key(labels: Mapping[str, str]) -> LabelKey:
-    return tuple(sorted(pair for pair in labels.items() if pair[0] != TENANT_LABEL))
 
 
 def _max_labels(flags: bytes) -> int:

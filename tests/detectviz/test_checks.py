@@ -148,5 +148,5 @@ def test_up_says_what_is_wrong_instead_of_showing_a_trace(tmp_path: Path) -> Non
     )
 
     assert ran.returncode == 1
-    assert re.search(r"DETECTVIZ_TSDB_URL .* unknown .* Use one of", ran.stderr)
+    assert re.search(r"DETECTVIZ_TSDB_URL is wrong: no series store .* use one of", ran.stderr)
     assert "Traceback" not in ran.stderr

@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orgs/", include("apps.series.api.queries.urls")),
     path("", include("apps.accounts.web.urls")),
     path("", include("apps.extensions.web.urls")),
+    path("", include("apps.series.web.urls")),
     path("", include("apps.monitors.web.urls")),
     path("", include("apps.audit.web.urls")),
     path("", include("apps.alerting.web.urls")),

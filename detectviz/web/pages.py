@@ -56,9 +56,10 @@ class Pager:
 
 
 class PageRequest(HttpRequest):
-    """A request that has passed django-htmx's middleware."""
+    """A request that has passed the middlewares of django-htmx and django-csp."""
 
     htmx: HtmxDetails
+    csp_nonce: object  # becomes text, and part of the policy, when it is first used
 
 
 def wants_fragment(request: HttpRequest) -> bool:

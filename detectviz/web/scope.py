@@ -8,7 +8,13 @@ from typing import Any, Concatenate
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+)
 from django.shortcuts import render
 
 from detectviz.permissions.access import Access
@@ -17,7 +23,7 @@ from detectviz.tenancy.requests import org_access
 from detectviz.web.pages import PageRequest, toast, wants_fragment
 
 METHODS = ("GET", "HEAD", "POST")  # all that browsers send to pages
-OrgView = Callable[Concatenate[PageRequest, "OrgScope", ...], HttpResponse]
+OrgView = Callable[Concatenate[PageRequest, "OrgScope", ...], HttpResponseBase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class OrgScope:
         return self.access.allows(permission, obj)
 
 
-def org_page(permission: str = "") -> Callable[[OrgView], Callable[..., HttpResponse]]:
+def org_page(permission: str = "") -> Callable[[OrgView], Callable[..., HttpResponseBase]]:
     """Make a view of ``/o/{org}/…``: signed in, a member, and holding ``permission`` somewhere.
 
     The view gets ``(request, scope, …)``. A foreign or unknown org is a 404, a missing permission
@@ -48,9 +54,9 @@ def org_page(permission: str = "") -> Callable[[OrgView], Callable[..., HttpResp
     still ask ``scope.access.require(permission, obj)`` about the object they act on.
     """
 
-    def decorate(view: OrgView) -> Callable[..., HttpResponse]:
+    def decorate(view: OrgView) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def page(request: PageRequest, org: str, **kwargs: Any) -> HttpResponse:
+        def page(request: PageRequest, org: str, **kwargs: Any) -> HttpResponseBase:
             if request.method not in METHODS:
                 return HttpResponseNotAllowed(METHODS)
             if not request.user.is_authenticated:

@@ -156,6 +156,7 @@
       cells.splice(0, cells.length, cells[0], ...order.map((index) => cells[index]));
     }
     charts.set(holder, { data, plot: new window.uPlot(wanted, cells, holder) });
+    holder.querySelector(".u-legend").tabIndex = 0; // a long one scrolls
     resizing.observe(holder);
   };
 

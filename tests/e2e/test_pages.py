@@ -27,6 +27,8 @@ MENU = (
     "/o/default/contact-points",
     "/o/default/routing",
     "/o/default/deliveries",
+    "/o/default/explore",
+    "/o/default/metrics",
     "/o/default/members",
     "/o/default/teams",
     "/o/default/roles",
@@ -51,6 +53,9 @@ FURTHER = (
     "/o/default/routing/add/root",
     "/o/default/routing/edit/root-0",
     "/o/default/routing/yaml",
+    "/o/default/explore?q=probe_success&q=sum(rate(probe_duration_seconds[5m]))&range=15m",
+    "/o/default/explore?q=probe_success&q=broken(&view=table",
+    "/o/default/metrics?metric=probe_success&label=type%3Dtcp",
     "/o/default/teams/new",
     "/o/default/roles/new",
     "/o/default/bindings",
@@ -232,3 +237,25 @@ def test_the_pictures_of_the_readme_show_what_is_there(
     folder = ROOT / "docs" / "images" if is_kept else tmp_path
     page.screenshot(path=folder / f"{name}.png", animations="disabled")
     assert 10_000 < (folder / f"{name}.png").stat().st_size < 250_000
+
+
+def test_questions_are_asked_from_the_keyboard_and_the_address_is_the_question(
+    page: Page, product: Product
+) -> None:
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/explore")
+    page.locator(".cm-content").first.click()
+    page.keyboard.type("count(probe_success)")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator("#answers")).to_contain_text("A: 1 series")
+    page.get_by_role("button", name="Add query").click()
+    page.keyboard.type("max(probe_success)")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#answers")).to_contain_text("B: 1 series")
+    page.reload()
+    expect(page.locator(".cm-content")).to_have_count(2)
+    page.get_by_role("button", name="Remove this query").first.click()
+    expect(page.locator("#answers")).not_to_contain_text("B:")
+    page.get_by_role("link", name="Table").click()
+    expect(page.locator("#answers")).to_contain_text("Value")
+    assert "q=max" in page.url

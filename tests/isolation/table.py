@@ -168,6 +168,10 @@ TABLE: Mapping[str, Rule] = {
     "accounts:apikey-delete": _button("apikeys:read", "apikeys:delete"),
     "audit:audit-list": _look("audit:read"),
     "audit:audit-detail": _look("audit:read", values={"uid": "audit"}),
+    # --- looking at series ---
+    "series:explore": _look("series:read"),
+    "series:explore-csv": _look("series:read"),
+    "series:metrics": _look("series:read"),
     # --- watching ---
     "monitors:monitor-list": _look("monitors:read"),
     "monitors:monitor-bulk": _button("monitors:update"),

@@ -1,0 +1,22 @@
+"""What the sidebar shows of the series."""
+
+from detectviz.web.menu import MenuEntry
+
+MENU = (
+    MenuEntry(
+        title="Explore",
+        icon="zoom-question",
+        route="series:explore",
+        permission="series:read",
+        section="Show",
+        order=10,
+    ),
+    MenuEntry(
+        title="Metrics",
+        icon="chart-line",
+        route="series:metrics",
+        permission="series:read",
+        section="Show",
+        order=20,
+    ),
+)

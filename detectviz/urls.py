@@ -28,6 +28,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orgs/", include("apps.monitors.api.urls")),
     path("orgs/", include("apps.series.api.ingest.urls")),
     path("orgs/", include("apps.series.api.queries.urls")),
+    path("orgs/", include("apps.monitors.api.prometheus.urls")),
+    path("orgs/", include("apps.alerting.api.prometheus.urls")),
     path("", include("apps.accounts.web.urls")),
     path("", include("apps.extensions.web.urls")),
     path("", include("apps.series.web.urls")),

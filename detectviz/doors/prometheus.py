@@ -93,7 +93,7 @@ class PrometheusView(View):
             if request.method not in self.methods:
                 return self._method_refused()
             self.org, self.access = org_access(request, kwargs.pop("org"))
-            self.access.require(self.permission)
+            self.authorize()
             self.parameters = Parameters.of(request)
             found = self.answer(request, **kwargs)
             return found.response() if isinstance(found, Success) else found
@@ -104,6 +104,10 @@ class PrometheusView(View):
         """Return what was asked for, or raise."""
         raise NotImplementedError
 
+    def authorize(self) -> None:
+        """Raise ForbiddenError unless the caller may ask here."""
+        self.access.require(self.permission)
+
     def _allowed(self) -> str:
         return ", ".join(sorted(self.methods | {"OPTIONS"}))
 
@@ -111,6 +115,15 @@ class PrometheusView(View):
         response = _failure(405, "bad_data", "method not allowed")
         response["Allow"] = self._allowed()
         return response
+
+
+class FilteredView(PrometheusView):
+    """One that answers what of it the caller may read: who may read some of it may ask."""
+
+    def authorize(self) -> None:
+        """Raise ForbiddenError for who may read nothing."""
+        if not self.access.allows_somewhere(self.permission):
+            self.access.require(self.permission)
 
 
 def failure_response(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -48,7 +48,7 @@ class Asker:
 
 
 def _named(parameters: dict[str, Any]) -> dict[str, Any]:
-    return {name.replace("match", "match[]"): value for name, value in parameters.items()}
+    return {"match[]" if name == "match" else name: value for name, value in parameters.items()}
 
 
 def make_asker(org: Org, store: MemoryStore, *scopes: str, role: str = "admin") -> Asker:

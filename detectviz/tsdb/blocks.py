@@ -6,13 +6,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from detectviz.tsdb.codec import Block, CorruptError, decode_block
-from detectviz.tsdb.extras import picked
+from detectviz.tsdb.extras import Chosen
 from detectviz.tsdb.interface import Int64Array
 from detectviz.tsdb.labels import MAX_TIMESTAMP_MS
 from detectviz.tsdb.segments import Segment
@@ -149,20 +149,38 @@ def cut(block: Block, owners: Int64Array, row: Int64Array, within: Range) -> Seg
     """Return the samples of some owners, which lie at ``row[owners]``, in a range."""
     wanted = row[owners]
     at = np.minimum(block.rows.searchsorted(wanted), len(block.rows) - 1)
-    present = block.rows[at] == wanted
+    present = np.flatnonzero(block.rows[at] == wanted)
+    present = present[np.argsort(at[present])]  # in the order of the block nothing need be copied
     owners, at = owners[present], at[present]
-    times, values, counts = block.timestamps_ms, block.values, block.counts
-    picks = None if np.array_equal(at, np.arange(len(block.rows))) else at
-    if picks is not None:
-        times, values, counts = times[at], values[at], counts[at]
-    inside = np.arange(times.shape[1]) < counts[:, None]
-    inside &= (times >= within.start_ms) & (times <= within.end_ms)
-    starts = block.start_times_ms if picks is None else picked(block.start_times_ms, picks)
+    picks: Chosen = slice(None) if len(at) == len(block.rows) else at
+    times, counts = block.timestamps_ms[picks], block.counts[picks]
+    inside = _inside(times, counts, within)
+
+    def cells(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return matrix[picks].reshape(-1) if inside is None else matrix[picks][inside]
+
+    places = None if block.histogram_at is None else cells(block.histogram_at)
     return Segment(
         owners=owners,
-        counts=inside.sum(axis=1),
-        timestamps_ms=times[inside],
-        values=values[inside],
-        histograms=block.histograms_where(inside, picks),
-        start_times_ms=picked(starts, inside),
+        counts=counts if inside is None else inside.sum(axis=1),
+        timestamps_ms=cells(block.timestamps_ms),
+        values=cells(block.values),
+        histograms=places if places is None else block.histograms_at(places),
+        start_times_ms=None if block.start_times_ms is None else cells(block.start_times_ms),
+        ascends=True,
     )
+
+
+def _inside(times: Int64Array, counts: Int64Array, within: Range) -> npt.NDArray[np.bool_] | None:
+    """Say which cells mean something and lie in the range; None when all do."""
+    rows, columns = times.shape
+    if not rows:
+        return None
+    newest = times[np.arange(rows), counts - 1]
+    is_within = times[:, 0].min() >= within.start_ms and newest.max() <= within.end_ms
+    if is_within and counts.min() == columns:
+        return None
+    inside = np.arange(columns) < counts[:, None]
+    if not is_within:
+        inside &= (times >= within.start_ms) & (times <= within.end_ms)
+    return inside

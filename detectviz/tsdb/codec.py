@@ -43,7 +43,7 @@ _LOG_HEADER_2 = struct.Struct("<4sBII")  # magic, extras, samples, CRC-32 of the
 _LEVEL = 3
 
 
-_DAMAGE = (ValueError, IndexError, OverflowError, struct.error, zstd.ZstdError)
+_DAMAGE = (ValueError, LookupError, OverflowError, struct.error, zstd.ZstdError)
 
 
 class _Extras(IntFlag):
@@ -90,16 +90,19 @@ class Block:
         """Say which cells mean something."""
         return np.arange(self.values.shape[1]) < self.counts[:, None]
 
-    def histograms_where(
-        self, chosen: npt.NDArray[np.bool_], at: Int64Array | None = None
-    ) -> HistogramArray | None:
+    def histograms_where(self, chosen: npt.NDArray[np.bool_]) -> HistogramArray | None:
         """Return the histograms of the chosen cells, row after row, None for a float's cell.
 
-        ``at`` picks the rows that ``chosen`` is about. None when there are no histograms at all.
+        None when there are no histograms at all.
         """
-        if self.histograms is None or self.histogram_at is None:
+        if self.histogram_at is None:
             return None
-        places = (self.histogram_at if at is None else self.histogram_at[at])[chosen]
+        return self.histograms_at(self.histogram_at[chosen])
+
+    def histograms_at(self, places: Int64Array) -> HistogramArray | None:
+        """Return the histograms at places that ``histogram_at`` gives, None at -1."""
+        if self.histograms is None:
+            return None
         found = np.full(len(places), None, np.object_)
         found[places >= 0] = self.histograms.take(places[places >= 0])
         return found
@@ -289,7 +292,9 @@ def _decode_block(raw: bytes) -> Block:
         timestamps_ms=unpack_integers(cursor, rows, columns),
         values=unpack_doubles(cursor, rows, columns),
     )
-    return block if magic == _MAGIC else _with_extras(block, cursor)
+    block = block if magic == _MAGIC else _with_extras(block, cursor)
+    cursor.finish()
+    return block
 
 
 def _plain_values(block: Block, histogram_at: Int64Array) -> Float64Array:

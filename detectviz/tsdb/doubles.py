@@ -53,12 +53,27 @@ def unpack_doubles(cursor: Cursor, rows: int, columns: int) -> Float64Array:
     scales = cursor.take("u1", rows)
     scaled = scales != _NOT_SCALED
     whole = int(scaled.sum())
-    values = np.empty((rows, columns), np.float64)
     integers = unpack_integers(cursor, whole, columns)
-    values[rows_where(scaled)] = integers / _POWERS[scales[scaled]][:, None]
-    plain = unpack_xor(cursor, rows - whole, columns)
-    values[rows_where(~scaled)] = plain.view(np.float64)
-    values.view(np.uint64).reshape(-1)[places] = special
+    plain = unpack_xor(cursor, rows - whole, columns).view(np.float64)
+    if not whole:
+        values = plain
+    elif whole == rows:
+        values = _unscaled(integers, scales)
+    else:
+        values = np.empty((rows, columns), np.float64)
+        values[rows_where(scaled)] = _unscaled(integers, scales[scaled])
+        values[rows_where(~scaled)] = plain
+    if count:
+        values.view(np.uint64).reshape(-1)[places] = special
+    return values
+
+
+def _unscaled(integers: Int64Array, scales: npt.NDArray[np.uint8]) -> Float64Array:
+    values = np.empty(integers.shape, np.float64)
+    if scales.any():
+        np.divide(integers, _POWERS[scales][:, None], out=values)
+    else:
+        values[:] = integers
     return values
 
 

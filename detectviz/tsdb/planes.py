@@ -18,6 +18,7 @@ from detectviz.tsdb.interface import Int64Array
 AnyArray: TypeAlias = npt.NDArray[Any]
 UInt64Array: TypeAlias = npt.NDArray[np.uint64]
 
+_WIDTHS = (0, 1, 2, 4, 8)
 LINEAR_COLUMNS = 2  # a slope needs two columns
 
 
@@ -47,20 +48,39 @@ class Cursor:
         self._offset += taken.nbytes
         return taken
 
+    def finish(self) -> None:
+        """Insist that nothing is left.
+
+        Raises:
+            ValueError: something is.
+
+        """
+        if self._offset != len(self._raw):
+            raise ValueError(f"{len(self._raw) - self._offset} bytes too many")
+
 
 def pack_planes(array: AnyArray) -> bytes:
     """Write every item's lowest byte first, then the next ones."""
     flat = np.ascontiguousarray(array).reshape(-1)
-    return flat.view(np.uint8).reshape(len(flat), flat.itemsize).T.tobytes()
+    if flat.itemsize == 1:
+        return flat.tobytes()
+    items = flat.view(np.uint8).reshape(len(flat), flat.itemsize)
+    planes = np.empty(items.shape[::-1], np.uint8)
+    for weight in range(flat.itemsize):  # a plane at a time is several times quicker than .T
+        planes[weight] = items[:, weight]
+    return planes.tobytes()
 
 
 def unpack_planes(cursor: Cursor, dtype: str, count: int) -> AnyArray:
     """Reverse ``pack_planes``."""
-    width = np.dtype(dtype).itemsize
+    width = int(dtype[-1])
     if width == 1:
         return cursor.take(dtype, count)
     planes = cursor.take("u1", count * width).reshape(width, count)
-    return np.ascontiguousarray(planes.T).view(dtype).reshape(-1)
+    items = np.empty((count, width), np.uint8)
+    for weight in range(width):
+        items[:, weight] = planes[weight]
+    return items.view(dtype).reshape(-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,21 +114,37 @@ def unpack_integers(cursor: Cursor, rows: int, columns: int) -> Int64Array:
     width = cursor.take("u1", rows)
     first = unpack_planes(cursor, "<i8", rows)
     slope = unpack_planes(cursor, "<i8", rows)
-    matrix = np.zeros((rows, columns), np.int64)
-    for size in _stored_widths(width):
-        chosen = width == size
-        count = int(chosen.sum())
-        flat = unpack_planes(cursor, f"<i{size}", count * columns)
-        matrix[rows_where(chosen)] = flat.reshape(count, columns)
-    for kind in np.unique(prediction).tolist():
-        picked = rows_where(prediction == kind)
-        matrix[picked] = _RESTORE[kind](matrix[picked], first[picked], slope[picked])
+    if not np.isin(width, _WIDTHS).all():
+        raise ValueError("integers of an unknown width")
+    matrix = np.empty((rows, columns), np.int64)
+    for size in np.unique(width).tolist():
+        at = np.flatnonzero(width == size)
+        stored = unpack_planes(cursor, f"<i{size}", len(at) * columns) if size else None
+        residuals = None if stored is None else stored.reshape(len(at), columns)
+        for kind in np.unique(prediction[at]).tolist():
+            of_kind = prediction[at] == kind
+            picked = rows_at(at[of_kind])
+            left = None if residuals is None else residuals[rows_where(of_kind)]
+            if isinstance(picked, slice):
+                _RESTORE[kind](left, first[picked], slope[picked], matrix[picked])
+            else:
+                restored = np.empty((len(picked), columns), np.int64)
+                _RESTORE[kind](left, first[picked], slope[picked], restored)
+                matrix[picked] = restored
     return matrix
 
 
 def rows_where(chosen: npt.NDArray[np.bool_]) -> slice | Int64Array:
-    """Return an index for the chosen rows: where it is all of them, one that copies nothing."""
-    return slice(None) if chosen.all() else np.flatnonzero(chosen)
+    """Return an index for the chosen rows: where they are neighbours, one that copies nothing."""
+    return rows_at(np.flatnonzero(chosen))
+
+
+def rows_at(places: Int64Array) -> slice | Int64Array:
+    """Return an index for rows in ascending order, as ``rows_where`` does."""
+    if not len(places):
+        return slice(0, 0)
+    start, stop = int(places[0]), int(places[-1]) + 1
+    return slice(start, stop) if stop - start == len(places) else places
 
 
 def pack_xor(bits: UInt64Array) -> bytes:
@@ -121,7 +157,8 @@ def pack_xor(bits: UInt64Array) -> bytes:
 def unpack_xor(cursor: Cursor, rows: int, columns: int) -> UInt64Array:
     """Reverse ``pack_xor``."""
     mixed = unpack_planes(cursor, "<u8", rows * columns).reshape(rows, columns)
-    return np.bitwise_xor.accumulate(mixed, axis=1).astype(np.uint64, copy=False)
+    bits: UInt64Array = np.bitwise_xor.accumulate(mixed, axis=1, out=mixed)
+    return bits
 
 
 def _prepare(matrix: Int64Array) -> _Prepared:
@@ -175,23 +212,44 @@ def _stored_widths(width: npt.NDArray[np.uint8]) -> list[int]:
     return [int(size) for size in np.unique(width) if size]
 
 
-def _from_previous(residuals: Int64Array, first: Int64Array, slope: Int64Array) -> Int64Array:
-    residuals[:, 0] = first
-    return residuals.cumsum(axis=1)
+def _from_previous(
+    residuals: AnyArray | None, first: Int64Array, slope: Int64Array, out: Int64Array
+) -> None:
+    if residuals is None:
+        out[:] = first[:, None]
+    else:
+        np.cumsum(residuals, axis=1, out=out)  # the first column is never a residual
+        out += first[:, None]
 
 
-def _from_slope(residuals: Int64Array, first: Int64Array, slope: Int64Array) -> Int64Array:
-    residuals[:, 1] = slope
-    residuals[:, 1:] = residuals[:, 1:].cumsum(axis=1)
-    return _from_previous(residuals, first, slope)
+def _from_slope(
+    residuals: AnyArray | None, first: Int64Array, slope: Int64Array, out: Int64Array
+) -> None:
+    if residuals is None:
+        out[:] = slope[:, None]
+    else:
+        np.cumsum(residuals, axis=1, out=out)
+        out += slope[:, None]
+    out[:, 0] = first
+    np.cumsum(out, axis=1, out=out)
 
 
-def _from_grid(residuals: Int64Array, first: Int64Array, slope: Int64Array) -> Int64Array:
-    columns = residuals.shape[1]
-    return residuals + first[:, None] + slope[:, None] * np.arange(columns)
+def _from_grid(
+    residuals: AnyArray | None, first: Int64Array, slope: Int64Array, out: Int64Array
+) -> None:
+    columns = np.arange(out.shape[1])
+    if (slope == slope[0]).all():
+        np.add(first[:, None], slope[0] * columns, out=out)
+    else:
+        np.multiply(slope[:, None], columns, out=out)
+        out += first[:, None]
+    if residuals is not None:
+        out += residuals
 
 
-_RESTORE: dict[int, Callable[[Int64Array, Int64Array, Int64Array], Int64Array]] = {
+# What is left of rows (None: nothing), their first values and slopes, and where to put the rows.
+_Restore: TypeAlias = Callable[[AnyArray | None, Int64Array, Int64Array, Int64Array], None]
+_RESTORE: dict[int, _Restore] = {
     Prediction.PREVIOUS: _from_previous,
     Prediction.SLOPE: _from_slope,
     Prediction.GRID: _from_grid,

@@ -31,8 +31,8 @@ def _rest(*read: str, **more: Any) -> Rule:
     return Rule(door="rest", methods={"GET": read, "HEAD": read}, **more)
 
 
-def _push(**more: Any) -> Rule:
-    methods = {"POST": ("series:create",), "OPTIONS": (MEMBER,)}
+def _push(*also: str, **more: Any) -> Rule:
+    methods = {**dict.fromkeys(("POST", *also), ("series:create",)), "OPTIONS": (MEMBER,)}
     return Rule(door="kind", methods=methods, allowed=DONE | {413, 415}, **more)
 
 
@@ -91,6 +91,9 @@ TABLE: Mapping[str, Rule] = {
     "series_ingest:otlp-metrics": _push(),
     "series_ingest:influx-write-v1": _push(),
     "series_ingest:influx-write": _push(),
+    "series_ingest:text-import": _push(),
+    "series_ingest:push-group": _push("PUT", values={"group": "=nightly"}),
+    "series_ingest:push-group-base64": _push("PUT", values={"group": "=bmlnaHRseQ"}),
     "series_ingest:influx-ping": Rule(
         door="kind", methods=dict.fromkeys(("GET", "HEAD", "OPTIONS"), (MEMBER,))
     ),

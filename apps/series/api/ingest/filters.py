@@ -1,5 +1,6 @@
 """What the doors read from a request before its body is parsed."""
 
+import base64
 from typing import Any
 
 from django.http import HttpRequest
@@ -68,3 +69,33 @@ def influx_precision(request: Request, *, default: str = "ns") -> str:
             "password of HTTP Basic or as Authorization: Token"
         )
     return request.query_params.get("precision") or default
+
+
+def group_of(path: str) -> dict[str, str]:
+    """Return the grouping labels of a Pushgateway's address: ``name/value`` pairs after ``job``.
+
+    A name that ends in ``@base64`` has its value in URL-safe base64, as clients write values with
+    slashes; a lone ``=`` is an empty value. Raise MalformedError.
+    """
+    words = path.split("/")
+    if len(words) % 2:
+        raise MalformedError("the address must be metrics/job/JOB and then name/value pairs")
+    group: dict[str, str] = {}
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        plain = name.removesuffix("@base64")
+        if not plain or plain in group:
+            raise MalformedError(f"grouping label {plain!r} is empty or there twice")
+        group[plain] = value if plain == name else _decoded(value)
+    if not group.get("job"):
+        raise MalformedError("the job must not be empty")
+    return group
+
+
+def _decoded(value: str) -> str:
+    bare = value.rstrip("=")
+    try:
+        return base64.b64decode(
+            bare + "=" * (-len(bare) % 4), altchars=b"-_", validate=True
+        ).decode()
+    except ValueError as error:
+        raise MalformedError(f"{value[:80]!r} is no URL-safe base64 of a text") from error

@@ -16,12 +16,13 @@ from rest_framework.views import APIView
 from apps.series.api.ingest.filters import (
     body_of,
     content_type_of,
+    group_of,
     influx_authorization,
     influx_precision,
 )
 from apps.series.services.ingest import IngestReport, batch_store
 from detectviz.clock import to_ms, utc_now
-from detectviz.ingest import influx, otlp, remote_write, remote_write_v2
+from detectviz.ingest import exposition, influx, otlp, remote_write, remote_write_v2
 from detectviz.ingest.batch import Batch
 from detectviz.ingest.errors import IngestError, UnsupportedError
 from detectviz.ingest.otlp_messages import encode_answer, encode_status
@@ -276,3 +277,52 @@ _INFLUX_CODES = {
 def _header_text(sentence: str) -> str:
     """Return a sentence as a header can carry it."""
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in sentence)[:500]
+
+
+class TextImportView(IngestView):
+    """Prometheus text, OpenMetrics or delimited protobuf; the path is VictoriaMetrics'."""
+
+    door = "text"
+
+    def parse(self, request: Request) -> Batch:
+        """Read an exposition."""
+        return exposition.parse(
+            self.body(request),
+            content_type=request.META.get("CONTENT_TYPE", ""),
+            now_ms=to_ms(utc_now()),
+        )
+
+    def answer(self, report: IngestReport) -> HttpResponseBase:
+        """Answer 204, or what was refused, the rest being stored."""
+        if report.is_complete:
+            return HttpResponse(status=204)
+        if report.limited:
+            return self.failure(429, report.sentence(), retry_after_s=RETRY_LIMITED_S)
+        return self.failure(400, report.sentence())
+
+
+class PushGroupView(TextImportView):
+    """What clients send a Pushgateway, stored as samples of now.
+
+    PUT and POST are the same: a metric that is not pushed again ends like any other, five minutes
+    later. A group is not deleted: nothing of it is kept beside its samples.
+    """
+
+    door = "pushgateway"
+
+    def put(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Take one group."""
+        return self.post(request, *args, **kwargs)
+
+    def parse(self, request: Request) -> Batch:
+        """Read an exposition and the group of the address."""
+        return exposition.parse_group(
+            self.body(request),
+            content_type=request.META.get("CONTENT_TYPE", ""),
+            group=group_of(f"job{self.kwargs['encoding']}/{self.kwargs['group']}"),
+            now_ms=to_ms(utc_now()),
+        )
+
+    def answer(self, report: IngestReport) -> HttpResponseBase:
+        """Answer 200 as a Pushgateway does."""
+        return HttpResponse(status=200) if report.is_complete else super().answer(report)

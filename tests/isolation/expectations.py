@@ -76,6 +76,7 @@ def _body(kind: ResourceKind[Any], name: str) -> dict[str, Any]:
 
 
 SUBRESOURCE_BODIES: Mapping[str, Any] = {
+    "backtest": {"expr": "up == 0", "range": "1h"},
     "evaluate-preview": {"expr": "up == 0"},
     "explain": {"labels": {"alertname": "Down"}},
     "pause": {},

@@ -202,6 +202,7 @@ TABLE: Mapping[str, Rule] = {
     "alerting:rulegroup-list": _look("rulegroups:read"),
     "alerting:rulegroup-create": _look("rulegroups:create"),
     "alerting:rulegroup-preview": _button("rulegroups:read"),
+    "alerting:rulegroup-backtest": _button("rulegroups:read"),
     "alerting:rulegroup-restore": _button("rulegroups:create"),
     "alerting:rulegroup-detail": _look("rulegroups:read"),
     "alerting:rulegroup-edit": _look("rulegroups:update"),

@@ -111,6 +111,31 @@ class EmptySpecSerializer(serializers.Serializer[Any]):
     """``spec`` of what nobody writes."""
 
 
+class BacktestSerializer(RuleSerializer):
+    """A rule to run over the past: its fields, or ``group`` and ``rule`` of a stored one.
+
+    The time is ``range`` (up to now) or ``start`` to ``end``; ``interval`` is how often the rule
+    would have been evaluated (of a stored group: its own).
+    """
+
+    group = serializers.CharField(required=False, max_length=63)
+    rule = serializers.CharField(required=False, max_length=255)
+    range = DurationText(required=False)
+    start = serializers.DateTimeField(required=False)
+    end = serializers.DateTimeField(required=False)
+    interval = DurationText(
+        required=False, shortest_ms=SHORTEST_INTERVAL_MS, longest_ms=LONGEST_INTERVAL_MS
+    )
+    expr = serializers.CharField(required=False, max_length=16_384, trim_whitespace=False)
+
+    def validate(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave the judgement of the rule to the service, which names the fields itself."""
+        is_stored = "group" in attrs and "rule" in attrs
+        if is_stored == ("expr" in attrs):
+            raise serializers.ValidationError({"expr": ["Give a rule, or group and rule."]})
+        return dict(attrs)
+
+
 class PreviewSerializer(RuleSerializer):
     """A rule to try: only ``expr`` is needed. ``shown`` is how far back the picture goes."""
 

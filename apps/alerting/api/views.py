@@ -3,18 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from apps.alerting.api.serializers import PreviewSerializer
+from rest_framework.serializers import Serializer
+
+from apps.alerting.api.serializers import BacktestSerializer, PreviewSerializer
 from apps.alerting.models import Alert, RuleGroup
-from apps.alerting.selectors import alert_history
+from apps.alerting.selectors import alert_history, rulegroup_queryset
+from apps.alerting.services.backtest_requests import backtest_of
+from apps.alerting.services.backtests import Backtest
 from apps.alerting.services.builtin import builtin_restore
 from apps.alerting.services.previews import Preview, rule_preview
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import parse_duration_s
 from detectviz.contracts.types import JsonObject
 from detectviz.gotemplate.values import format_float
-from detectviz.resources.errors import InvalidFieldsError
+from detectviz.resources.errors import ForbiddenError, InvalidFieldsError
 from detectviz.resources.registry import Subresource
 from detectviz.resources.validation import flatten_errors
+from detectviz.tenancy.requests import org_access
 
 DEFAULT_SHOWN = "1h"
 
@@ -22,7 +27,12 @@ DEFAULT_SHOWN = "1h"
 def evaluate_preview(request: Any, org: Any, instance: RuleGroup | None) -> JsonObject:
     """Answer what a rule would fire now."""
     body = request.data if isinstance(request.data, Mapping) else {}
-    serializer = PreviewSerializer(data=body)
+    rule = _valid(PreviewSerializer(data=body))
+    shown_s = parse_duration_s(rule.pop("shown", DEFAULT_SHOWN))
+    return preview_json(rule_preview(tenant=org, rule=rule, at=utc_now(), shown_s=shown_s))
+
+
+def _valid(serializer: Serializer[Any]) -> dict[str, Any]:
     if not serializer.is_valid():
         raise InvalidFieldsError(
             {
@@ -30,9 +40,7 @@ def evaluate_preview(request: Any, org: Any, instance: RuleGroup | None) -> Json
                 for path, text in flatten_errors(serializer.errors, "").items()
             }
         )
-    rule = dict(serializer.validated_data)
-    shown_s = parse_duration_s(rule.pop("shown", DEFAULT_SHOWN))
-    return preview_json(rule_preview(tenant=org, rule=rule, at=utc_now(), shown_s=shown_s))
+    return dict(serializer.validated_data)
 
 
 def preview_json(preview: Preview) -> JsonObject:
@@ -53,6 +61,48 @@ def preview_json(preview: Preview) -> JsonObject:
         "threshold": preview.threshold,
         "timestamps_ms": list(preview.timestamps_ms),
         "series": [{"labels": line.labels, "values": line.values} for line in preview.lines],
+    }
+
+
+def backtest(request: Any, org: Any, instance: RuleGroup | None) -> JsonObject:
+    """Answer when a rule would have fired over the past."""
+    _, access = org_access(request, str(org))
+    if not access.allows("series:read"):
+        raise ForbiddenError("You need the permission series:read for this.")
+    body = _valid(BacktestSerializer(data=request.data))
+    stored = None
+    if "group" in body:
+        readable = access.filter(rulegroup_queryset(org), "rulegroups:read")
+        stored = readable.filter(name=body["group"]).first()
+        if stored is None:
+            raise InvalidFieldsError({"group": [f"There is no rule group {body['group']!r}."]})
+    return backtest_json(backtest_of(org=org, body=body, group=stored, now=utc_now()))
+
+
+def backtest_json(found: Backtest) -> JsonObject:
+    """Return a backtest for an answer; values are text, as NaN is no JSON."""
+    return {
+        "start": found.start.isoformat(),
+        "end": found.end.isoformat(),
+        "interval_s": found.interval_s,
+        "evaluations": found.slots,
+        "total": found.total,
+        "series": found.series,
+        "pending_s": found.pending_s,
+        "firing_s": found.firing_s,
+        "abandoned": found.abandoned,
+        "errors": found.errors,
+        "error": found.error,
+        "firings": [
+            {
+                "labels": firing.labels,
+                "active_at": firing.active_at.isoformat(),
+                "fired_at": firing.fired_at.isoformat(),
+                "resolved_at": firing.resolved_at.isoformat() if firing.resolved_at else None,
+                "peak": format_float(firing.peak),
+            }
+            for firing in found.firings
+        ],
     }
 
 
@@ -87,6 +137,15 @@ RULEGROUP_SUBRESOURCES = (
         handler=evaluate_preview,
         request=PreviewSerializer,
         summary="What a rule would fire now, changing nothing.",
+        is_collection=True,
+    ),
+    Subresource(
+        name="backtest",
+        method="POST",
+        permission="read",
+        handler=backtest,
+        request=BacktestSerializer,
+        summary="When a rule would have fired over the past, changing nothing.",
         is_collection=True,
     ),
     Subresource(

@@ -86,6 +86,15 @@ def _of_name(node: nodes.Expression) -> tuple[Matcher, ...]:
     return tuple(matcher for matcher in node.matchers if matcher.name == METRIC_NAME)
 
 
+def data_source_texts(expression: nodes.Expression) -> list[str]:
+    """Return what has to have a value somewhere, or data are missing: no constants."""
+    return [
+        format_expression(source)
+        for source in data_sources(expression)
+        if result_type(source) is not ValueType.SCALAR
+    ]
+
+
 def _batch(rules: Sequence[RulePlan], places: tuple[int, ...]) -> RuleBatch:
     queries = batch_plan([rules[place].expr for place in places])
     texts: list[str] = []
@@ -93,11 +102,7 @@ def _batch(rules: Sequence[RulePlan], places: tuple[int, ...]) -> RuleBatch:
     for place, expression in zip(places, queries.expressions, strict=True):
         if rules[place].no_data is NoDataPolicy.OK or expression is None:
             continue
-        sources = [
-            format_expression(source)
-            for source in data_sources(expression)
-            if result_type(source) is not ValueType.SCALAR
-        ]
+        sources = data_source_texts(expression)
         watched[place] = tuple(range(len(texts), len(texts) + len(sources)))
         texts += sources
     return RuleBatch(places=places, queries=queries, sources=batch_plan(texts), watched=watched)

@@ -95,7 +95,7 @@ def _batch_steps(
             steps[place] = _recorded(group, rule, answered, written_ms=looked_at_ms)
         elif answered or rule.instances or place in empty:  # hardly ever
             found = empty.get(place, answered)
-            outcome = _outcome(rule, found, around, looked_at_ms, has_data=place not in empty)
+            outcome = outcome_of(rule, found, around, looked_at_ms, has_data=place not in empty)
             steps[place] = alerts_step(
                 rule_terms(group, rule),
                 rule.instances,
@@ -172,12 +172,13 @@ def rule_outcome(group: GroupPlan, rule: RulePlan, around: Surroundings, *, at_m
     (answered,) = around.querier.batch(batch.queries, looked_at_ms)
     empty = _without_data(batch, {0: answered}, around, looked_at_ms)
     found = empty.get(0, answered)
-    return _outcome(rule, found, around, looked_at_ms, has_data=not empty)
+    return outcome_of(rule, found, around, looked_at_ms, has_data=not empty)
 
 
-def _outcome(
+def outcome_of(
     rule: RulePlan, answered: Answered, around: Surroundings, at_ms: int, *, has_data: bool
 ) -> Outcome:
+    """Return an alerting rule's answer as the state machine takes it, templates expanded."""
     scope = TemplateScope(
         query=lambda text: around.querier.vector(text, at_ms),
         external_url=around.external_url,

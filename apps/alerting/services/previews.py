@@ -95,6 +95,18 @@ def rule_preview(
     )
 
 
+def rule_lines(
+    *, tenant: Tenant, rule: Mapping[str, Any], at: datetime, shown_s: float
+) -> tuple[Sequence[int], tuple[Line, ...]]:
+    """Return the times (Unix milliseconds) and lines of a valid rule's expression up to ``at``.
+
+    A threshold at its top is left aside. Raise InvalidFieldsError when it can't be evaluated.
+    """
+    plan = rule_plan({"alert": "Preview", **rule}, key="preview")
+    matrix = _drawn(tenant.uid, plan, threshold_of(parse(plan.expr)), at=at, shown_s=shown_s)
+    return matrix.timestamps_ms.tolist(), _lines(matrix)
+
+
 def threshold_of(expression: nodes.Expression) -> Threshold | None:
     """Return the comparison with a number at the top of an expression, if that is what it is."""
     node = nodes.unwrap(expression)

@@ -7,12 +7,12 @@ from typing import TypeAlias
 from detectviz.promql import nodes
 from detectviz.promql.batches import Outcome
 from detectviz.promql.engine import Engine
-from detectviz.promql.errors import EvaluationError
+from detectviz.promql.errors import EvaluationError, PromqlError
 from detectviz.promql.fusing import BatchPlan
 from detectviz.promql.results import Matrix, Scalar, Vector
 from detectviz.promql.windows import is_stale
 from detectviz.tsdb.histograms import Histogram
-from detectviz.tsdb.interface import METRIC_NAME, Matcher, MatchOp, SeriesStore
+from detectviz.tsdb.interface import METRIC_NAME, Matcher, MatchOp, SeriesStore, StoreError
 
 SAMPLES_PER_QUERY = 5_000_000
 QUERY_TIMEOUT_S = 10.0
@@ -58,6 +58,13 @@ class RuleQuerier:
         distinct = {id(one): one for one in outcomes}  # all that are empty share one
         elements = {key: _elements(one) for key, one in distinct.items()}
         return [elements[id(one)] for one in outcomes]
+
+    def answered(self, expression: nodes.Expression, at_ms: int) -> Answered:
+        """Return the elements of one expression at one time, or what is raised."""
+        try:
+            return _elements(self.engine.instant(self.tenant, expression, at_ms))
+        except (PromqlError, StoreError) as error:
+            return error
 
     def series_at(self, names: Collection[str], at_ms: int) -> list[dict[str, str]]:
         """Return the label sets of metrics with a value (no stale marker) at exactly one time."""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.alerting.web.views import alerts, edit, rulegroups
+from apps.alerting.web.views import alerts, backtests, edit, rulegroups
 
 app_name = "alerting"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("o/<slug:org>/rules", rulegroups.rulegroup_page, name="rulegroup-list"),
     path("o/<slug:org>/rules/new", edit.rulegroup_create, name="rulegroup-create"),
     path("o/<slug:org>/rules/preview", edit.rule_try, name="rulegroup-preview"),
+    path("o/<slug:org>/rules/backtest", backtests.rule_backtested, name="rulegroup-backtest"),
     path(
         "o/<slug:org>/rules/restore-builtin",
         rulegroups.rulegroup_restore,

@@ -46,6 +46,11 @@ class RuleGroupFormPage:
         """The spec as stored, empty for a new group."""
         return dict(rulegroup_kind().to_spec(self.group)) if self.group else {}
 
+    @property
+    def may_backtest(self) -> bool:
+        """Whether what series were may be read."""
+        return self.scope.access.allows("series:read")
+
     @cached_property
     def form(self) -> SchemaForm:
         """All fields with what was submitted, else with what is stored."""
@@ -101,7 +106,7 @@ class RulePreviewPage:
         chart = Chart(
             times=[at / 1000 for at in found.timestamps_ms],
             series=[
-                ChartSeries(label=_line_label(line.labels), values=line.values)
+                ChartSeries(label=line_label(line.labels), values=line.values)
                 for line in found.lines
             ],
             thresholds=[] if limit is None else [Threshold(value=limit, label=mark)],
@@ -133,13 +138,7 @@ def rulegroup_edit(request: PageRequest, scope: OrgScope, *, name: str) -> HttpR
 @org_page("rulegroups:read")
 def rule_try(request: PageRequest, scope: OrgScope) -> HttpResponse:
     """Show what one rule of the submitted form (``preview=rules/0``) would do now."""
-    chosen = request.POST.copy()
-    for key in list(chosen):
-        if key != "~rules" and not key.startswith(f"{request.POST.get('preview', '')}/"):
-            del chosen[key]
-    document: Any = parse_form(group_fields(is_new=True), chosen)
-    rule = rule_of((document.get("rules") or [{}])[0])
-    rule.pop("record", None)
+    rule = chosen_rule(request)
     try:
         preview = rule_preview(tenant=scope.org, rule={**rule, "alert": "Preview"}, at=utc_now())
         page = RulePreviewPage(scope, preview)
@@ -147,6 +146,18 @@ def rule_try(request: PageRequest, scope: OrgScope) -> HttpResponse:
         told = tuple(f"{name}: {' '.join(text)}" for name, text in error.fields.items())
         page = RulePreviewPage(scope, None, told)
     return render_page(request, "alerting/partials/_rule_preview.html", page)
+
+
+def chosen_rule(request: PageRequest) -> dict[str, Any]:
+    """Return the rule of the submitted form that ``preview`` names, as an alerting one."""
+    chosen = request.POST.copy()
+    for key in list(chosen):
+        if key != "~rules" and not key.startswith(f"{request.POST.get('preview', '')}/"):
+            del chosen[key]
+    document: Any = parse_form(group_fields(is_new=True), chosen)
+    rule = rule_of((document.get("rules") or [{}])[0])
+    rule.pop("record", None)
+    return rule
 
 
 def _save(request: PageRequest, page: RuleGroupFormPage) -> HttpResponse:
@@ -170,7 +181,7 @@ def _save(request: PageRequest, page: RuleGroupFormPage) -> HttpResponse:
     return go_to(request, target, said=f"{name} is saved.")
 
 
-def _line_label(labels: Any) -> str:
+def line_label(labels: Any) -> str:
     shown = {key: value for key, value in labels.items() if key != "__name__"}
     named = [f"{key}={value}" for key, value in list(shown.items())[:_SHOWN_LABELS]]
     return ", ".join(named) or labels.get("__name__", "value")

@@ -19,6 +19,7 @@ import pytest
 from detectviz.collection.checks import ScheduledCheck
 from detectviz.collection.once import run_check
 from detectviz.contracts.collector import CheckResult, Collector, CollectorContext, Heartbeat
+from detectviz.contracts.discovery import Discoverer
 from detectviz.contracts.errors import PluginError
 from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import CheckState, JsonObject, PluginKind
@@ -48,6 +49,8 @@ class CollectorConformance:
 
     name: ClassVar[str]
     configs: ClassVar[Sequence[JsonObject]]
+    # What a collector that chooses a discovery is told; None for the others.
+    discoverer: ClassVar[Discoverer | None] = None
 
     # --- what a test may ask ----------------------------------------------------------------
 
@@ -77,6 +80,7 @@ class CollectorConformance:
             monotonic=time.monotonic,
             logger=logging.getLogger("conformance"),
             heartbeat=heartbeat(),
+            discoverer=self.discoverer,
         )
 
     # --- the schema -------------------------------------------------------------------------

@@ -7,9 +7,10 @@ from detectviz.contracts.collector import CheckResult, CollectorContext
 from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.errors import CertificateError, NetworkError
 from detectviz.contracts.network import HttpRequest, HttpResponse
+from detectviz.contracts.oauth2 import TokenCache
 from detectviz.contracts.types import CheckState, JsonObject, JsonValue
 from plugins.collectors.http.judgement import Judgement
-from plugins.collectors.http.oauth2 import TokenCache
+from plugins.collectors.http.oauth2 import client_credentials
 from plugins.collectors.http.report import (
     answer_evidence,
     failure_metrics,
@@ -54,7 +55,7 @@ class HttpCollector:
                 raise
             return _failed(request, error)
         if plan.is_oauth2 and response.status_code == UNAUTHORISED:
-            self._tokens.forget(context)
+            self._tokens.forget(client_credentials(context))
         return _judged(plan.judgement, context, request, response)
 
     def _plan(self, context: CollectorContext) -> _Plan:
@@ -82,7 +83,12 @@ class HttpCollector:
             request = replace(request, url=bust_caches(request.url))
         if plan.is_oauth2:
             started = context.monotonic()
-            token = await self._tokens.token(context)
+            token = await self._tokens.token(
+                client_credentials(context),
+                network=context.network,
+                monotonic=context.monotonic,
+                timeout_s=context.timeout_s,
+            )
             left_s = max(0.001, context.timeout_s - (context.monotonic() - started))
             header = ("Authorization", bearer_header(token))
             request = replace(request, headers=(*request.headers, header), timeout_s=left_s)

@@ -3,11 +3,12 @@
 import secrets as random_source
 from collections.abc import Mapping
 from typing import Final, cast
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from detectviz.contracts.collector import CollectorContext
 from detectviz.contracts.config import get_bool, get_int, get_text, get_text_map
 from detectviz.contracts.errors import ConfigurationError
+from detectviz.contracts.http_options import with_credentials
 from detectviz.contracts.network import (
     HttpRequest,
     HttpVersion,
@@ -106,13 +107,11 @@ def bearer_header(token: str) -> str:
 
 
 def _proxy(config: JsonObject, secrets: Mapping[str, str]) -> str:
-    url, username = get_text(config, "proxy_url"), get_text(config, "proxy_username")
-    if not url or not username:
-        return url
-    parts = urlsplit(url)
-    password = quote(secrets.get("proxy_password", ""), safe="")
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{quote(username, safe='')}:{password}@{host}"))
+    return with_credentials(
+        get_text(config, "proxy_url"),
+        get_text(config, "proxy_username"),
+        secrets.get("proxy_password", ""),
+    )
 
 
 def _pinned(config: JsonObject) -> dict[str, str]:

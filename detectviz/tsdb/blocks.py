@@ -1,6 +1,5 @@
 """Reading blocks: which ones, decoded once, cut to series and time."""
 
-import logging
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -13,11 +12,10 @@ import numpy.typing as npt
 
 from detectviz.tsdb.codec import Block, CorruptError, decode_block
 from detectviz.tsdb.extras import Chosen
-from detectviz.tsdb.interface import Int64Array
+from detectviz.tsdb.integrity import time_damage
+from detectviz.tsdb.interface import Int64Array, StoreError
 from detectviz.tsdb.labels import MAX_TIMESTAMP_MS
 from detectviz.tsdb.segments import Segment
-
-logger = logging.getLogger(__name__)
 
 _PARTS_PER_QUERY = 500
 
@@ -54,18 +52,32 @@ class BlockReader:
         self._cache_bytes = cache_bytes
         self._cached_bytes = 0
         self._cache: OrderedDict[tuple[str, int], Block] = OrderedDict()
-        self._damaged: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
 
     def segments(
-        self, connection: sqlite3.Connection, tenant: str, places: Places, within: Range
+        self,
+        connection: sqlite3.Connection,
+        tenant: str,
+        places: Places,
+        within: Range,
+        *,
+        skip_damaged: bool = False,
     ) -> Iterator[Segment]:
-        """Yield the samples of the series at ``places``, older blocks first."""
+        """Yield the samples of the series at ``places``, older blocks first.
+
+        Raises:
+            StoreError: a block is damaged, unless such are to be skipped.
+
+        """
         by_part = group_by_part(places.part)
-        for block_id, part, _, _ in list_blocks(connection, tenant, list(by_part), within):
-            block = self._block(connection, tenant, block_id)
-            if block is not None:
-                yield cut(block, by_part[part], places.row, within)
+        for listed in list_blocks(connection, tenant, list(by_part), within):
+            try:
+                block = self._block(connection, tenant, listed)
+            except StoreError:
+                if not skip_damaged:
+                    raise
+                continue
+            yield cut(block, by_part[listed[1]], places.row, within)
 
     def mark_alive(
         self,
@@ -77,38 +89,24 @@ class BlockReader:
     ) -> None:
         """Set ``alive`` where a series has a sample in the range; blocks are decoded if need be."""
         by_part = group_by_part(places.part)
-        for block_id, part, _, _ in list_blocks(connection, tenant, list(by_part), within):
-            owners = by_part[part]
+        for listed in list_blocks(connection, tenant, list(by_part), within):
+            owners = by_part[listed[1]]
             if alive[owners].all():
                 continue
-            block = self._block(connection, tenant, block_id)
-            if block is not None:
-                segment = cut(block, owners, places.row, within)
-                alive[segment.owners[segment.counts > 0]] = True
+            segment = cut(self._block(connection, tenant, listed), owners, places.row, within)
+            alive[segment.owners[segment.counts > 0]] = True
 
-    def _block(self, connection: sqlite3.Connection, tenant: str, block_id: int) -> Block | None:
-        key = (tenant, block_id)
+    def _block(
+        self, connection: sqlite3.Connection, tenant: str, listed: tuple[int, int, int, int]
+    ) -> Block:
+        key = (tenant, listed[0])
         with self._lock:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return self._cache[key]
-        block = self._load(connection, key)
-        if block is not None:
-            self._remember(key, block)
+        block = _load(connection, tenant, listed)
+        self._remember(key, block)
         return block
-
-    def _load(self, connection: sqlite3.Connection, key: tuple[str, int]) -> Block | None:
-        tenant, block_id = key
-        (data,) = connection.execute(
-            "SELECT data FROM block WHERE id = ? AND tenant = ?", (block_id, tenant)
-        ).fetchone()
-        try:
-            return decode_block(data)
-        except CorruptError:
-            if key not in self._damaged:
-                self._damaged.add(key)
-                logger.exception("series block %d is damaged and skipped", block_id)
-            return None
 
     def _remember(self, key: tuple[str, int], block: Block) -> None:
         with self._lock:
@@ -119,6 +117,25 @@ class BlockReader:
             while self._cached_bytes > self._cache_bytes:
                 _, dropped = self._cache.popitem(last=False)
                 self._cached_bytes -= dropped.nbytes
+
+
+def _load(connection: sqlite3.Connection, tenant: str, listed: tuple[int, int, int, int]) -> Block:
+    block_id, _, min_ms, max_ms = listed
+    found = connection.execute(
+        "SELECT data FROM block WHERE id = ? AND tenant = ?", (block_id, tenant)
+    ).fetchone()
+    reason = "it is missing" if found is None else None
+    try:
+        block = decode_block(found[0] if found else b"")
+        reason = time_damage(block, min_ms, max_ms)
+    except CorruptError as error:
+        reason = reason or str(error)
+    if reason:
+        raise StoreError(
+            f"series block {block_id} is damaged ({reason}): run detectviz series repair",
+            retryable=False,
+        )
+    return block
 
 
 def group_by_part(part: Int64Array) -> dict[int, Int64Array]:

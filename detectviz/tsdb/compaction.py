@@ -25,7 +25,9 @@ from detectviz.tsdb.codec import (
 )
 from detectviz.tsdb.database import Database
 from detectviz.tsdb.extras import Chosen, joined, picked
+from detectviz.tsdb.integrity import Damage
 from detectviz.tsdb.interface import Float64Array, HistogramArray, Int64Array
+from detectviz.tsdb.quarantine import set_aside
 from detectviz.tsdb.rollup_state import note_late
 
 logger = logging.getLogger(__name__)
@@ -85,7 +87,7 @@ class Compactor:
     def run(self, now_ms: int) -> None:
         """Write blocks from a log that is due, then merge blocks while a level is full."""
         last_seq = self._last_seq_if_due(now_ms)
-        while last_seq is not None and self._flush_pass(last_seq):
+        while last_seq is not None and self._flush_pass(last_seq, now_ms):
             pass
         while self._merge_pass():
             pass
@@ -101,9 +103,10 @@ class Compactor:
         due = samples >= _PASS_SAMPLES or now_ms - oldest_ms >= self._flush_after_ms
         return int(last_seq) if due else None
 
-    def _flush_pass(self, until_seq: int) -> bool:
+    def _flush_pass(self, until_seq: int, now_ms: int) -> bool:
         with self._database.reading() as connection:
-            compacted_seq, last_seq, batch = _log_batch(connection, until_seq)
+            damages: list[Damage] = []
+            compacted_seq, last_seq, batch = _log_batch(connection, until_seq, damages)
             if last_seq == compacted_seq:
                 return False
             places = dict(_series_places(connection))
@@ -115,6 +118,8 @@ class Compactor:
             note_late(connection, _oldest_by_part(blocks))
             connection.executemany(_UPSERT_TAIL, _tails(batch))
             connection.execute("UPDATE state SET compacted_seq = ?", (last_seq,))
+            for damage in damages:
+                set_aside(connection, damage, now_ms)
             connection.execute(
                 "DELETE FROM log WHERE seq > ? AND seq <= ?", (compacted_seq, last_seq)
             )
@@ -151,19 +156,22 @@ _UPSERT_TAIL = (
 )
 
 
-def _log_batch(connection: sqlite3.Connection, until_seq: int) -> tuple[int, int, Batch]:
+def _log_batch(
+    connection: sqlite3.Connection, until_seq: int, damages: list[Damage]
+) -> tuple[int, int, Batch]:
     (compacted_seq,) = connection.execute("SELECT compacted_seq FROM state").fetchone()
     batches: list[Batch] = []
     last_seq, total = compacted_seq, 0
-    for seq, data in connection.execute(
-        "SELECT seq, data FROM log WHERE seq > ? AND seq <= ? ORDER BY seq",
+    for seq, tenant, data in connection.execute(
+        "SELECT seq, tenant, data FROM log WHERE seq > ? AND seq <= ? ORDER BY seq",
         (compacted_seq, until_seq),
     ):
         last_seq = seq
         try:
             batches.append(decode_log(data))
-        except CorruptError:
-            logger.exception("log row %d is damaged and dropped", seq)
+        except CorruptError as error:
+            logger.exception("log row %d is damaged and set aside", seq)
+            damages.append(Damage(source="log", source_id=seq, tenant=tenant, reason=str(error)))
             continue
         total += len(batches[-1])
         if total >= _PASS_SAMPLES:

@@ -114,6 +114,21 @@ CREATE TABLE unrolled (
 """
 # Step n makes format n of format n - 1. A step that was released never changes.
 SERIES_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE, _BUCKETS, _HISTOGRAM_PARTS)
+TABLES = (
+    "state",
+    "part",
+    "series",
+    "tail",
+    "log",
+    "block",
+    "rollup",
+    "rolled",
+    "rollup_late",
+    "raw_from",
+    "quarantine",
+    "bucket",
+    "unrolled",
+)
 _MMAP_BYTES = 1 << 28
 _JOURNAL_LIMIT_BYTES = 1 << 26
 
@@ -178,6 +193,21 @@ class Database:
             yield _lock_file(descriptor, wait=wait)
         finally:
             os.close(descriptor)
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._path
+
+    def snapshot(self, target: Path) -> None:
+        """Write a consistent copy to a new file while others read and write."""
+        partial = target.with_name(f"{target.name}.partial")
+        partial.unlink(missing_ok=True)
+        with translated_errors(), self._borrowed() as connection:
+            connection.execute("VACUUM INTO ?", (str(partial),))
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.rename(target)
 
     def checkpoint(self) -> None:
         """Move committed pages from the write-ahead log into the file, waiting for nobody."""

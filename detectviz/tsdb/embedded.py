@@ -13,6 +13,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,15 +26,13 @@ from detectviz.tsdb.blocks import BlockReader, Places, Range
 from detectviz.tsdb.cardinality import cardinality_of
 from detectviz.tsdb.codec import (
     Batch,
-    CorruptError,
-    decode_block,
-    decode_log,
 )
 from detectviz.tsdb.columns import append_report, columns_of
 from detectviz.tsdb.database import Database
 from detectviz.tsdb.deletion import delete_from_blocks, delete_from_log, settle
 from detectviz.tsdb.head import run_segment
 from detectviz.tsdb.index import Selection
+from detectviz.tsdb.integrity import Damage
 from detectviz.tsdb.interface import (
     AppendReport,
     Cardinality,
@@ -48,6 +47,7 @@ from detectviz.tsdb.interface import (
 )
 from detectviz.tsdb.mirror import Mirror
 from detectviz.tsdb.policy import PolicyOf, default_policy
+from detectviz.tsdb.repair import RepairReport, repair_file, verify_file
 from detectviz.tsdb.rollup_deletion import delete_from_rollups
 from detectviz.tsdb.rollup_reading import read_rollups, rollup_plan
 from detectviz.tsdb.segments import Columns, Segment, assemble, series_set
@@ -141,7 +141,7 @@ class EmbeddedStore:
         (``rollups.choose``); to an instant selector also with samples up to one resolution older.
         """
         within = Range.between(start_ms, end_ms)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             view = self._view(connection, tenant, matchers)
             plan = rollup_plan(connection, tenant, view.places, hints, within)
             columns = self._collect(connection, view, plan.raw if plan else within)
@@ -158,7 +158,7 @@ class EmbeddedStore:
     ) -> tuple[Mapping[str, str], ...]:
         """Return the label sets of matching series that have samples in the range, ordered."""
         within = Range.between(start_ms, end_ms)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             view = self._view(connection, tenant, matchers)
             alive = np.zeros(len(view.selection.ids), np.bool_)
             for segment in _head_segments(view, within):
@@ -232,14 +232,29 @@ class EmbeddedStore:
         with self._database.reading() as connection:
             connection.execute("SELECT COUNT(*) FROM (SELECT 1 FROM block LIMIT 1)").fetchone()
 
-    def verify(self) -> None:
-        """Read everything and raise StoreError naming each damaged block and log row."""
-        with self._database.reading() as connection:
-            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            damaged = [] if answer == "ok" else [str(answer)]
-            damaged += _damaged_rows(connection)
-        if damaged:
-            raise StoreError("; ".join(damaged), retryable=False)
+    def verify(self) -> tuple[Damage, ...]:
+        """Name every damage, reading the whole file; an empty answer means that all is well."""
+        return verify_file(self._database.path)
+
+    def repair(self, now_ms: int) -> RepairReport:
+        """Set damaged rows aside and build indexes anew; everything else stays.
+
+        Raises:
+            StoreError: nothing can be read from the file at all.
+
+        """
+        return repair_file(self._database.path, now_ms=now_ms)
+
+    def snapshot(self, path: Path) -> None:
+        """Write a consistent copy to a new file; appends go on meanwhile.
+
+        Raises:
+            StoreError: the file is there already, or can't be written.
+
+        """
+        if path.exists():
+            raise StoreError(f"{path} exists: name a new file", retryable=False)
+        self._database.snapshot(path)
 
     def maintain(self, now_ms: int) -> None:
         """Compact and drop what is past retention.
@@ -254,6 +269,18 @@ class EmbeddedStore:
     def close(self) -> None:
         """Release the file. Appended samples are durable already."""
         self._database.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Read one snapshot; what SQLite passes on from a damaged page becomes a StoreError."""
+        try:
+            with self._database.reading() as connection:
+                yield connection
+        except (TypeError, ValueError, IndexError, KeyError, OverflowError, MemoryError) as error:
+            raise StoreError(
+                f"the series database is damaged ({error!r}): run detectviz series verify",
+                retryable=False,
+            ) from error
 
     def _view(
         self, connection: sqlite3.Connection, tenant: str, matchers: Sequence[Matcher]
@@ -273,8 +300,19 @@ class EmbeddedStore:
             runs=self._mirror.runs(tenant),
         )
 
-    def _collect(self, connection: sqlite3.Connection, view: _View, within: Range) -> Columns:
-        segments = list(self._blocks.segments(connection, view.tenant, view.places, within))
+    def _collect(
+        self,
+        connection: sqlite3.Connection,
+        view: _View,
+        within: Range,
+        *,
+        skip_damaged: bool = False,
+    ) -> Columns:
+        segments = list(
+            self._blocks.segments(
+                connection, view.tenant, view.places, within, skip_damaged=skip_damaged
+            )
+        )
         segments += _head_segments(view, within)
         return assemble(len(view.selection.ids), segments)
 
@@ -288,7 +326,7 @@ class EmbeddedStore:
         ids = np.unique(series_ids)
         view = self._view_of(tenant, Selection(ids=ids, labels=()))
         within = Range.between(int(timestamps_ms.min()), int(timestamps_ms.max()))
-        columns = self._collect(connection, view, within)
+        columns = self._collect(connection, view, within, skip_damaged=True)
         owners = np.repeat(ids, np.diff(columns.offsets))
         wanted = np.isin(columns.timestamps_ms, timestamps_ms)
         keys = zip(owners[wanted].tolist(), columns.timestamps_ms[wanted].tolist(), strict=True)
@@ -299,16 +337,3 @@ class EmbeddedStore:
 def _head_segments(view: _View, within: Range) -> list[Segment]:
     ids = view.selection.ids
     return [run_segment(run, ids, within.start_ms, within.end_ms) for run in view.runs]
-
-
-def _damaged_rows(connection: sqlite3.Connection) -> Iterator[str]:
-    for block_id, data in connection.execute("SELECT id, data FROM block"):
-        try:
-            decode_block(data)
-        except CorruptError as error:
-            yield f"block {block_id}: {error}"
-    for seq, data in connection.execute("SELECT seq, data FROM log"):
-        try:
-            decode_log(data)
-        except CorruptError as error:
-            yield f"log row {seq}: {error}"

@@ -13,7 +13,7 @@ import orjson
 from detectviz.tsdb.codec import Batch, CorruptError, decode_log
 from detectviz.tsdb.head import Head
 from detectviz.tsdb.index import TenantIndex
-from detectviz.tsdb.interface import Int64Array
+from detectviz.tsdb.interface import Int64Array, StoreError
 from detectviz.tsdb.labels import LabelKey
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,25 @@ class Mirror:
         self._forget_series()
 
     def sync(self, connection: sqlite3.Connection) -> None:
-        """Take in what was committed since the last call. Calls must see ever newer snapshots."""
+        """Take in what was committed since the last call. Calls must see ever newer snapshots.
+
+        Raises:
+            StoreError: what the database holds can't have been written like this.
+
+        """
+        try:
+            self._follow(connection)
+        except (TypeError, ValueError, IndexError, KeyError, OverflowError, MemoryError) as error:
+            self.epoch = -1  # begin anew the next time
+            raise StoreError(
+                f"the series index is damaged ({error}): run detectviz series repair",
+                retryable=False,
+            ) from error
+        except Exception:
+            self.epoch = -1
+            raise
+
+    def _follow(self, connection: sqlite3.Connection) -> None:
         epoch, compacted_seq, last_id, last_seq = connection.execute(_STATE).fetchone()
         if epoch != self.epoch:
             self._forget_series()
@@ -64,7 +82,18 @@ class Mirror:
         return self._indexes.get(tenant) or TenantIndex()
 
     def runs(self, tenant: str) -> tuple[Batch, ...]:
-        """Return a tenant's samples that are not in blocks yet."""
+        """Return a tenant's samples that are not in blocks yet.
+
+        Raises:
+            StoreError: some of them are damaged.
+
+        """
+        for seq, (owner, reason) in self._damaged.items():
+            if owner == tenant:
+                raise StoreError(
+                    f"series log row {seq} is damaged ({reason}): run detectviz series repair",
+                    retryable=False,
+                )
         head = self._heads.get(tenant)
         return head.runs() if head else ()
 
@@ -76,6 +105,7 @@ class Mirror:
     def _forget_series(self) -> None:
         self._indexes: dict[str, TenantIndex] = {}
         self._heads: dict[str, Head] = {}
+        self._damaged: dict[int, tuple[str, str]] = {}  # log rows: whose, and why
         self._last_id = 0
         self._compacted_seq = -1
         self.part = np.zeros(0, np.int64)
@@ -90,6 +120,11 @@ class Mirror:
         ).fetchall()
         if not found:
             return
+        (newest_id,) = connection.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'series'"
+        ).fetchone()
+        if found[-1][0] > newest_id:
+            raise ValueError(f"there is no series {found[-1][0]}")
         self._grow(found[-1][0] + 1)
         for series_id, tenant, labels, part, row in found:
             self._indexes.setdefault(tenant, TenantIndex()).add(series_id, parse_labels(labels))
@@ -105,6 +140,7 @@ class Mirror:
             self._load_tails(connection)
             self.seen_seq = compacted_seq
         self._compacted_seq = compacted_seq
+        self._damaged = {seq: one for seq, one in self._damaged.items() if seq > compacted_seq}
 
     def _load_tails(self, connection: sqlite3.Connection) -> None:
         self._heads = {}
@@ -122,8 +158,9 @@ class Mirror:
         ):
             try:
                 batch = decode_log(data)
-            except CorruptError:
-                logger.exception("log row %d is damaged and skipped", seq)
+            except CorruptError as error:
+                logger.exception("log row %d is damaged", seq)
+                self._damaged[seq] = (tenant, str(error))
                 self.seen_seq = seq
             else:
                 self._take_in(seq, tenant, batch)

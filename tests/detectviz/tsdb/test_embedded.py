@@ -1,4 +1,3 @@
-import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -90,7 +89,7 @@ def test_small_blocks_are_merged_until_they_are_full(store: EmbeddedStore, path:
         compact(store)
     assert query(path, "SELECT level, COUNT(*) FROM block GROUP BY level") == [(3, 2)]
     assert read(store).values.tolist() == list(range(total))
-    store.verify()
+    assert store.verify() == ()
 
 
 def test_a_long_backfill_becomes_several_blocks(store: EmbeddedStore, path: Path) -> None:
@@ -164,48 +163,49 @@ def test_retention_drops_blocks_and_series_nobody_writes(path: Path) -> None:
         assert found.values.tolist() == [2]
     store.append("acme", samples([7], start_ms=START_MS + day_ms, n="dead"))
     assert read(other).values.tolist() == [2, 7]
-    store.verify()
+    assert store.verify() == ()
     store.close()
     other.close()
 
 
 @pytest.mark.parametrize("damage", ["X'00'", "substr(data, 1, length(data) - 3)"])
-def test_a_damaged_block_is_skipped_logged_once_and_named_by_verify(
-    store: EmbeddedStore, path: Path, damage: str, caplog: pytest.LogCaptureFixture
+def test_a_damaged_block_is_named_by_readers_and_merges_go_around_it(
+    store: EmbeddedStore, path: Path, damage: str
 ) -> None:
     for first in range(3):
         store.append("acme", samples([first], start_ms=START_MS + first * STEP_MS))
         compact(store)
     query(path, f"UPDATE block SET data = {damage} WHERE id = 2")
-    with caplog.at_level(logging.ERROR):
-        assert read(store).values.tolist() == [0, 2]
-        assert read(store).values.tolist() == [0, 2]
-    assert [record.getMessage() for record in caplog.records] == [
-        "series block 2 is damaged and skipped"
-    ]
-    with pytest.raises(StoreError, match="block 2: "):
-        store.verify()
+    with pytest.raises(StoreError, match=r"block 2 is damaged .* detectviz series repair"):
+        read(store)
+    assert [str(one)[:8] for one in store.verify()] == ["block 2 "]
     store.check()
     store.append("acme", samples([3], start_ms=START_MS + 3 * STEP_MS))
     compact(store)  # four blocks: a merge, around the damaged one
-    assert read(store).values.tolist() == [0, 2, 3]
     assert query(path, "SELECT level FROM block ORDER BY id") == [(-1,), (1,)]
+    report = store.repair(START_MS)
+    assert [one.source_id for one in report.set_aside] == [2]
+    assert read(store).values.tolist() == [0, 2, 3]
+    assert store.verify() == ()
 
 
-def test_a_damaged_log_row_is_skipped(
-    store: EmbeddedStore, path: Path, caplog: pytest.LogCaptureFixture
+def test_a_damaged_log_row_is_named_and_set_aside_when_its_turn_comes(
+    store: EmbeddedStore, path: Path
 ) -> None:
     for first in range(3):
         store.append("acme", samples([first], start_ms=START_MS + first * STEP_MS))
+    store.append("other", samples([1]))
     query(path, "UPDATE log SET data = X'0102' WHERE seq = 2")
-    with pytest.raises(StoreError, match="log row 2: "):
-        store.verify()
+    assert [str(one)[:6] for one in store.verify()] == ["log 2 "]
     fresh = EmbeddedStore(path)
-    assert read(fresh).values.tolist() == [0, 2]
-    compact(fresh)
-    assert read(fresh).values.tolist() == [0, 2]
+    with pytest.raises(StoreError, match="log row 2 is damaged"):
+        read(fresh)
+    assert len(fresh.select("other", M, 0, 2 * START_MS)) == 1
+    store.append("acme", samples([3], start_ms=START_MS + 3 * STEP_MS))
+    compact(store)
+    assert read(fresh).values.tolist() == [0, 2, 3]
     fresh.close()
-    assert "log row 2 is damaged and skipped" in caplog.text
+    assert query(path, "SELECT source_id, hex(data) = '0102' FROM quarantine") == [(2, 1)]
 
 
 def test_listings_look_at_samples_not_at_blocks(store: EmbeddedStore) -> None:

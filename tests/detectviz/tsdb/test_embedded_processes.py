@@ -68,7 +68,7 @@ def test_kill_9_loses_no_acknowledged_sample(tmp_path: Path, programs: Programs)
         acknowledged += [int(line) for line in rest.split()]
         first = acknowledged[-1] + 2  # the next one may or may not be stored
     store = EmbeddedStore(path)
-    store.verify()
+    assert store.verify() == ()
     found = store.select("acme", EVERYTHING, 0, 2**51)
     assert len(found) == 50
     for place in range(len(found)):

@@ -200,7 +200,7 @@ def test_making_rollups_again_changes_nothing_and_a_crash_only_costs_work(
     np.testing.assert_array_equal(answer(store, promql, step_ms=6 * HOUR_MS), expected)
     store.maintain(START_MS + DAYS * DAY_MS + HOUR_MS)
     np.testing.assert_array_equal(answer(store, promql, step_ms=6 * HOUR_MS), expected)
-    store.verify()
+    assert store.verify() == ()
 
 
 def test_native_histograms_are_answered_raw(store: EmbeddedStore) -> None:

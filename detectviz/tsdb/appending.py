@@ -110,6 +110,7 @@ class Appender:
     def _judge(self, connection: sqlite3.Connection, asked: _Asked) -> _Judged:
         tenant, columns, recalled = asked.tenant, asked.prepared.columns, asked.recalled
         self._mirror.sync(connection)
+        self._mirror.follow_tails(connection)
         found = asked.strangers
         if recalled.epoch != self._mirror.epoch:  # series have been deleted: remembered ids may lie
             recalled = Recalled(

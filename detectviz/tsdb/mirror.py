@@ -30,7 +30,8 @@ NEVER_MS = np.iinfo(np.int64).min
 class Mirror:
     """Columns by series id (``part``, ``row``, ``tail_ms``, ``tail_bits``), indexes and heads.
 
-    ``tail_ms`` and ``tail_bits`` describe the newest sample of a series; ``NEVER_MS`` means none.
+    ``tail_ms`` and ``tail_bits`` describe the newest sample of a series, ``NEVER_MS`` means none;
+    they are right once ``follow_tails`` was called, which a process that only reads never does.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Mirror:
         self.epoch = -1
         self._compacted_seq = -1
         self._last_id = 0
+        self._follows_tails = False
         self._forget_series()
 
     def sync(self, connection: sqlite3.Connection) -> None:
@@ -77,6 +79,16 @@ class Mirror:
         if seq == self.seen_seq + 1:
             self._take_in(seq, tenant, batch)
 
+    def follow_tails(self, connection: sqlite3.Connection) -> None:
+        """Make the tails right, and keep them so; in the transaction of a ``sync`` just done."""
+        if self._follows_tails:
+            return
+        self._load_tails(connection)
+        for head in self._heads.values():
+            for run in head.runs():
+                self._note_tails(run)
+        self._follows_tails = True
+
     def index(self, tenant: str) -> TenantIndex:
         """Return a tenant's index, an empty one for an unknown tenant."""
         return self._indexes.get(tenant) or TenantIndex()
@@ -108,6 +120,7 @@ class Mirror:
         self._damaged: dict[int, tuple[str, str]] = {}  # log rows: whose, and why
         self._last_id = 0
         self._compacted_seq = -1
+        self._follows_tails = False
         self.part = np.zeros(0, np.int64)
         self.row = np.zeros(0, np.int64)
         self.tail_ms = np.zeros(0, np.int64)
@@ -133,17 +146,16 @@ class Mirror:
 
     def _follow_compaction(self, connection: sqlite3.Connection, compacted_seq: int) -> None:
         if 0 <= self._compacted_seq < compacted_seq <= self.seen_seq:
-            # All of it was seen in the log, so the newest samples are known.
             for head in self._heads.values():
                 head.forget(compacted_seq)
         else:
-            self._load_tails(connection)
+            self._heads = {}
+            self._follows_tails = False
             self.seen_seq = compacted_seq
         self._compacted_seq = compacted_seq
         self._damaged = {seq: one for seq, one in self._damaged.items() if seq > compacted_seq}
 
     def _load_tails(self, connection: sqlite3.Connection) -> None:
-        self._heads = {}
         tails = connection.execute("SELECT series, last_ms, last_bits FROM tail").fetchall()
         self.tail_ms[:] = NEVER_MS
         if tails:
@@ -167,7 +179,8 @@ class Mirror:
 
     def _take_in(self, seq: int, tenant: str, batch: Batch) -> None:
         self._grow(int(batch.series_ids.max(initial=0)) + 1)
-        self._note_tails(batch)
+        if self._follows_tails:
+            self._note_tails(batch)
         self._heads.setdefault(tenant, Head()).add(seq, batch)
         self.seen_seq = seq
 

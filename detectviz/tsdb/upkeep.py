@@ -57,6 +57,7 @@ class Upkeep:
         with self.append_lock, self.database.writing() as connection:
             with self.mirror_lock:
                 self.mirror.sync(connection)
+                self.mirror.follow_tails(connection)
                 ids = self.mirror.index(tenant).ids()
                 quiet = ids[quiet_since(self.mirror.tail_ms[ids], policy, now_ms)]
                 dead = np.setdiff1d(quiet, self.mirror.logged_ids()).tolist()

@@ -1,7 +1,7 @@
 """Range functions over windows that hold native histograms."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,17 +14,19 @@ from detectviz.promql.histograms.arithmetic import (
     subtracted,
     total,
 )
+from detectviz.promql.histograms.blocks import Block, block_of
 from detectviz.promql.histograms.buckets import is_custom
 from detectviz.promql.histograms.drafts import compacted
 from detectviz.promql.histograms.equality import equal
 from detectviz.promql.histograms.resets import is_reset
 from detectviz.promql.labels import Labels
 from detectviz.promql.native_aggregations import combined_at
+from detectviz.promql.native_blocks import hints_of_windows, window_differences, window_totals
 from detectviz.promql.native_remarks import NativeRemarks, Operation
 from detectviz.promql.vectors import BoolArray, no_histograms
 from detectviz.promql.windows import Windows
 from detectviz.tsdb.histograms import CounterReset, Histogram
-from detectviz.tsdb.interface import METRIC_NAME, Float64Array, HistogramArray
+from detectviz.tsdb.interface import METRIC_NAME, Float64Array, HistogramArray, Int64Array
 
 _MS_PER_S = 1000.0
 
@@ -52,15 +54,40 @@ class NativeWindows:
         found: list[Histogram] = self.windows.histograms[low:high].tolist()
         return found
 
-    def filled(self, compute: "_PerWindow") -> HistogramArray:
-        """Return what ``compute`` makes of each wanted window; None elsewhere."""
-        out = no_histograms(self.wanted.shape)
+    def steps(self, row: int) -> Int64Array:
+        """Return the wanted steps of a series."""
+        return np.flatnonzero(self.wanted[row])
+
+    def rows(self) -> Iterator[int]:
+        """Yield the series with wanted windows; stop when the query must."""
         for row in np.flatnonzero(self.wanted.any(axis=1)).tolist():
             self.check()
-            for step in np.flatnonzero(self.wanted[row]).tolist():
-                low, high = self.windows.low[row, step], self.windows.high[row, step]
-                out[row, step] = compute(row, int(low), int(high))
-        return out
+            yield row
+
+    def block(self, row: int) -> "_SeriesBlock | None":
+        """Return a series whose samples have one layout, with its wanted windows."""
+        begin, end = self.windows.offsets[row : row + 2].tolist()
+        steps = self.steps(row)
+        block = block_of(self.samples(begin, end))
+        low, high = self.windows.low[row, steps] - begin, self.windows.high[row, steps] - begin
+        return None if block is None else _SeriesBlock(block, low, high)
+
+    def one_by_one(self, row: int, compute: "_PerWindow") -> list[Histogram | None]:
+        """Return what ``compute`` makes of each wanted window of a series."""
+        low, high = (one[row, self.steps(row)].tolist() for one in self._edges())
+        return [compute(row, *edges) for edges in zip(low, high, strict=True)]
+
+    def _edges(self) -> tuple[Int64Array, Int64Array]:
+        return self.windows.low, self.windows.high
+
+
+@dataclass(frozen=True, slots=True)
+class _SeriesBlock:
+    """Samples of one layout; window i holds ``block[low[i]:high[i]]``."""
+
+    block: Block
+    low: Int64Array
+    high: Int64Array
 
 
 _PerWindow = Callable[[int, int, int], Histogram | None]
@@ -74,31 +101,59 @@ def over_time(operator: str, natives: NativeWindows) -> HistogramArray:
         samples = natives.samples(low, high)
         return combined_at(operator, samples, [labels] * len(samples), natives.remarks)
 
-    return natives.filled(compute)
+    out = no_histograms(natives.wanted.shape)
+    for row in natives.rows():
+        series = natives.block(row)
+        if series is None:
+            out[row, natives.steps(row)] = natives.one_by_one(row, compute)
+            continue
+        hints = hints_of_windows(series.block.hints, series.low, series.high)
+        if hints.conflicts.any():
+            natives.remarks.reset_conflict(Operation.AGGREGATION)
+        found = window_totals(operator, series.block, series.low, series.high, hints.joint)
+        out[row, natives.steps(row)] = found.histograms()
+    return out
 
 
 def extrapolated_histograms(
     natives: NativeWindows, *, is_counter: bool, is_rate: bool
 ) -> HistogramArray:
     """Compute ``rate``, ``increase`` or ``delta`` (Prometheus' ``histogramRate``)."""
-    found = natives.filled(_Differences(natives, is_counter=is_counter).window)
-    windows = natives.windows
-    counts = np.array([one.count for one in _all_samples(windows)])
-    differences = np.full(found.shape, math.nan)
-    held = found.astype(np.bool_)
-    differences[held] = [one.count for one in found[held].tolist()]
-    factors = extrapolation(
-        windows, counts[windows.first], differences, is_counter=is_counter, is_rate=is_rate
-    )
-    for cell in zip(*np.nonzero(held), strict=True):
-        found[cell] = scaled(found[cell], float(factors[cell]))
-    return found
+    differences = _Differences(natives, is_counter=is_counter)
+    shape = natives.wanted.shape
+    found: dict[int, Block | list[Histogram | None]] = {}
+    counts = np.full(shape, math.nan)
+    for row in natives.rows():
+        found[row] = differences.of_series(row)
+        counts[row, natives.steps(row)] = _counts(found[row])
+    first = _first_counts(natives.windows)
+    factors = extrapolation(natives.windows, first, counts, is_counter=is_counter, is_rate=is_rate)
+    out = no_histograms(shape)
+    for row, series in found.items():
+        steps = natives.steps(row)
+        out[row, steps] = _scaled(series, factors[row, steps])
+    return out
 
 
-def _all_samples(windows: Windows) -> list[Histogram]:
+def _counts(series: "Block | list[Histogram | None]") -> Float64Array:
+    if isinstance(series, Block):
+        return series.counts[:, 0]
+    return np.array([math.nan if one is None else one.count for one in series])
+
+
+def _scaled(
+    series: "Block | list[Histogram | None]", factors: Float64Array
+) -> Sequence[Histogram | None]:
+    if isinstance(series, Block):
+        return series.with_rows(series.counts * factors[:, None], series.hints).histograms()
+    pairs = zip(series, factors.tolist(), strict=True)
+    return [None if one is None else scaled(one, factor) for one, factor in pairs]
+
+
+def _first_counts(windows: Windows) -> Float64Array:
     assert windows.histograms is not None
-    found: list[Histogram] = windows.histograms.tolist()
-    return found
+    counts = np.array([one.count for one in windows.histograms.tolist()])
+    return np.asarray(counts[windows.first])
 
 
 class _Differences:
@@ -108,6 +163,29 @@ class _Differences:
         self.natives = natives
         self.is_counter = is_counter
         self.resets: dict[int, bool] = {}
+
+    def of_series(self, row: int) -> Block | list[Histogram | None]:
+        """Return the differences of a series' wanted windows."""
+        series = self.natives.block(row)
+        if series is None:
+            return self.natives.one_by_one(row, self.window)
+        gauges = series.block.hints == CounterReset.GAUGE
+        low, last = series.low, series.high - 1
+        if self.is_counter:
+            within = hints_of_windows(series.block.hints, series.low, series.high).joint
+            are_wrong = within == CounterReset.GAUGE
+        else:
+            are_wrong = ~(gauges[low] & gauges[last])
+        if are_wrong.any():
+            self._remark_on_wrong_type(self.natives.name(row))
+        return window_differences(series.block, series.low, series.high, is_counter=self.is_counter)
+
+    def _remark_on_wrong_type(self, name: str) -> None:
+        remarks = self.natives.remarks
+        if self.is_counter:
+            remarks.not_counter(name)
+        else:
+            remarks.not_gauge(name)
 
     def _is_reset(self, place: int) -> bool:
         if place not in self.resets:
@@ -138,10 +216,8 @@ class _Differences:
 
     def _remark_on_type(self, samples: list[Histogram], name: str) -> None:
         gauges = [one.counter_reset is CounterReset.GAUGE for one in samples]
-        if self.is_counter and any(gauges):
-            self.natives.remarks.not_counter(name)
-        if not self.is_counter and not (gauges[0] and gauges[-1]):
-            self.natives.remarks.not_gauge(name)
+        if any(gauges) if self.is_counter else not (gauges[0] and gauges[-1]):
+            self._remark_on_wrong_type(name)
 
 
 def _nothing_like(histogram: Histogram) -> Histogram:
@@ -177,7 +253,10 @@ def instant_differences(natives: NativeWindows, *, is_rate: bool) -> HistogramAr
             return found
         return divided(found, (times[1] - times[0]) / _MS_PER_S)
 
-    return natives.filled(compute)
+    out = no_histograms(natives.wanted.shape)
+    for row in natives.rows():
+        out[row, natives.steps(row)] = natives.one_by_one(row, compute)
+    return out
 
 
 def _step(

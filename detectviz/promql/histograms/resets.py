@@ -1,9 +1,11 @@
 """Whether a counter histogram was restarted between two samples."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from detectviz.promql.histograms.arithmetic import rebucketed
+from detectviz.promql.histograms.blocks import block_of
 from detectviz.promql.histograms.buckets import is_custom
 from detectviz.promql.histograms.drafts import above, by_index, reduced, widened_zero
 from detectviz.tsdb.histograms import CounterReset, Histogram
@@ -75,25 +77,34 @@ def without_hints(samples: Sequence[Histogram | None]) -> list[Histogram | None]
     ]
 
 
+def resets_between(samples: Sequence[Histogram]) -> list[bool]:
+    """Tell, for each sample but the first, whether a counter restarted before it."""
+    block = block_of(samples) if samples else None
+    if block is not None:
+        found: list[bool] = block.resets().tolist()
+        return found
+    return [is_reset(newer, older) for older, newer in itertools.pairwise(samples)]
+
+
 def statistics(samples: Sequence[Histogram | None]) -> list[Histogram | None]:
     """Return consecutive samples reduced to count and sum, with restarts found beforehand.
 
     What only looks at counts and sums needs no buckets, but restarts show in them. Semantics of
     Prometheus' ``HistogramStatsIterator``.
     """
-    found: list[Histogram | None] = []
-    previous: Histogram | None = None
-    for current in samples:
-        if current is None:
-            found.append(None)
-            continue
-        hint = current.counter_reset
-        if hint is CounterReset.UNKNOWN and previous is not None:
-            hint = CounterReset.YES if is_reset(current, previous) else CounterReset.NO
-        found.append(
-            Histogram(
-                count=current.count, sum=current.sum, schema=current.schema, counter_reset=hint
-            )
-        )
-        previous = current
-    return found
+    held = [one for one in samples if one is not None]
+    # Of the first nobody knows whether a restart went before.
+    known = [CounterReset.UNKNOWN]
+    known += [CounterReset.YES if fell else CounterReset.NO for fell in resets_between(held)]
+    reduced_to = iter([_statistic(*pair) for pair in zip(held, known, strict=False)])
+    return [None if one is None else next(reduced_to) for one in samples]
+
+
+def _statistic(histogram: Histogram, known: CounterReset) -> Histogram:
+    hint = histogram.counter_reset
+    return Histogram(
+        count=histogram.count,
+        sum=histogram.sum,
+        schema=histogram.schema,
+        counter_reset=known if hint is CounterReset.UNKNOWN else hint,
+    )

@@ -136,6 +136,13 @@ class BacktestSerializer(RuleSerializer):
         return dict(attrs)
 
 
+class BackfillSerializer(serializers.Serializer[Any]):
+    """The time over which to run a group's recording rules; ``end`` is now if not given."""
+
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField(required=False)
+
+
 class PreviewSerializer(RuleSerializer):
     """A rule to try: only ``expr`` is needed. ``shown`` is how far back the picture goes."""
 

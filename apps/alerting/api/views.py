@@ -5,13 +5,16 @@ from typing import Any
 
 from rest_framework.serializers import Serializer
 
-from apps.alerting.api.serializers import BacktestSerializer, PreviewSerializer
+from apps.alerting.api.serializers import BackfillSerializer, BacktestSerializer, PreviewSerializer
 from apps.alerting.models import Alert, RuleGroup
 from apps.alerting.selectors import alert_history, rulegroup_queryset
+from apps.alerting.services.backfills import backfill_json, rules_backfill
 from apps.alerting.services.backtest_requests import backtest_of
-from apps.alerting.services.backtests import Backtest
+from apps.alerting.services.backtests import backtest_json
 from apps.alerting.services.builtin import builtin_restore
+from apps.alerting.services.groups import plan_of
 from apps.alerting.services.previews import Preview, rule_preview
+from apps.alerting.services.schedule import slot_offset_ms
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import parse_duration_s
 from detectviz.contracts.types import JsonObject
@@ -22,6 +25,7 @@ from detectviz.resources.validation import flatten_errors
 from detectviz.tenancy.requests import org_access
 
 DEFAULT_SHOWN = "1h"
+BACKFILL_TIMEOUT_S = 25.0
 
 
 def evaluate_preview(request: Any, org: Any, instance: RuleGroup | None) -> JsonObject:
@@ -79,31 +83,23 @@ def backtest(request: Any, org: Any, instance: RuleGroup | None) -> JsonObject:
     return backtest_json(backtest_of(org=org, body=body, group=stored, now=utc_now()))
 
 
-def backtest_json(found: Backtest) -> JsonObject:
-    """Return a backtest for an answer; values are text, as NaN is no JSON."""
-    return {
-        "start": found.start.isoformat(),
-        "end": found.end.isoformat(),
-        "interval_s": found.interval_s,
-        "evaluations": found.slots,
-        "total": found.total,
-        "series": found.series,
-        "pending_s": found.pending_s,
-        "firing_s": found.firing_s,
-        "abandoned": found.abandoned,
-        "errors": found.errors,
-        "error": found.error,
-        "firings": [
-            {
-                "labels": firing.labels,
-                "active_at": firing.active_at.isoformat(),
-                "fired_at": firing.fired_at.isoformat(),
-                "resolved_at": firing.resolved_at.isoformat() if firing.resolved_at else None,
-                "peak": format_float(firing.peak),
-            }
-            for firing in found.firings
-        ],
-    }
+def backfill(request: Any, org: Any, instance: RuleGroup) -> JsonObject:
+    """Run a group's recording rules over the past; answer what was written."""
+    _, access = org_access(request, str(org))
+    for permission in ("series:read", "series:create"):
+        if not access.allows(permission):
+            raise ForbiddenError(f"You need the permission {permission} for this.")
+    body = _valid(BackfillSerializer(data=request.data))
+    now = utc_now()
+    found = rules_backfill(
+        tenant=org,
+        group=plan_of(instance),
+        start=body["start"],
+        end=min(body.get("end") or now, now),
+        slot_offset_ms=slot_offset_ms(instance.uid, instance.interval_ms),
+        timeout_s=BACKFILL_TIMEOUT_S,
+    )
+    return backfill_json(found)
 
 
 def restore_builtin(request: Any, org: Any, instance: None) -> JsonObject:
@@ -130,6 +126,14 @@ def history(request: Any, org: Any, instance: Alert) -> JsonObject:
 
 
 RULEGROUP_SUBRESOURCES = (
+    Subresource(
+        name="backfill",
+        method="POST",
+        permission="update",
+        handler=backfill,
+        request=BackfillSerializer,
+        summary="Write what a group's recording rules would have recorded over the past.",
+    ),
     Subresource(
         name="evaluate-preview",
         method="POST",

@@ -22,6 +22,8 @@ from apps.alerting.services.state_values import FIRING_STATES, Instance, Transit
 from apps.series.selectors import Tenant
 from apps.series.services import series_store
 from detectviz.clock import from_ms, to_ms
+from detectviz.contracts.types import JsonObject
+from detectviz.gotemplate.values import format_float
 from detectviz.promql.batches import parsed
 from detectviz.resources.errors import InvalidFieldsError
 
@@ -253,3 +255,30 @@ def firings_by_labels(firings: Sequence[Firing]) -> list[tuple[Mapping[str, str]
         groups[frozenset(firing.labels.items())].append(firing)
     ordered = sorted(groups.values(), key=len, reverse=True)
     return [(found[0].labels, found) for found in ordered]
+
+
+def backtest_json(found: Backtest) -> JsonObject:
+    """Return a backtest for an answer; values are text, as NaN is no JSON."""
+    return {
+        "start": found.start.isoformat(),
+        "end": found.end.isoformat(),
+        "interval_s": found.interval_s,
+        "evaluations": found.slots,
+        "total": found.total,
+        "series": found.series,
+        "pending_s": found.pending_s,
+        "firing_s": found.firing_s,
+        "abandoned": found.abandoned,
+        "errors": found.errors,
+        "error": found.error,
+        "firings": [
+            {
+                "labels": firing.labels,
+                "active_at": firing.active_at.isoformat(),
+                "fired_at": firing.fired_at.isoformat(),
+                "resolved_at": firing.resolved_at.isoformat() if firing.resolved_at else None,
+                "peak": format_float(firing.peak),
+            }
+            for firing in found.firings
+        ],
+    }

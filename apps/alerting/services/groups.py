@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -151,15 +152,26 @@ def _loaded(group: RuleGroup) -> KnownGroup:
     for row in Alert.objects.for_org(group.org_id).filter(rule__group=group):
         instances[row.rule_id].append(instance_of(row))
     plans = [rule_row_plan(group, rule, tuple(instances[rule.pk])) for rule in rows.values()]
-    plan = GroupPlan(
+    return KnownGroup(rules=rows, plan=_group_plan(group, plans), batches=rule_batches(plans))
+
+
+def plan_of(group: RuleGroup) -> GroupPlan:
+    """Return a group's enabled rules as they are evaluated, without what their alerts are."""
+    rules = Rule.objects.for_org(group.org_id).filter(group=group, is_enabled=True)
+    return _group_plan(
+        group, [rule_row_plan(group, rule, ()) for rule in rules.order_by("position")]
+    )
+
+
+def _group_plan(group: RuleGroup, rules: Sequence[RulePlan]) -> GroupPlan:
+    return GroupPlan(
         name=group.name,
         interval_ms=group.interval_ms,
         limit=group.limit,
         query_offset_ms=group.query_offset_ms,
         previous_at_ms=None if group.last_eval_at is None else to_ms(group.last_eval_at),
-        rules=tuple(plans),
+        rules=tuple(rules),
     )
-    return KnownGroup(rules=rows, plan=plan, batches=rule_batches(plans))
 
 
 def rule_row_plan(group: RuleGroup, rule: Rule, instances: tuple[Instance, ...]) -> RulePlan:

@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from apps.alerting.enums import RuleKind
 from apps.alerting.services.plans import GroupPlan, RulePlan
-from apps.alerting.services.queries import RuleElement, RuleQuerier
+from apps.alerting.services.queries import RuleElement, RuleQuerier, rule_querier
 from apps.alerting.services.state_values import Step
-from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN, Sample
+from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN, Sample, SeriesStore
 
 DUPLICATE_SERIES = "vector contains metrics with the same labelset after applying rule labels"
 
@@ -103,6 +103,37 @@ class Recordings:
             owner = owner_of(labels, by_name[labels[METRIC_NAME]])
             if owner in chosen and _key(labels) not in self._written[owner]:
                 yield labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingsEnd:
+    """Families of a group that ended, those that go on, and when the group last wrote."""
+
+    tenant: str
+    ended: frozenset[Family]
+    going_on: frozenset[Family]
+    written_ms: int
+    at_ms: int
+
+
+def recordings_end(store: SeriesStore, what: RecordingsEnd) -> None:
+    """Mark the series of families that ended stale, as Prometheus does with rules removed."""
+    gone = what.ended - what.going_on
+    if not gone or what.at_ms <= what.written_ms:
+        return
+    querier = rule_querier(store, what.tenant)
+    found = querier.series_at({name for name, _ in gone}, what.written_ms)
+    samples = [
+        Sample(labels, what.at_ms, STALE_NAN)
+        for labels in found
+        if owner_of(labels, _named(what.ended | what.going_on, labels)) in gone
+    ]
+    if samples:
+        store.append(what.tenant, samples)
+
+
+def _named(families: Iterable[Family], labels: Mapping[str, str]) -> list[Family]:
+    return [family for family in families if family[0] == labels[METRIC_NAME]]
 
 
 def owner_of(labels: Mapping[str, str], families: Iterable[Family]) -> Family | None:

@@ -14,6 +14,7 @@ from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.alert_rows import instance_of
 from apps.alerting.services.outcomes import events_save
 from apps.alerting.services.plans import RulePlan
+from apps.alerting.services.recording import Family, RecordingsEnd, recordings_end
 from apps.alerting.services.rule_specs import rule_plan
 from apps.alerting.services.schedule import slot_after
 from apps.alerting.services.state_machine import alerts_cleared
@@ -78,8 +79,9 @@ def rulegroup_write(
 def rulegroup_delete(*, group: RuleGroup, now: datetime) -> None:
     """Delete a group; its firing alerts are told to have ended, the history stays."""
     RuleGroup.objects.for_org(group.org_id).filter(pk=group.pk).update(epoch=F("epoch") + 1)
-    rules = Rule.objects.for_org(group.org_id).filter(group=group)
+    rules = list(Rule.objects.for_org(group.org_id).filter(group=group))
     _alerts_end(group, rules, now=now, reason=TransitionReason.RULE_REMOVED)
+    _recordings_end(group, rules, now=now)
     group.delete()
 
 
@@ -99,6 +101,7 @@ def _rules_replace(group: RuleGroup, *, now: datetime) -> None:
     removed = [rule for rules in left.values() for rule in rules]
     _alerts_end(group, stopped, now=now, reason=TransitionReason.DISABLED)
     _alerts_end(group, removed, now=now, reason=TransitionReason.RULE_REMOVED)
+    _recordings_end(group, [*stopped, *removed], now=now)
     pks = [rule.pk for rule in removed]
     Rule.objects.for_org(group.org_id).filter(pk__in=pks).delete()
 
@@ -140,6 +143,33 @@ def _alerts_end(
     if samples:
         tenant = group.org.uid
         transaction.on_commit(lambda: _write(tenant, samples), robust=True)
+
+
+def _recordings_end(group: RuleGroup, rules: Iterable[Rule], *, now: datetime) -> None:
+    """Mark stale, once this is committed, what recording rules wrote that are no more."""
+    if group.last_eval_at is None:
+        return
+    offset_ms = group.query_offset_ms
+    ended = RecordingsEnd(
+        tenant=group.org.uid,
+        ended=frozenset(_family(group, rule) for rule in rules if rule.kind == RuleKind.RECORDING),
+        going_on=frozenset(
+            _family(group, rule)
+            for rule in Rule.objects.for_org(group.org_id).filter(
+                group=group, kind=RuleKind.RECORDING, is_enabled=True
+            )
+            if rule.pk not in {one.pk for one in rules}
+        ),
+        written_ms=to_ms(group.last_eval_at) - offset_ms,
+        at_ms=to_ms(now) - offset_ms,
+    )
+    if ended.ended:
+        transaction.on_commit(lambda: recordings_end(series_store(), ended), robust=True)
+
+
+def _family(group: RuleGroup, rule: Rule) -> Family:
+    labels = {**group.shared_labels, **rule.labels}
+    return rule.name, frozenset(labels.items())
 
 
 def _write(tenant: str, samples: Sequence[Sample]) -> None:

@@ -126,9 +126,9 @@ class ApiReader:
         )
         return tuple(sorted(_data(answer)))
 
-    def query(self, tenant: str, query: RemoteQuery) -> bytes:
+    def query(self, tenant: str, query: RemoteQuery, **extra: str) -> bytes:
         """Let the server evaluate a query; return its answer as it is."""
-        form = {"query": query.text, "timeout": f"{query.timeout_s:.3f}s"}
+        form = {"query": query.text, "timeout": f"{query.timeout_s * 1000:.0f}ms", **extra}
         if query.step_ms:
             form["start"] = f"{query.start_ms / 1000:.3f}"
             form["end"] = f"{query.end_ms / 1000:.3f}"

@@ -214,8 +214,8 @@ class VictoriaMetrics:
         )
 
     def query(self, tenant: str, query: RemoteQuery) -> bytes:
-        """Let the server evaluate a query."""
-        return self._api.query(tenant, query)
+        """Let the server evaluate a query; it enforces the tenant's label a second time."""
+        return self._api.query(tenant, query, extra_label=f"{TENANT_LABEL}={tenant}")
 
     def check(self) -> None:
         """Raise StoreError unless the server takes writes, answers, and keeps all labels."""

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from detectviz.ingest import remote_write, remote_write_v2
 from detectviz.ingest.batch import Batch, MetricFacts
+from detectviz.ingest.bodies import unpack
 from detectviz.ingest.errors import MalformedError
 from detectviz.tsdb.histograms import CounterReset, Histogram
 from detectviz.tsdb.interface import STALE_NAN, STALE_NAN_BITS
-from detectviz.tsdb.remote_write import write_request
+from detectviz.tsdb.remote_write import compressed, encode_labels, encode_series
 from tests.factories.prompb import V1, V2, RequestV2, labels_v1
 
 T = 1_700_000_000_000
@@ -282,9 +283,9 @@ def test_symbols_must_begin_with_nothing() -> None:
 
 
 def test_our_own_sender_is_understood() -> None:
-    from detectviz.ingest.bodies import unpack  # noqa: PLC0415 - used here alone
-
-    sent = write_request([((("__name__", "up"), ("a", "b")), [(T, 1.0), (T + 1, 2.0)])])
+    labels = encode_labels((("__name__", "up"), ("a", "b")))
+    times, values = np.array([T, T + 1]), np.array([1.0, 2.0])
+    sent = compressed(encode_series([labels], np.array([2]), times, values, {}))
     body = unpack(sent, "snappy", limit=1000, allowed=frozenset({"snappy"}))
     assert [row[1:3] for row in rows(remote_write.parse(body))] == [(T, 1.0), (T + 1, 2.0)]
 

@@ -83,6 +83,8 @@ class IngestView(APIView):
         except RateLimitedError as error:
             return self.failure(429, str(error), retry_after_s=error.retry_after_s)
         except StoreError as error:
+            if not error.retryable:
+                return self.failure(400, f"The series store refuses the request: {error}")
             sentence = f"The series store can't take samples now: {error}"
             return self.failure(503, sentence, retry_after_s=RETRY_STORE_S)
         return self.answer(report)

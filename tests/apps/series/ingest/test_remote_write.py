@@ -175,6 +175,13 @@ def test_limits_are_429_and_faults_503_with_a_time_to_come_back(
     assert (answer.status_code, answer["Retry-After"]) == (status, retry_after)
 
 
+def test_a_fault_that_waiting_does_not_mend_is_400(org: Org, key: str) -> None:
+    error = StoreError("the server wants other labels", retryable=False)
+    series_store_use(cast("SeriesStore", RefusingStore(error)))
+    answer = push(key, request_v1(("up", NOW, 1.0)))
+    assert (answer.status_code, "Retry-After" in answer) == (400, False)
+
+
 def test_a_viewer_may_not_push(org: Org) -> None:
     key = make_api_key(org, User.objects.get(username="acme-admin"), "series:read").token
     answer = push(key, request_v1(("up", NOW, 1.0)))

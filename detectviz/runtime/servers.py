@@ -25,6 +25,7 @@ from detectviz.runtime.leases import lease_forget
 from detectviz.runtime.modules import ModuleError
 
 START_TIMEOUT_S = 30.0
+KEEP_ALIVE_S = 75  # senders that write every minute keep their connection
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class WebModule:
                 log_config=None,
                 server_header=False,
                 proxy_headers=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=5,
             )
         )

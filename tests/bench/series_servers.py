@@ -88,7 +88,12 @@ class Server:
 def servers(names: tuple[str, ...]) -> Iterator[list[Server]]:
     """Run those of the named servers that are installed, on core 0; the caller moves to core 1."""
     before = os.sched_getaffinity(0)
-    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="detectviz-bench-") as folder:
+    with (
+        ExitStack() as stack,
+        tempfile.TemporaryDirectory(
+            prefix="detectviz-bench-", ignore_cleanup_errors=True
+        ) as folder,
+    ):
         running = []
         for name in names:
             home = Path(folder) / name

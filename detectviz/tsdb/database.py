@@ -131,6 +131,8 @@ TABLES = (
 )
 _MMAP_BYTES = 1 << 28
 _JOURNAL_LIMIT_BYTES = 1 << 26
+_PAGES_KEPT = 512  # the log soon needs them again
+_PAGES_GIVEN_BACK = 8192  # at once: writers wait meanwhile
 
 
 class Database:
@@ -214,10 +216,18 @@ class Database:
         with translated_errors(), self._borrowed() as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
-    def vacuum(self) -> None:
-        """Write the file anew without its free pages."""
+    def give_back_pages(self) -> None:
+        """Return some free pages to the file system when more than an eighth of all are free.
+
+        A file made before files could shrink keeps them; ``VACUUM`` in its shell frees it once.
+        """
         with translated_errors(), self._borrowed() as connection:
-            connection.execute("VACUUM")
+            (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            spare = free - max(_PAGES_KEPT, pages // 8)
+            if spare > 0:
+                count = min(spare, _PAGES_GIVEN_BACK)
+                connection.execute(f"PRAGMA incremental_vacuum({count})").fetchall()
 
     def close(self) -> None:
         """Close every idle connection; the ones in use close when given back."""
@@ -239,7 +249,10 @@ class Database:
                     retryable=False,
                 )
             if version == 0:
-                connection.executescript("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")
+                connection.executescript(
+                    "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;"
+                    " PRAGMA journal_mode = WAL;"
+                )
             for step in range(version, len(self._steps)):
                 connection.executescript(
                     f"BEGIN IMMEDIATE; {self._steps[step]}"

@@ -32,6 +32,7 @@ class Upkeep:
         Compactor(self.database, flush_after_ms=self.flush_after_ms).run(now_ms)
         for tenant in self._tenants():
             self._care_for(tenant, now_ms)
+        self.database.give_back_pages()
         self.database.checkpoint()
 
     def renew_rollups(self, tenant: str) -> None:

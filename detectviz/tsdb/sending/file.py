@@ -42,7 +42,6 @@ _STEPS = (_FIRST_SCHEMA,)  # a step that was released never changes
 _BUSY_TIMEOUT_S = 30.0
 _LOT_OVERHEAD_BYTES = 200
 _LOTS_AT_ONCE = 500
-_FREE_PAGES_WORTH_IT = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,12 +261,8 @@ class QueueFile:
         return self._database.claimed(purpose, wait=wait)
 
     def tidy(self) -> None:
-        """Give the disk back what a long outage took, once nothing waits."""
-        with self._database.reading() as connection:
-            (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-            (lots,) = connection.execute("SELECT COUNT(*) FROM lot").fetchone()
-        if free > _FREE_PAGES_WORTH_IT and lots < _LOTS_AT_ONCE:
-            self._database.vacuum()
+        """Give the disk back what a long outage took."""
+        self._database.give_back_pages()
 
     def close(self) -> None:
         """Release the file."""

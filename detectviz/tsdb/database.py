@@ -227,7 +227,8 @@ class Database:
             spare = free - max(_PAGES_KEPT, pages // 8)
             if spare > 0:
                 count = min(spare, _PAGES_GIVEN_BACK)
-                connection.execute(f"PRAGMA incremental_vacuum({count})").fetchall()
+                # As a script it runs to its end; ``execute`` would stop after one page.
+                connection.executescript(f"PRAGMA incremental_vacuum({count})")
 
     def close(self) -> None:
         """Close every idle connection; the ones in use close when given back."""

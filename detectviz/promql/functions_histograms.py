@@ -22,7 +22,7 @@ from detectviz.promql.functions_ranges import warn_bad_quantile_values
 from detectviz.promql.histograms.estimates import Estimate, fraction, quantile, variance
 from detectviz.promql.labels import label_key
 from detectviz.promql.native_remarks import NativeRemarks
-from detectviz.promql.numbers import format_number, quotient
+from detectviz.promql.numbers import format_general, quotient
 from detectviz.promql.quoting import quote
 from detectviz.promql.vectors import (
     BoolArray,
@@ -151,7 +151,7 @@ def _quantiles(call: FunctionCall) -> Value:
 
 
 def _labelled(vector: StepVector, name: str, q: float) -> StepVector:
-    text = format_number(q)
+    text = format_general(q)
     if math.isfinite(q) and not set(text) & {".", "e"}:
         text += ".0"
     return replace(vector, labels=tuple({**labels, name: text} for labels in vector.labels))

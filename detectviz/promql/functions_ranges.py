@@ -21,7 +21,7 @@ from detectviz.promql.native_ranges import (
     over_time,
 )
 from detectviz.promql.native_remarks import NativeRemarks
-from detectviz.promql.numbers import format_number
+from detectviz.promql.numbers import format_general
 from detectviz.promql.over_time import OVER_TIME_KERNELS, quantile_over_time
 from detectviz.promql.positions import Span
 from detectviz.promql.quoting import quote
@@ -181,7 +181,7 @@ def warn_bad_quantiles(call: FunctionCall, q: Float64Array) -> None:
 def warn_bad_quantile_values(annotations: AnnotationCollector, q: Float64Array, span: Span) -> None:
     """Warn at ``span`` for each value of ``q`` outside 0 to 1."""
     for value in np.unique(q[np.isnan(q) | (q < 0) | (q > 1)]).tolist():
-        annotations.warn(f"{_BAD_QUANTILE}{format_number(value)}", span)
+        annotations.warn(f"{_BAD_QUANTILE}{format_general(value)}", span)
 
 
 def _predict(call: FunctionCall) -> Value:

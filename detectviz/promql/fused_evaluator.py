@@ -259,6 +259,8 @@ class FusedEvaluator(Evaluator):
     ) -> StepVector:
         """Return a row per member and series; only those a comparison with its number keeps."""
         members = len(self.shape)
+        if vector.is_histogram.any():
+            raise UnfusableError("remarks about histograms among numbers")
         if members * vector.values.size > _MOST_PAIRS:
             raise UnfusableError("too many pairs of members and series")
         kept = np.broadcast_to(vector.used, (members, len(vector)))

@@ -42,13 +42,21 @@ def parse_duration_literal_ms(text: str) -> int:
 
 
 def format_number(value: float) -> str:
-    """Return the shortest decimal text that reads back as ``value``, as Go's ``%g`` has it."""
+    """Return the shortest decimal text that reads back as ``value``, with few exponents."""
+    return _formatted(value, most=1e21)
+
+
+def format_general(value: float) -> str:
+    """Return the shortest text that reads back as ``value`` as Go's ``%g``: ``1e+06``, ``0.5``."""
+    return _formatted(value, most=1e6)
+
+
+def _formatted(value: float, *, most: float) -> str:
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    magnitude = abs(value)
-    if value == 0 or 1e-4 <= magnitude < 1e21:  # noqa: PLR2004 - strconv's borders for 'g', -1
+    if value == 0 or 1e-4 <= abs(value) < most:  # noqa: PLR2004 - Go's border as well
         return format_fixed(value)
     return np.format_float_scientific(value, trim="-", exp_digits=2)
 

@@ -12,7 +12,7 @@ from detectviz.promql.errors import EvaluationError
 from detectviz.promql.grouping import Groups
 from detectviz.promql.histograms.text import format_histogram
 from detectviz.promql.labels import Labels, is_valid_label_name, label_key
-from detectviz.promql.numbers import format_fixed, format_number
+from detectviz.promql.numbers import format_fixed, format_general
 from detectviz.promql.quoting import quote
 from detectviz.promql.vectors import BoolArray, StepVector, empty_vector
 from detectviz.tsdb.interface import METRIC_NAME, Float64Array, Int64Array
@@ -32,9 +32,9 @@ def _whole_numbers(parameter: Float64Array) -> Int64Array:
     if np.isnan(parameter).any():
         raise EvaluationError("Parameter value is NaN")
     if (parameter >= _LARGEST_INT64).any():
-        raise EvaluationError(f"Scalar value {format_number(parameter.max())} overflows int64")
+        raise EvaluationError(f"Scalar value {format_general(parameter.max())} overflows int64")
     if (parameter < -_LARGEST_INT64).any():
-        raise EvaluationError(f"Scalar value {format_number(parameter.min())} underflows int64")
+        raise EvaluationError(f"Scalar value {format_general(parameter.min())} underflows int64")
     return parameter.astype(np.int64)
 
 
@@ -82,8 +82,8 @@ def choose_share(
     for value in np.unique(ratio[np.abs(ratio) > 1]).tolist():
         limit = math.copysign(1.0, value)
         annotations.warn(
-            f"ratio value should be between -1 and 1, got {format_number(value)}, "
-            f"capping to {format_number(limit)}",
+            f"ratio value should be between -1 and 1, got {format_general(value)}, "
+            f"capping to {format_general(limit)}",
             span,
         )
     bounded = np.clip(ratio, -1.0, 1.0)

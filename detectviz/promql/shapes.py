@@ -20,7 +20,9 @@ Slot: TypeAlias = tuple[int, int]  # a node's place, and the matcher's (NUMBER f
 _SERIESWISE = """
     abs acos acosh asin asinh atan atanh ceil cos cosh deg exp floor ln log10 log2 rad sgn sin sinh
     sqrt tan tanh clamp clamp_max clamp_min round timestamp day_of_month day_of_week day_of_year
-    days_in_month hour minute month year label_replace label_join histogram_quantile
+    days_in_month hour minute month year label_replace label_join
+    histogram_avg histogram_count histogram_fraction histogram_quantile histogram_stddev
+    histogram_stdvar histogram_sum
     absent absent_over_time vector rate increase delta irate idelta changes resets deriv
     predict_linear quantile_over_time avg_over_time count_over_time first_over_time last_over_time
     mad_over_time max_over_time min_over_time present_over_time stddev_over_time stdvar_over_time

@@ -204,3 +204,32 @@ def test_several_quantiles_carry_their_number_in_a_label() -> None:
         "0.5": 2.0,
         "1.0": 4.0,
     }
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        'histogram_quantile(0.9, sum by (job) (rate(latency{job="$"}[5m]))) > #',
+        'sum(rate(latency{job="$"}[5m]))',
+        'histogram_count(sum_over_time(latency{job="$"}[5m])) > #',
+        'histogram_fraction(0, 2, latency{job="$"}) > #',
+        'latency{job="$"} > #',
+        "latency > #",
+        'latency{job="$"} * #',
+        'avg(latency{job=~"a|$"}) / #',
+        'latency{job="$"} - on (job) latency',
+        'rate({job="$",__name__=~"latency|other"}[5m])',
+        'count(latency{job="$"}) + changes(latency{job="$"}[5m])',
+    ],
+)
+def test_queries_of_one_shape_are_answered_as_each_by_itself(shape: str) -> None:
+    engine = Engine(counting(MemoryStore()))
+    queries = [
+        shape.replace("$", job).replace("#", f"{number}.5") for number, job in enumerate("abf")
+    ]
+    found = engine.batch("acme", queries, 240_000)
+    for query, outcome in zip(queries, found, strict=True):
+        alone = engine.instant("acme", query, 240_000)
+        assert not isinstance(outcome, Exception)
+        assert result_json(outcome) == result_json(alone)
+        assert outcome.annotations == alone.annotations

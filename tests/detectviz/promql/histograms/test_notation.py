@@ -36,8 +36,8 @@ def test_anything_else_is_refused(text: str) -> None:
 
 def test_text_shows_buckets_that_hold_anything() -> None:
     histogram = parse_histogram(
-        "{{count:7 sum:2.5 z_bucket:1 z_bucket_w:0.5 buckets:[0 3] n_buckets:[2 1]}}"
+        "{{count:7 sum:2500000 z_bucket:1 z_bucket_w:0.5 buckets:[0 3] n_buckets:[2 1]}}"
     )
     assert format_histogram(histogram) == (
-        "{count:7, sum:2.5, [-2,-1):1, [-1,-0.5):2, [-0.5,0.5]:1, (1,2]:3}"
+        "{count:7, sum:2.5e+06, [-2,-1):1, [-1,-0.5):2, [-0.5,0.5]:1, (1,2]:3}"
     )

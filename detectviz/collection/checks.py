@@ -7,7 +7,7 @@ from typing import Protocol
 from detectviz.collection.discovery import DiscoveryChoice
 from detectviz.contracts.collector import CheckResult, Collector, Heartbeat
 from detectviz.contracts.network import Network
-from detectviz.contracts.types import JsonObject
+from detectviz.contracts.types import JsonObject, Labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class ScheduledCheck:
     is_tls: bool = False
     heartbeat: Heartbeat | None = None
     org: str = ""
+    labels: Labels = field(default_factory=dict)
     discovery: DiscoveryChoice | None = None
 
 

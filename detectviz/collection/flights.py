@@ -117,6 +117,7 @@ class Flights:
             monotonic=self._clock.monotonic,
             logger=found,
             heartbeat=check.heartbeat,
+            labels=check.labels,
             discoverer=discoverer_of(check, self._discovery, self._network, memory),
             memory=memory,
         )

@@ -33,6 +33,7 @@ async def run_check(
         monotonic=time.monotonic,
         logger=logging.getLogger(f"detectviz.collectors.{check.collector}"),
         heartbeat=check.heartbeat,
+        labels=check.labels,
         discoverer=discoverer_of(check, discovery, network, memory),
         memory=memory,
     )

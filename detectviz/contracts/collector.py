@@ -38,6 +38,7 @@ class Heartbeat:
 class CollectorContext:
     """Everything one check may use. ``config`` has passed the plugin's schema, defaults filled.
 
+    ``labels`` are the monitor's own; the host puts them on ``metrics``, a plugin on scrapes.
     ``memory`` is what the plugin put there at the last check of this version of the monitor in
     this process; it may be empty at any time.
     """
@@ -51,6 +52,7 @@ class CollectorContext:
     monotonic: Callable[[], float]
     logger: logging.Logger
     heartbeat: Heartbeat | None = None
+    labels: Labels = field(default_factory=dict)
     discoverer: Discoverer | None = None
     memory: MutableMapping[str, object] = field(default_factory=dict)
 

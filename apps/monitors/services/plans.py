@@ -10,7 +10,7 @@ from apps.monitors.models import Heartbeat, Monitor
 from apps.monitors.services.configuration import is_passive
 from apps.monitors.services.network import discovery_choice
 from apps.monitors.services.reports import CheckPlan
-from apps.monitors.services.samples import base_labels, instance_of
+from apps.monitors.services.samples import base_labels, instance_of, own_labels
 from apps.monitors.services.schedule import Claim
 from apps.monitors.services.states import Policy
 from detectviz.collection.checks import ScheduledCheck
@@ -34,6 +34,7 @@ class PlannedCheck:
     host: str
     is_tls: bool
     org: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     discovery: DiscoveryChoice | None = None
 
 
@@ -108,6 +109,7 @@ def planned_of(monitor: Monitor) -> PlannedCheck:
         host=host,
         is_tls=is_tls,
         org=monitor.org.name,
+        labels=own_labels(monitor.labels),
         discovery=discovery_choice(schema, monitor.config, monitor.secrets),
     )
 
@@ -145,6 +147,7 @@ def check_of(
         is_tls=planned.is_tls,
         heartbeat=heartbeat,
         org=planned.org,
+        labels=planned.labels,
         discovery=planned.discovery,
     )
 

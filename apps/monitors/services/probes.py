@@ -26,6 +26,7 @@ from apps.monitors.services.network import (
     engine_network,
 )
 from apps.monitors.services.plans import heartbeats_read, planned_of
+from apps.monitors.services.samples import own_labels
 from apps.monitors.services.states import Policy, result_judge
 from detectviz.clock import to_ms, utc_now
 from detectviz.collection.checks import ScheduledCheck
@@ -83,6 +84,7 @@ def monitor_run(*, monitor: Monitor, now: datetime | None = None) -> Probe:
         is_tls=planned.is_tls,
         heartbeat=heard.get(monitor.pk),
         org=planned.org,
+        labels=planned.labels,
         discovery=planned.discovery,
     )
     return _run(check, planned.plan.policy, now)
@@ -124,6 +126,7 @@ def monitor_test(
         secrets=checked.secrets,
         timeout_s=min(draft.timeout_s, _LONGEST_WAIT_S),
         heartbeat=Heartbeat(since=now) if is_passive(manifest) else None,
+        labels=own_labels(draft.labels),
         org=str(getattr(org, "name", "")),
         discovery=discovery_choice(manifest.config_schema, checked.config, checked.secrets),
     )

@@ -29,9 +29,14 @@ def base_labels(
     Of the monitor's own labels those with a valid Prometheus name that is not reserved; an empty
     value means no label, as in Prometheus.
     """
-    own = {key: str(value) for key, value in labels.items() if value and _is_allowed(key)}
+    own = own_labels(labels)
     base = {"monitor": name, "type": type_name, "location": location}
     return {**own, **base, **({"instance": instance} if instance else {})}
+
+
+def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return those of a monitor's labels that its series can have."""
+    return {key: str(value) for key, value in labels.items() if value and _is_allowed(key)}
 
 
 def sample_time_ms(*, slot_ms: int, started_at_ms: int) -> int:

@@ -15,7 +15,7 @@ from detectviz.contracts.config import (
 )
 from detectviz.contracts.exposition.negotiation import DEFAULT_PROTOCOLS, ScrapeProtocol
 from detectviz.contracts.http_options import HttpOptions
-from detectviz.contracts.types import JsonObject
+from detectviz.contracts.types import JsonObject, Labels
 from plugins.collectors.prometheus.relabeling import Rule, read_rules
 
 # What one body may hold whatever the options say: the collector's memory is everybody's.
@@ -40,6 +40,7 @@ class ScrapeOptions:
     """Everything a monitor says about its scrapes, named as Prometheus names it."""
 
     job: str
+    labels: Labels
     metrics_path: str
     scheme: str
     params: Mapping[str, str]
@@ -64,6 +65,7 @@ def read_options(context: CollectorContext) -> ScrapeOptions:
     protocols = tuple(ScrapeProtocol(each) for each in get_texts(config, "scrape_protocols"))
     fallback = get_text(config, "fallback_scrape_protocol")
     return ScrapeOptions(
+        labels=context.labels,
         job=get_text(config, "job_name") or context.monitor,
         metrics_path=get_text(config, "metrics_path", "/metrics"),
         scheme=get_text(config, "scheme", "http"),

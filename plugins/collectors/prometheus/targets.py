@@ -53,6 +53,7 @@ def find_targets(groups: Iterable[TargetGroup], options: ScrapeOptions) -> Targe
 
 def _with_defaults(labels: Labels, options: ScrapeOptions) -> dict[str, str]:
     defaults = {
+        **options.labels,
         "job": options.job,
         "__scrape_timeout__": f"{options.timeout_s:g}s",
         "__metrics_path__": options.metrics_path,

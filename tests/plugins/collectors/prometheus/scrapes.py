@@ -41,6 +41,7 @@ class Monitor:
     secrets: Mapping[str, str]
     discoverer: FixedTargets
     timeout_s: float = 3.0
+    labels: Mapping[str, str] = field(default_factory=dict)
     collector: PrometheusCollector = field(default_factory=PrometheusCollector)
     memory: dict[str, object] = field(default_factory=dict)
 
@@ -54,6 +55,7 @@ class Monitor:
             now=lambda: datetime.now(UTC),
             monotonic=time.monotonic,
             logger=logging.getLogger("tests.collectors"),
+            labels=self.labels,
             discoverer=self.discoverer,
             memory=self.memory,
         )

@@ -322,3 +322,13 @@ async def test_more_about_scrapes_when_wanted(make: Maker) -> None:
     assert found["scrape_sample_limit"] == 7
     assert found["scrape_body_size_bytes"] == len(BODY)
     assert found["scrape_timeout_seconds"] == 3
+
+
+async def test_the_monitors_own_labels_are_on_every_series_unless_the_target_has_them(
+    make: Maker,
+) -> None:
+    with exposing("a 1\n") as server:
+        monitor = make(address_of(server), labels={"env": "prod"})
+        monitor.labels = {"env": "test", "team": "web"}
+        found = values(only(await monitor.check()))
+    assert {"a{env=prod,team=web}", "up{env=prod,team=web}"} <= set(found)

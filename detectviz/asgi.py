@@ -5,10 +5,14 @@ around WSGI does not, and streams need no thread. Pages and doors have threads o
 that no flood of one keeps people from the other.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from detectviz.runtime.bridge import Receive, Scope, Send, WsgiBridge
+from detectviz.runtime.bridge import Environ, Receive, Scope, Send, WsgiBridge
+from detectviz.runtime.keyed import KeyedHandler, is_keyed
 from detectviz.runtime.live import LiveHub
 
 PAGE_THREADS = 4
@@ -24,11 +28,18 @@ def _org_of(path: str) -> str | None:
 
 hub = LiveHub()
 _wsgi = get_wsgi_application()
+_keyed = KeyedHandler()
+
+
+def _door(environ: Environ, start_response: Any) -> Iterable[bytes]:
+    return (_keyed if is_keyed(environ) else _wsgi)(environ, start_response)
+
+
 _pages = WsgiBridge(
     _wsgi, name="pages", threads=PAGE_THREADS, max_body_bytes=settings.MAX_REQUEST_BYTES
 )
 _doors = WsgiBridge(
-    _wsgi,
+    _door,
     name="doors",
     threads=DOOR_THREADS,
     max_body_bytes=settings.MAX_REQUEST_BYTES,

@@ -14,6 +14,12 @@ _docs = csp_update({"style-src": ["'unsafe-inline'"]})(
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # Doors first: programs come through them hundreds of times a second.
+    path("orgs/", include("apps.series.api.ingest.urls")),
+    path("orgs/", include("apps.series.api.queries.urls")),
+    path("orgs/", include("apps.monitors.api.urls")),
+    path("orgs/", include("apps.monitors.api.prometheus.urls")),
+    path("orgs/", include("apps.alerting.api.prometheus.urls")),
     path("healthz", observability.healthz),
     path("readyz", observability.readyz),
     path("metrics", observability.metrics),
@@ -25,11 +31,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/", include("apps.extensions.api.urls")),
     path("apis/notifications/v1/", include("apps.notifications.api.urls")),
     path("apis/", include((resource_urlpatterns(), "apis"))),
-    path("orgs/", include("apps.monitors.api.urls")),
-    path("orgs/", include("apps.series.api.ingest.urls")),
-    path("orgs/", include("apps.series.api.queries.urls")),
-    path("orgs/", include("apps.monitors.api.prometheus.urls")),
-    path("orgs/", include("apps.alerting.api.prometheus.urls")),
     path("", include("apps.accounts.web.urls")),
     path("", include("apps.extensions.web.urls")),
     path("", include("apps.series.web.urls")),

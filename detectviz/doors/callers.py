@@ -20,7 +20,8 @@ def caller_identify(request: HttpRequest) -> None:
         if found is not None:
             request.user, vars(request)["auth"] = found
             return
-    if not request.user.is_authenticated:
+    user = getattr(request, "user", None)  # a program's request has none yet (runtime.keyed)
+    if user is None or not user.is_authenticated:
         raise NotAuthenticated
     _require_csrf_token(request)
 

@@ -89,6 +89,12 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+KEYED_MIDDLEWARE = [  # for requests with a key, whom browsers' needs only slow down
+    "detectviz.observability.middleware.RequestContextMiddleware",
+    "detectviz.tenancy.middleware.OrgScopeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
 ROOT_URLCONF = "detectviz.urls"
 APPEND_SLASH = False
 TEMPLATES = [

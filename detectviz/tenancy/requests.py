@@ -3,7 +3,7 @@
 from typing import Any
 
 from detectviz.permissions.access import Access
-from detectviz.permissions.requests import Credential, request_access
+from detectviz.permissions.requests import credential_of, request_access
 from detectviz.resources.errors import NotFoundError
 from detectviz.tenancy.context import scope_enter
 from detectviz.tenancy.selectors import org_get
@@ -14,8 +14,8 @@ def org_access(request: Any, name: str) -> tuple[Any, Access]:
 
     From here on the request sees and writes rows of this org only (PostgreSQL).
     """
-    credential = getattr(request, "auth", None)
-    own = credential.org if isinstance(credential, Credential) else None
+    credential = credential_of(request)
+    own = None if credential is None else credential.org
     org = own if own is not None and str(own) == name else org_get(name=name)
     if org is None:
         raise NotFoundError

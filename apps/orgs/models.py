@@ -29,3 +29,21 @@ class Folder(ResourceModel):
     """A container for permissions inside an org. Folders do not nest."""
 
     folder = None  # removes the inherited field, as Django documents
+
+
+class Quota(ResourceModel):
+    """What an org may store in time series, and for how long. Null means the platform's default.
+
+    Durations are seconds; a rollup retention of 0 makes none.
+    """
+
+    folder = None  # removes the inherited field, as Django documents
+    max_series = models.PositiveBigIntegerField(null=True, blank=True)
+    samples_per_s = models.PositiveBigIntegerField(null=True, blank=True)
+    max_labels = models.PositiveSmallIntegerField(null=True, blank=True)
+    max_label_name_bytes = models.PositiveSmallIntegerField(null=True, blank=True)
+    max_label_value_bytes = models.PositiveSmallIntegerField(null=True, blank=True)
+    out_of_order_s = models.PositiveBigIntegerField(null=True, blank=True)
+    retention_s = models.PositiveBigIntegerField(null=True, blank=True)
+    rollup_5m_retention_s = models.PositiveBigIntegerField(null=True, blank=True)
+    rollup_1h_retention_s = models.PositiveBigIntegerField(null=True, blank=True)

@@ -2,7 +2,29 @@
 
 from django.db import models
 
-from apps.orgs.models import Folder, Org
+from apps.orgs.models import Folder, Org, Quota
+
+QUOTA_NAME = "default"
+QUOTA_FIELDS = (
+    "max_series",
+    "samples_per_s",
+    "max_labels",
+    "max_label_name_bytes",
+    "max_label_value_bytes",
+    "out_of_order_s",
+    "retention_s",
+    "rollup_5m_retention_s",
+    "rollup_1h_retention_s",
+)
+
+
+def quota_limits() -> dict[str, dict[str, int]]:
+    """Return what quotas set, by the org's uid: every org's, for the series store's use."""
+    rows = Quota.objects.across_orgs(reason="the store keeps every org to its limits")
+    return {
+        row["org__uid"]: {field: row[field] for field in QUOTA_FIELDS if row[field] is not None}
+        for row in rows.values("org__uid", *QUOTA_FIELDS)
+    }
 
 
 def org_get(name: str) -> Org | None:

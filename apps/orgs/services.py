@@ -1,12 +1,14 @@
 """Make and change orgs and folders."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models import RestrictedError
 
-from apps.orgs.models import Folder, Org
+from apps.orgs.models import Folder, Org, Quota
+from apps.orgs.selectors import QUOTA_FIELDS
 from detectviz.events.bus import publish
 from detectviz.events.types import OrgCreated, ResourceChanged
 from detectviz.resources.errors import ConflictError, InvalidFieldsError, ResourceInUseError
@@ -78,6 +80,20 @@ def folder_update(*, folder: Folder, title: str) -> Folder:
     folder.title = title
     folder.save(update_fields=["title", "updated_at"])
     return folder
+
+
+def quota_write(
+    *, org: models.Model, name: str, limits: Mapping[str, int | None], instance: Quota | None
+) -> Quota:
+    """Set an org's limits; what ``limits`` leaves out or has None is the platform's default."""
+    values = {field: limits.get(field) for field in QUOTA_FIELDS}
+    if instance is None:
+        made: Quota = Quota.objects.create_for(org, name=name, **values)
+        return made
+    for field, value in values.items():
+        setattr(instance, field, value)
+    instance.save(update_fields=[*values, "updated_at"])
+    return instance
 
 
 def org_envelope(org: Org) -> dict[str, Any]:

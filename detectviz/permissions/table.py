@@ -49,7 +49,7 @@ AREAS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "folders": _CRUD,
         "orgs": ("read", "update"),
         "plugins": ("read", "update"),
-        "quotas": ("read",),
+        "quotas": _CRUD,
     },
     "system": {"system": ("read", "restart", "shutdown", "logs")},
     "dashboards": {
@@ -66,7 +66,16 @@ ALL_PERMISSIONS: Final = frozenset(
     f"{resource}:{action}" for resource, actions in RESOURCES.items() for action in actions
 )
 # These touch every org of the installation: no role of one org can hold them.
-PLATFORM_PERMISSIONS: Final = frozenset({"system:restart", "system:shutdown", "system:logs"})
+PLATFORM_PERMISSIONS: Final = frozenset(
+    {
+        "system:restart",
+        "system:shutdown",
+        "system:logs",
+        "quotas:create",
+        "quotas:update",
+        "quotas:delete",
+    }
+)
 
 
 def _in_area(area: str, *actions: str) -> tuple[str, ...]:

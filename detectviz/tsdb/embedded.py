@@ -51,6 +51,7 @@ from detectviz.tsdb.repair import RepairReport, repair_file, verify_file
 from detectviz.tsdb.rollup_deletion import delete_from_rollups
 from detectviz.tsdb.rollup_reading import read_rollups, rollup_plan
 from detectviz.tsdb.segments import Columns, Segment, assemble, series_set
+from detectviz.tsdb.statistics import StoreStatistics, store_statistics
 from detectviz.tsdb.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
@@ -224,6 +225,11 @@ class EmbeddedStore:
             oldest_ms=min(times, default=None),
             newest_ms=max(times, default=None),
         )
+
+    def statistics(self) -> StoreStatistics:
+        """Return how large the store is, over all tenants."""
+        with self._database.reading() as connection:
+            return store_statistics(connection, self._database.path)
 
     def check(self) -> None:
         """Raise StoreError unless a row can be written and read now."""

@@ -11,6 +11,7 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
     """Return a spec that refers to the objects called ``name``; KeyError for an unknown kind."""
     specs: dict[str, dict[str, Any]] = {
         "Folder": {"title": mark},
+        "Quota": {"max_series": 1000},
         "Team": {"title": mark, "members": [name]},
         "Role": {"title": mark, "description": mark, "permissions": ["monitors:read"]},
         "ServiceAccount": {"title": mark, "description": mark},

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from apps.orgs.api.serializers import FolderSpec
-from apps.orgs.models import Folder
-from apps.orgs.services import folder_create, folder_update
+from apps.orgs.api.serializers import FolderSpec, QuotaSpec
+from apps.orgs.models import Folder, Quota
+from apps.orgs.selectors import QUOTA_FIELDS, QUOTA_NAME
+from apps.orgs.services import folder_create, folder_update, quota_write
 from detectviz.resources.registry import ResourceKind, Write, registry
 
 
@@ -31,4 +32,28 @@ class FolderKind(ResourceKind[Folder]):
         return folder_update(folder=change.instance, title=title)
 
 
+class QuotaKind(ResourceKind[Quota]):
+    """Limits and retentions of an org's time series. One per org, written by the platform."""
+
+    group = "core"
+    kind = "Quota"
+    plural = "quotas"
+    model = Quota
+    permission = "quotas"
+    spec_serializer = QuotaSpec
+    singleton_name = QUOTA_NAME
+    apply_order = 11
+
+    def to_spec(self, instance: Quota) -> dict[str, Any]:
+        """Return the limits as written."""
+        return {field: getattr(instance, field) for field in QUOTA_FIELDS}
+
+    def write(self, change: Write[Quota]) -> Quota:
+        """Create or change."""
+        return quota_write(
+            org=change.org, name=change.name, limits=change.spec, instance=change.instance
+        )
+
+
 registry.register(FolderKind())
+registry.register(QuotaKind())

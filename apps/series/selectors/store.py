@@ -4,6 +4,7 @@ import threading
 
 from django.conf import settings
 
+from apps.series.selectors.policies import tenant_policy
 from detectviz.tsdb.interface import SeriesStore
 from detectviz.tsdb.opening import open_store
 
@@ -19,7 +20,9 @@ def series_store() -> SeriesStore:
     """
     with _lock:
         if not _opened:
-            _opened.append(open_store(settings.TSDB_URL, data_dir=settings.DATA_DIR))
+            _opened.append(
+                open_store(settings.TSDB_URL, data_dir=settings.DATA_DIR, policy=tenant_policy)
+            )
         return _opened[0]
 
 

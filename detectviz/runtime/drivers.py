@@ -1,5 +1,6 @@
 """Drivers: the outside systems a process works with, as modules that start first and stop last."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,15 @@ from django.utils.module_loading import import_string
 
 from detectviz.contracts.masking import masked
 from detectviz.runtime.modules import Module, ModuleError
+from detectviz.tsdb.interface import SeriesStore, StoreError
+from detectviz.tsdb.sending.store import RemoteStore
 
 ANSWER_TIMEOUT_S = 30.0
 ASK_TIMEOUT_S = 5.0
 POLL_S = 0.5
 ROLES_WITHOUT_SERIES = frozenset({"beat", "sys"})
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,6 +122,18 @@ def broker_driver() -> DriverModule:
     )
 
 
+def _ask_series(store: SeriesStore) -> None:
+    """Raise unless the store works; one that took samples before may be away, its queue is here."""
+    try:
+        store.check()
+    except StoreError as error:
+        if not (error.retryable and isinstance(store, RemoteStore)):
+            raise
+        if not store.queue_status().sent:
+            raise
+        logger.warning("the series store is away, samples wait in the queue: %s", error)
+
+
 def series_driver() -> DriverModule:
     """Return the driver of the process's series store."""
     store = import_string(settings.DETECTVIZ_SERIES_STORE)
@@ -124,6 +141,6 @@ def series_driver() -> DriverModule:
         name="series store",
         variable="DETECTVIZ_TSDB_URL" if settings.TSDB_URL else "DETECTVIZ_DATA_DIR",
         address=settings.TSDB_URL or str(settings.DATA_DIR),
-        ask=lambda: store().check(),
+        ask=lambda: _ask_series(store()),
         close=lambda: store().close(),
     )

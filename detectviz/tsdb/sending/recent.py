@@ -18,7 +18,6 @@ from detectviz.tsdb.interface import (
 )
 from detectviz.tsdb.labels import TENANT_LABEL
 from detectviz.tsdb.matching import compile_matcher
-from detectviz.tsdb.merging import series_sets_merged
 from detectviz.tsdb.remote_histograms import decode_histogram
 from detectviz.tsdb.segments import spread
 from detectviz.tsdb.sending.file import QueueFile, StoredLot
@@ -116,9 +115,7 @@ class Recent:
             selection = kept.index.select(own) if lots else None
         if selection is None or not len(selection.ids):
             return _EMPTY
-        return series_sets_merged(
-            [_EMPTY, *(_cut(lot, selection, start_ms, end_ms) for lot in lots)]
-        )
+        return _gathered(lots, selection, start_ms, end_ms)
 
     def _synced(self, tenant: str) -> _Tenant:
         kept = self._tenants.setdefault(tenant, _Tenant())
@@ -141,36 +138,68 @@ class Recent:
         return kept
 
 
-def _cut(lot: _Loaded, selection: Selection, start_ms: int, end_ms: int) -> SeriesSet:
-    places = np.minimum(lot.ids.searchsorted(selection.ids), len(lot.ids) - 1)
-    chosen = np.flatnonzero(lot.ids[places] == selection.ids)
-    starts = lot.offsets[places[chosen]]
-    counts = lot.offsets[places[chosen] + 1] - starts
-    rows = spread(starts, counts)
-    owners = np.repeat(np.arange(len(chosen)), counts)
-    times = lot.timestamps_ms[rows]
-    inside = (times >= start_ms) & (times <= end_ms)
-    rows, owners = rows[inside], owners[inside]
-    sizes = np.bincount(owners, minlength=len(chosen))
-    filled = np.flatnonzero(sizes)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """Samples of one lot: ``owners`` are places of series in the selection."""
+
+    owners: Int64Array
+    timestamps_ms: Int64Array
+    values: Float64Array
+    histograms: HistogramArray | None
+
+
+def _gathered(
+    lots: Sequence[_Loaded], selection: Selection, start_ms: int, end_ms: int
+) -> SeriesSet:
+    pieces = [_cut(lot, selection.ids, start_ms, end_ms) for lot in lots]
+    owners = np.concatenate([piece.owners for piece in pieces])
+    times = np.concatenate([piece.timestamps_ms for piece in pieces])
+    order = np.lexsort((times, owners))  # stable: of equals the one queued first stays
+    owners, times = owners[order], times[order]
+    fresh = np.ones(len(order), np.bool_)
+    fresh[1:] = (np.diff(times) != 0) | (np.diff(owners) != 0)
+    chosen = order[fresh]
+    counts = np.bincount(owners[fresh], minlength=len(selection.ids))
+    filled = np.flatnonzero(counts)
     return SeriesSet(
-        labels=selection.take(chosen[filled]).labels,
-        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[filled])]),
-        timestamps_ms=lot.timestamps_ms[rows],
-        values=np.where(_is_histogram(lot, rows), np.nan, lot.values[rows]),
-        histograms=_histograms(lot, rows),
+        labels=selection.take(filled).labels,
+        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[filled])]),
+        timestamps_ms=times[fresh],
+        values=np.concatenate([piece.values for piece in pieces])[chosen],
+        histograms=_all_histograms(pieces, chosen),
     )
 
 
-def _is_histogram(lot: _Loaded, rows: Int64Array) -> "np.typing.NDArray[np.bool_]":
-    return np.isin(rows, list(lot.histograms))
+def _cut(lot: _Loaded, ids: Int64Array, start_ms: int, end_ms: int) -> _Piece:
+    places = np.minimum(lot.ids.searchsorted(ids), len(lot.ids) - 1)
+    chosen = np.flatnonzero(lot.ids[places] == ids)
+    starts = lot.offsets[places[chosen]]
+    counts = lot.offsets[places[chosen] + 1] - starts
+    rows = spread(starts, counts)
+    owners = np.repeat(chosen, counts)
+    times = lot.timestamps_ms[rows]
+    if lot.min_ms < start_ms or lot.max_ms > end_ms:
+        inside = (times >= start_ms) & (times <= end_ms)
+        rows, owners, times = rows[inside], owners[inside], times[inside]
+    values = lot.values[rows]
+    histograms = None
+    if lot.histograms:
+        histograms = np.full(len(rows), None, np.object_)
+        for place, row in enumerate(rows.tolist()):
+            if row in lot.histograms:
+                histograms[place] = decode_histogram(lot.histograms[row])[1]
+                values[place] = np.nan
+    return _Piece(owners=owners, timestamps_ms=times, values=values, histograms=histograms)
 
 
-def _histograms(lot: _Loaded, rows: Int64Array) -> HistogramArray | None:
-    if not lot.histograms:
+def _all_histograms(pieces: Sequence[_Piece], chosen: Int64Array) -> HistogramArray | None:
+    if all(piece.histograms is None for piece in pieces):
         return None
-    found = np.full(len(rows), None, np.object_)
-    for place, row in enumerate(rows.tolist()):
-        if row in lot.histograms:
-            found[place] = decode_histogram(lot.histograms[row])[1]
-    return found
+    whole = [
+        np.full(len(piece.owners), None, np.object_)
+        if piece.histograms is None
+        else piece.histograms
+        for piece in pieces
+    ]
+    found = np.concatenate(whole)[chosen]
+    return found if any(one is not None for one in found.tolist()) else None

@@ -83,7 +83,9 @@ def _refs(data: bytes, starts: Sequence[int], ends: Sequence[int]) -> _Refs:
     for start, end in zip(starts, ends, strict=True):
         at = stop = start
         if start < end and data[start] == _REFS_TAG:
-            length, at = wire.read_varint(data, start + 1)
+            length, at = data[start + 1] if start + 1 < end else 0, start + 2
+            if length >= 0x80:  # noqa: PLR2004 - more than one byte of it
+                length, at = wire.read_varint(data, start + 1)
             stop = at + length
             if stop > end:
                 raise MalformedError("the label references of a series are cut off")
@@ -101,8 +103,8 @@ def _tokens(refs: _Refs, symbols: list[bytes]) -> list[bytes]:
     tokens = []
     encoded: dict[int, bytes] = _Encoded(symbols)
     known = np.where(refs.numbers < size, refs.numbers, size)
-    all_even = all(cut % 2 == 0 for cut in refs.cuts)
-    if all_even and len(known) % 2 == 0 and not (known == size).any():
+    are_pairs = not (np.array(refs.cuts, np.int64) % 2).any()
+    if are_pairs and not (known == size).any():
         pairs = (known[0::2] * size + known[1::2]).tolist()
         labels = [encoded[pair] for pair in pairs]
         halves = [cut >> 1 for cut in refs.cuts]
@@ -153,13 +155,11 @@ def _singles(
     is_metadata = (words & np.uint64(0xFF)) == np.uint64(_METADATA_TAG)
     is_metadata &= (lengths < 0x80) & (behind + 2 + lengths == ends)  # noqa: PLR2004 - one byte
     are = (sizes > 0) & (is_metadata | (behind == ends))
-    for row, token in enumerate(tokens):
-        if token == _NOT_A_SERIES:
-            are[row] = False
-    rests = [
-        (row, int(behind[row]) + 2, int(ends[row]))
-        for row in np.flatnonzero(are & is_metadata & (lengths > 0)).tolist()
-    ]
+    if _NOT_A_SERIES in tokens:
+        are &= np.array([token != _NOT_A_SERIES for token in tokens], np.bool_)
+    rows = np.flatnonzero(are & is_metadata & (lengths > 0))
+    spans = (rows.tolist(), (behind[rows] + 2).tolist(), ends[rows].tolist())
+    rests = list(zip(*spans, strict=True))
     singles = Singles(tokens=tokens, are=are, timestamps_ms=times, values=values, starts_ms=starts)
     return singles, rests
 
@@ -224,20 +224,14 @@ class _Families:
     def __init__(self, data: bytes, symbols: list[bytes], refs: _Refs) -> None:
         self._data = data
         self._symbols = symbols
-        self._refs = refs
+        self._names = _name_refs(refs, symbols)
         self._seen: dict[tuple[int, bytes], None] = {}
-        self._name_ref = (
-            symbols.index(METRIC_NAME.encode()) if METRIC_NAME.encode() in symbols else -1
-        )
 
     def add(self, row: int, first: int, behind: int) -> None:
         """Note the metadata of a series."""
-        if first == behind:
-            return
-        own = self._refs.numbers[self._refs.cuts[row] : self._refs.cuts[row + 1]]
-        names = own[1::2][own[::2][: len(own) // 2] == self._name_ref]
-        if len(names):
-            self._seen[int(names[0]), self._data[first:behind]] = None
+        name = self._names[row]
+        if first < behind and name >= 0:
+            self._seen[name, self._data[first:behind]] = None
 
     def facts(self) -> tuple[MetricFacts, ...]:
         """Return what was said."""
@@ -254,6 +248,24 @@ class _Families:
             help=_symbol(self._symbols[help_ref]),
             unit=_symbol(self._symbols[unit_ref]),
         )
+
+
+def _name_refs(refs: _Refs, symbols: list[bytes]) -> list[int]:
+    """Return the reference of each series' metric name, -1 where it has none."""
+    cuts = np.array(refs.cuts, np.int64)
+    names = np.full(len(cuts) - 1, -1, np.int64)
+    if METRIC_NAME.encode() not in symbols:
+        return names.tolist()
+    key = symbols.index(METRIC_NAME.encode())
+    has_labels = np.flatnonzero(cuts[1:] - cuts[:-1] > 1)
+    begins = cuts[has_labels]
+    is_first = refs.numbers[begins] == key  # nearly always: few names sort before it
+    names[has_labels[is_first]] = refs.numbers[begins[is_first] + 1]
+    for row in has_labels[~is_first].tolist():
+        own = refs.numbers[cuts[row] : cuts[row + 1]].tolist()
+        found = dict(zip(own[::2], own[1::2], strict=False))
+        names[row] = found.get(key, -1)
+    return names.tolist()
 
 
 @lru_cache(maxsize=4096)

@@ -134,6 +134,10 @@ class SeriesWalk:
         """Take a float sample."""
         self._samples.append((timestamp_ms, value, start_ms, None))
 
+    def take(self, samples: Sequence[_Sample]) -> None:
+        """Take samples that are read already."""
+        self._samples += samples
+
     def histogram(self, data: bytes, start: int, end: int) -> None:
         """Take a native histogram, or note why it is none."""
         try:

@@ -39,7 +39,7 @@ from detectviz.contracts.collector import CheckResult
 from detectviz.contracts.types import CheckState
 from detectviz.events.bus import publish
 from detectviz.events.types import MonitorStateChanged
-from detectviz.tsdb.interface import Sample, SeriesStore, StoreError
+from detectviz.tsdb.interface import RateLimitedError, Sample, SeriesStore, StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def results_store(
     scraped = scrapes_store(reports=current, store=store, book=book)
     progress, samples = _reports_apply(scraped.reports, progress)
     for tenant, batch in samples.items():
-        store.append(tenant, batch)
+        _append(store, tenant, batch)
     with transaction.atomic():
         kept = slots_finish(
             finished=[
@@ -136,6 +136,14 @@ def results_store(
         transitions=events,
         plans=tuple(each.plan for each in accepted),
     )
+
+
+def _append(store: SeriesStore, tenant: str, batch: Sequence[Sample]) -> None:
+    """Store an org's samples; those above its rate are lost, so that no other org waits for it."""
+    try:
+        store.append(tenant, batch)
+    except RateLimitedError as error:
+        logger.warning("%d samples of org %s are not stored: %s", len(batch), tenant, error)
 
 
 def results_store_safely(

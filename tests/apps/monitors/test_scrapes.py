@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ from detectviz.tsdb.interface import (
 from tests.factories.monitors import START, make_monitor, make_report
 from tests.factories.orgs import make_org
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("database")
 
 NODE = {"job": "node", "instance": "a:1"}
 
@@ -166,9 +166,8 @@ def test_a_limit_of_the_org_is_told_and_makes_the_monitor_degraded(setting: Sett
     assert target.last_error == "1 samples not stored: too many series"
 
 
-def test_too_many_samples_a_second_are_told_too_and_hold_up_nobody(setting: Setting) -> None:
+def test_too_many_samples_a_second_are_told_and_hold_up_nobody(setting: Setting) -> None:
     setting.store.error = RateLimitedError("100 samples a second at most", retry_after_s=1)
-    setting.store.append = lambda *_: None  # type: ignore[method-assign,assignment] # the monitor's own samples pass
     stored = setting.check(scrape("up 1", "a 1"))
     assert stored.stored == 1
     assert "2 samples not stored: 100 samples a second" in setting.state().message
@@ -194,12 +193,14 @@ def test_metadata_and_exemplars_are_recorded(setting: Setting) -> None:
     ]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_deleting_the_monitor_ends_the_series_of_its_targets(setting: Setting) -> None:
+def test_deleting_the_monitor_ends_the_series_of_its_targets(
+    setting: Setting, django_capture_on_commit_callbacks: Any
+) -> None:
     setting.check(scrape("up 1", "a 1"))
     series_store_use(cast("SeriesStore", setting.store))
     try:
-        monitor_delete(monitor=setting.monitor, now=setting.at)
+        with django_capture_on_commit_callbacks(execute=True):
+            monitor_delete(monitor=setting.monitor, now=setting.at)
     finally:
         series_store_use(None)
     assert setting.values("a") == [(0, 1.0), (15, "stale")]

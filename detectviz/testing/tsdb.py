@@ -68,8 +68,8 @@ def _metric_of(token: Hashable) -> Mapping[str, str]:
     return {"__name__": str(token), "job": "x"}
 
 
-class SeriesStoreConformance:
-    """Subclass it, override ``store`` and say what the backend cannot do."""
+class _Suite:
+    """What all tests here share."""
 
     rejects_conflicts: ClassVar[bool] = True
     keeps_plain_nan: ClassVar[bool] = True
@@ -118,6 +118,189 @@ class SeriesStoreConformance:
         """Select over all of the last two hours."""
         now_ms = int(time.time() * 1000)
         return store.select(tenant, matchers, now_ms - 2 * BEFORE_MS, now_ms)
+
+
+class _Columns(_Suite):
+    """Columns, native histograms and start times."""
+
+    def test_columns_are_stored_and_reasons_given_by_place(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        report = store.append_columns(
+            tenant,
+            SampleColumns(
+                series=["b", "no such labels", "", "a"],
+                labels_of=_metric_of,
+                owners=np.array([0, 3, 1, 0, 2, 3]),
+                timestamps_ms=start_ms + np.array([0, 0, 0, STEP_MS, 0, 1 << 60]),
+                values=np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+            ),
+        )
+        self.settle()
+        assert (report.stored, dict(report.limited)) == (3, {})
+        assert dict(report.refused) == {
+            2: "bad token",
+            4: "metric name is missing",
+            5: "out of bounds",
+        }
+        found = self.read(store, tenant, equal("job", "x"))
+        assert [labels["__name__"] for labels in found.labels] == ["a", "b"]
+        assert found.values.tolist() == [2, 1, 4]
+
+    def test_columns_sent_again_and_after_new_series_go_to_the_same_series(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        for round_ in range(3):
+            names = [f"m{number}" for number in range(round_ + 1)]
+            report = store.append_columns(
+                tenant,
+                SampleColumns(
+                    series=names,
+                    labels_of=_metric_of,
+                    owners=np.arange(len(names)),
+                    timestamps_ms=np.full(len(names), start_ms + round_ * STEP_MS),
+                    values=np.full(len(names), float(round_)),
+                ),
+            )
+            self.settle()
+            assert report.stored == len(names)
+        found = self.read(store, tenant, equal("job", "x"))
+        assert np.diff(found.offsets).tolist() == [3, 2, 1]
+        assert found.values.tolist() == [0, 1, 2, 1, 2, 2]
+
+    def test_native_histograms_come_back_or_are_refused_with_a_reason(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        name = {"__name__": "h"}
+        samples = [
+            Sample(name, start_ms, histogram=EXPONENTIAL),
+            Sample(name, start_ms + STEP_MS, 7.5),
+            Sample(name, start_ms + 2 * STEP_MS, histogram=CUSTOM),
+        ]
+        report = store.append(tenant, samples)
+        self.settle()
+        found = self.read(store, tenant, equal("__name__", "h"))
+        if not self.keeps_histograms:
+            assert report.stored == 1
+            assert all("native histograms" in item.reason for item in report.rejected)
+            assert found.values.tolist() == [7.5]
+            return
+        assert report.stored == len(samples)
+        assert found.histograms is not None
+        assert found.histograms.tolist() == [EXPONENTIAL, None, CUSTOM]
+        assert bits(found.values.tolist()) == bits([float("nan"), 7.5, float("nan")])
+
+    def test_histograms_conflict_with_other_histograms_and_with_floats(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        if not (self.keeps_histograms and self.rejects_conflicts):
+            return
+        name = {"__name__": "h"}
+        times = [start_ms, start_ms + STEP_MS]
+        store.append(tenant, [Sample(name, at, histogram=EXPONENTIAL) for at in times])
+        self.settle()
+        unhinted = replace(EXPONENTIAL, counter_reset=CounterReset.YES)
+        other = replace(EXPONENTIAL, sum=19.0)
+        for histogram, stored in ((EXPONENTIAL, 2), (unhinted, 2), (other, 0), (None, 0)):
+            again = [Sample(name, at, 1.0, histogram=histogram) for at in times]
+            report = store.append(tenant, again)
+            self.settle()
+            assert report.stored == stored
+            assert {item.reason for item in report.rejected} <= {"duplicate sample for timestamp"}
+        found = self.read(store, tenant, equal("__name__", "h"))
+        assert found.histograms is not None
+        assert found.histograms.tolist() == [EXPONENTIAL, EXPONENTIAL]
+
+    def test_an_impossible_histogram_is_refused(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        torn = replace(EXPONENTIAL, positive=(1.0,))
+        report = store.append(tenant, [Sample({"__name__": "h"}, start_ms, histogram=torn)])
+        assert report.stored == 0
+        assert report.rejected[0].reason
+
+    def test_start_times_come_back_or_are_left_out(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        samples = [
+            Sample({"__name__": "c"}, start_ms, 1.0, start_ms=start_ms - 500),
+            Sample({"__name__": "c"}, start_ms + STEP_MS, 2.0),
+        ]
+        assert store.append(tenant, samples).stored == len(samples)
+        self.settle()
+        found = self.read(store, tenant, equal("__name__", "c"))
+        assert found.values.tolist() == [1, 2]
+        if self.keeps_start_times:
+            assert found.start_times_ms is not None
+            assert found.start_times_ms.tolist() == [start_ms - 500, 0]
+
+
+class _Care(_Columns):
+    """Deleting, counting, hints and health."""
+
+    def test_deleted_series_are_gone_for_everybody_and_may_come_again(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        other = f"{tenant}-other"
+        self.put(store, tenant, {"__name__": "m", "n": "a"}, start_ms, [1, 2])
+        self.put(store, tenant, {"__name__": "m", "n": "b"}, start_ms, [3])
+        self.put(store, other, {"__name__": "m", "n": "a"}, start_ms, [4])
+        chosen = [equal("n", "a")]
+        assert store.delete(tenant, chosen, -(2**63), 2**63 - 1) == 1
+        assert store.delete(tenant, chosen, -(2**63), 2**63 - 1) == 0
+        assert self.read(store, tenant).labels == ({"__name__": "m", "n": "b"},)
+        assert store.series(tenant, chosen, start_ms, start_ms + STEP_MS) == ()
+        assert self.read(store, other).values.tolist() == [4]
+        self.put(store, tenant, {"__name__": "m", "n": "a"}, start_ms, [5])
+        assert self.read(store, tenant, *chosen).values.tolist() == [5]
+
+    def test_a_deletion_is_exact_to_the_millisecond_or_refused(
+        self, store: SeriesStore, tenant: str, start_ms: int
+    ) -> None:
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2, 3, 4])
+        within = (start_ms + STEP_MS, start_ms + 3 * STEP_MS - 1)
+        if self.deletes_ranges:
+            assert store.delete(tenant, [equal("__name__", "m")], *within) == 1
+            assert self.read(store, tenant).values.tolist() == [1, 4]
+        else:
+            with pytest.raises(StoreError, match="whole series only"):
+                store.delete(tenant, [equal("__name__", "m")], *within)
+            assert self.read(store, tenant).values.tolist() == [1, 2, 3, 4]
+
+    def test_hints_may_be_given(self, store: SeriesStore, tenant: str, start_ms: int) -> None:
+        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2])
+        hints = SelectHints(step_ms=STEP_MS, window_ms=STEP_MS, function="rate")
+        found = store.select(tenant, [], start_ms, start_ms + STEP_MS, hints=hints)
+        assert found.values.tolist() == [1, 2]
+        assert found.resolution_ms == 0
+
+    def test_cardinality_counts_series_names_values_and_pairs(
+        self, store: SeriesStore, tenant: str
+    ) -> None:
+        now_ms = int(time.time() * 1000)
+        for zone in ("x", "y"):
+            for name in ("m", "mm"):
+                self.put(store, tenant, {"__name__": name, "zone": zone}, now_ms, [1])
+        self.put(store, tenant, {"__name__": "m", "job": "a"}, now_ms, [1])
+        self.put(store, f"{tenant}-other", {"__name__": "m", "other": "a"}, now_ms, [1])
+        found = store.cardinality(tenant, 2)
+        assert found.series == 5
+        assert found.label_pairs == 5
+        assert found.series_by_metric == (("m", 3), ("mm", 2))
+        assert found.values_by_label == (("__name__", 2), ("zone", 2))
+        assert found.series_by_pair == (("__name__=m", 3), ("__name__=mm", 2))
+        if self.counts_bytes:
+            assert found.bytes_by_label == (("__name__", 7), ("zone", 4))
+            assert (found.oldest_ms, found.newest_ms) == (now_ms, now_ms)
+        assert store.cardinality(f"{tenant}-nobody", 2).series == 0
+
+    def test_a_healthy_store_says_so(self, store: SeriesStore) -> None:
+        store.check()
+        store.maintain(int(time.time() * 1000))
+
+
+class SeriesStoreConformance(_Care):
+    """Subclass it, override ``store`` and say what the backend cannot do."""
 
     def test_what_is_appended_is_read_back(
         self, store: SeriesStore, tenant: str, start_ms: int
@@ -332,117 +515,6 @@ class SeriesStoreConformance:
         self.put(store, tenant, {"__name__": "m", "job": ""}, start_ms, [1])
         assert self.read(store, tenant, equal("job", "")).labels == ({"__name__": "m"},)
 
-    def test_columns_are_stored_and_reasons_given_by_place(
-        self, store: SeriesStore, tenant: str, start_ms: int
-    ) -> None:
-        report = store.append_columns(
-            tenant,
-            SampleColumns(
-                series=["b", "no such labels", "", "a"],
-                labels_of=_metric_of,
-                owners=np.array([0, 3, 1, 0, 2, 3]),
-                timestamps_ms=start_ms + np.array([0, 0, 0, STEP_MS, 0, 1 << 60]),
-                values=np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
-            ),
-        )
-        self.settle()
-        assert (report.stored, dict(report.limited)) == (3, {})
-        assert dict(report.refused) == {
-            2: "bad token",
-            4: "metric name is missing",
-            5: "out of bounds",
-        }
-        found = self.read(store, tenant, equal("job", "x"))
-        assert [labels["__name__"] for labels in found.labels] == ["a", "b"]
-        assert found.values.tolist() == [2, 1, 4]
-
-    def test_columns_sent_again_and_after_new_series_go_to_the_same_series(
-        self, store: SeriesStore, tenant: str, start_ms: int
-    ) -> None:
-        for round_ in range(3):
-            names = [f"m{number}" for number in range(round_ + 1)]
-            report = store.append_columns(
-                tenant,
-                SampleColumns(
-                    series=names,
-                    labels_of=_metric_of,
-                    owners=np.arange(len(names)),
-                    timestamps_ms=np.full(len(names), start_ms + round_ * STEP_MS),
-                    values=np.full(len(names), float(round_)),
-                ),
-            )
-            self.settle()
-            assert report.stored == len(names)
-        found = self.read(store, tenant, equal("job", "x"))
-        assert np.diff(found.offsets).tolist() == [3, 2, 1]
-        assert found.values.tolist() == [0, 1, 2, 1, 2, 2]
-
-    def test_native_histograms_come_back_or_are_refused_with_a_reason(
-        self, store: SeriesStore, tenant: str, start_ms: int
-    ) -> None:
-        name = {"__name__": "h"}
-        samples = [
-            Sample(name, start_ms, histogram=EXPONENTIAL),
-            Sample(name, start_ms + STEP_MS, 7.5),
-            Sample(name, start_ms + 2 * STEP_MS, histogram=CUSTOM),
-        ]
-        report = store.append(tenant, samples)
-        self.settle()
-        found = self.read(store, tenant, equal("__name__", "h"))
-        if not self.keeps_histograms:
-            assert report.stored == 1
-            assert all("native histograms" in item.reason for item in report.rejected)
-            assert found.values.tolist() == [7.5]
-            return
-        assert report.stored == len(samples)
-        assert found.histograms is not None
-        assert found.histograms.tolist() == [EXPONENTIAL, None, CUSTOM]
-        assert bits(found.values.tolist()) == bits([float("nan"), 7.5, float("nan")])
-
-    def test_histograms_conflict_with_other_histograms_and_with_floats(
-        self, store: SeriesStore, tenant: str, start_ms: int
-    ) -> None:
-        if not (self.keeps_histograms and self.rejects_conflicts):
-            return
-        name = {"__name__": "h"}
-        times = [start_ms, start_ms + STEP_MS]
-        store.append(tenant, [Sample(name, at, histogram=EXPONENTIAL) for at in times])
-        self.settle()
-        unhinted = replace(EXPONENTIAL, counter_reset=CounterReset.YES)
-        other = replace(EXPONENTIAL, sum=19.0)
-        for histogram, stored in ((EXPONENTIAL, 2), (unhinted, 2), (other, 0), (None, 0)):
-            again = [Sample(name, at, 1.0, histogram=histogram) for at in times]
-            report = store.append(tenant, again)
-            self.settle()
-            assert report.stored == stored
-            assert {item.reason for item in report.rejected} <= {"duplicate sample for timestamp"}
-        found = self.read(store, tenant, equal("__name__", "h"))
-        assert found.histograms is not None
-        assert found.histograms.tolist() == [EXPONENTIAL, EXPONENTIAL]
-
-    def test_an_impossible_histogram_is_refused(
-        self, store: SeriesStore, tenant: str, start_ms: int
-    ) -> None:
-        torn = replace(EXPONENTIAL, positive=(1.0,))
-        report = store.append(tenant, [Sample({"__name__": "h"}, start_ms, histogram=torn)])
-        assert report.stored == 0
-        assert report.rejected[0].reason
-
-    def test_start_times_come_back_or_are_left_out(
-        self, store: SeriesStore, tenant: str, start_ms: int
-    ) -> None:
-        samples = [
-            Sample({"__name__": "c"}, start_ms, 1.0, start_ms=start_ms - 500),
-            Sample({"__name__": "c"}, start_ms + STEP_MS, 2.0),
-        ]
-        assert store.append(tenant, samples).stored == len(samples)
-        self.settle()
-        found = self.read(store, tenant, equal("__name__", "c"))
-        assert found.values.tolist() == [1, 2]
-        if self.keeps_start_times:
-            assert found.start_times_ms is not None
-            assert found.start_times_ms.tolist() == [start_ms - 500, 0]
-
     def test_an_empty_append_and_an_empty_answer_are_no_errors(
         self, store: SeriesStore, tenant: str, start_ms: int
     ) -> None:
@@ -451,63 +523,3 @@ class SeriesStoreConformance:
         assert len(found) == 0
         assert found.offsets.tolist() == [0]
         assert store.label_names(tenant, [], start_ms, start_ms) == ()
-
-    def test_deleted_series_are_gone_for_everybody_and_may_come_again(
-        self, store: SeriesStore, tenant: str, start_ms: int
-    ) -> None:
-        other = f"{tenant}-other"
-        self.put(store, tenant, {"__name__": "m", "n": "a"}, start_ms, [1, 2])
-        self.put(store, tenant, {"__name__": "m", "n": "b"}, start_ms, [3])
-        self.put(store, other, {"__name__": "m", "n": "a"}, start_ms, [4])
-        chosen = [equal("n", "a")]
-        assert store.delete(tenant, chosen, -(2**63), 2**63 - 1) == 1
-        assert store.delete(tenant, chosen, -(2**63), 2**63 - 1) == 0
-        assert self.read(store, tenant).labels == ({"__name__": "m", "n": "b"},)
-        assert store.series(tenant, chosen, start_ms, start_ms + STEP_MS) == ()
-        assert self.read(store, other).values.tolist() == [4]
-        self.put(store, tenant, {"__name__": "m", "n": "a"}, start_ms, [5])
-        assert self.read(store, tenant, *chosen).values.tolist() == [5]
-
-    def test_a_deletion_is_exact_to_the_millisecond_or_refused(
-        self, store: SeriesStore, tenant: str, start_ms: int
-    ) -> None:
-        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2, 3, 4])
-        within = (start_ms + STEP_MS, start_ms + 3 * STEP_MS - 1)
-        if self.deletes_ranges:
-            assert store.delete(tenant, [equal("__name__", "m")], *within) == 1
-            assert self.read(store, tenant).values.tolist() == [1, 4]
-        else:
-            with pytest.raises(StoreError, match="whole series only"):
-                store.delete(tenant, [equal("__name__", "m")], *within)
-            assert self.read(store, tenant).values.tolist() == [1, 2, 3, 4]
-
-    def test_hints_may_be_given(self, store: SeriesStore, tenant: str, start_ms: int) -> None:
-        self.put(store, tenant, {"__name__": "m"}, start_ms, [1, 2])
-        hints = SelectHints(step_ms=STEP_MS, window_ms=STEP_MS, function="rate")
-        found = store.select(tenant, [], start_ms, start_ms + STEP_MS, hints=hints)
-        assert found.values.tolist() == [1, 2]
-        assert found.resolution_ms == 0
-
-    def test_cardinality_counts_series_names_values_and_pairs(
-        self, store: SeriesStore, tenant: str
-    ) -> None:
-        now_ms = int(time.time() * 1000)
-        for zone in ("x", "y"):
-            for name in ("m", "mm"):
-                self.put(store, tenant, {"__name__": name, "zone": zone}, now_ms, [1])
-        self.put(store, tenant, {"__name__": "m", "job": "a"}, now_ms, [1])
-        self.put(store, f"{tenant}-other", {"__name__": "m", "other": "a"}, now_ms, [1])
-        found = store.cardinality(tenant, 2)
-        assert found.series == 5
-        assert found.label_pairs == 5
-        assert found.series_by_metric == (("m", 3), ("mm", 2))
-        assert found.values_by_label == (("__name__", 2), ("zone", 2))
-        assert found.series_by_pair == (("__name__=m", 3), ("__name__=mm", 2))
-        if self.counts_bytes:
-            assert found.bytes_by_label == (("__name__", 7), ("zone", 4))
-            assert (found.oldest_ms, found.newest_ms) == (now_ms, now_ms)
-        assert store.cardinality(f"{tenant}-nobody", 2).series == 0
-
-    def test_a_healthy_store_says_so(self, store: SeriesStore) -> None:
-        store.check()
-        store.maintain(int(time.time() * 1000))

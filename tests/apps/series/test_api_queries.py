@@ -150,7 +150,8 @@ def test_statistics_come_when_asked_for(asker: Asker) -> None:
 
 
 def test_remarks_of_the_engine_are_infos(asker: Asker) -> None:
-    asker.put(1, __name__="requests")
+    asker.put(1, at_s=NOW_S - 60, __name__="requests")
+    asker.put(2, __name__="requests")
     (info,) = asker.get("query", query="rate(requests[5m])", time=NOW_S)["infos"]
     assert "might not be a counter" in info
 

@@ -87,7 +87,7 @@ class Engine:
             raise EvaluationError("step must be greater than 0")
         if end_ms < start_ms:
             raise EvaluationError("end timestamp must not be before start time")
-        if (end_ms - start_ms) // step_ms >= _MOST_STEPS:
+        if (end_ms - start_ms) // step_ms > _MOST_STEPS:
             raise EvaluationError(
                 f"exceeded maximum resolution of {_MOST_STEPS:,} points per timeseries; "
                 "try a larger step"

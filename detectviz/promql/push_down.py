@@ -65,7 +65,7 @@ def push_down_range(
 
     Raise what ``push_down_instant`` raises.
     """
-    if step_ms <= 0 or end_ms < start_ms or (end_ms - start_ms) // step_ms >= _MOST_STEPS:
+    if step_ms <= 0 or end_ms < start_ms or (end_ms - start_ms) // step_ms > _MOST_STEPS:
         raise EvaluationError(
             f"a range needs a positive step, an end after its start and at most {_MOST_STEPS} steps"
         )

@@ -84,6 +84,12 @@ def test_bad_input_is_bad_data(
     assert reason in answer["error"]
 
 
+def test_as_many_steps_as_prometheus_answers(asker: Asker) -> None:
+    span = {"start": str(NOW_S), "end": str(NOW_S + 11_000), "step": "1"}
+    found = asker.get("query_range", **span, query="1")["data"]["result"]  # type: ignore[arg-type]  # parameters, not the status
+    assert len(found[0]["values"]) == 11_001
+
+
 def test_no_text_holds_nul(asker: Asker) -> None:
     assert "NUL" in asker.post("query", status=400, query="a\0b")["error"]
 

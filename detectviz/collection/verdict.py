@@ -7,7 +7,7 @@ from typing import Final, cast
 import orjson
 
 from detectviz.collection.checks import ScheduledCheck
-from detectviz.contracts.collector import CheckResult
+from detectviz.contracts.collector import CheckResult, Scrape
 from detectviz.contracts.errors import NetworkError, PluginError
 from detectviz.contracts.types import CheckState, JsonObject
 
@@ -27,9 +27,11 @@ def from_answer(answer: object, check: ScheduledCheck) -> CheckResult:
         return _unknown(f"The collector {check.collector} answered with a {name}, not a result.")
     message = _mask(answer.message, check)[:MAX_MESSAGE]
     evidence = _fit(answer.evidence, check)
-    if message is answer.message and evidence is answer.evidence:
+    scrapes = _masked_scrapes(answer.scrapes, check)
+    is_same = message is answer.message and evidence is answer.evidence
+    if is_same and scrapes is answer.scrapes:
         return answer
-    return replace(answer, message=message, evidence=evidence)
+    return replace(answer, message=message, evidence=evidence, scrapes=scrapes)
 
 
 def from_exception(error: BaseException, check: ScheduledCheck) -> CheckResult:
@@ -77,6 +79,18 @@ def _mask(text: str, check: ScheduledCheck) -> str:
     for secret in _secrets_of(check):
         text = text.replace(secret, MASK)
     return text
+
+
+def _masked_scrapes(
+    scrapes: tuple[Scrape, ...] | None, check: ScheduledCheck
+) -> tuple[Scrape, ...] | None:
+    """Mask what targets' errors quote; their samples are the targets' own."""
+    if not scrapes or not check.secrets or not any(each.target.error for each in scrapes):
+        return scrapes
+    return tuple(
+        replace(each, target=replace(each.target, error=_mask(each.target.error, check)))
+        for each in scrapes
+    )
 
 
 def _fit(evidence: JsonObject, check: ScheduledCheck) -> JsonObject:

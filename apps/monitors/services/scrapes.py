@@ -96,13 +96,13 @@ def scrapes_store(
 
     Samples that a limit of the org kept out make their report degraded, its message saying why.
     """
-    scraping = [each for each in reports if each.result.scrapes is not None]
+    scraping = [each for each in reports if _is_scraping(each)]
     if not scraping:
         return StoredScrapes(reports=tuple(reports), samples=0)
     known = _known_before(scraping, store, book)
     pieces: dict[str, list[_Piece]] = defaultdict(list)
     for place, report in enumerate(reports):
-        if report.result.scrapes is not None:
+        if _is_scraping(report):
             monitor = report.plan.monitor_id
             pieces[report.plan.tenant] += _pieces_of(place, report, known[monitor])
             known[monitor] = _learnt(report)
@@ -117,6 +117,11 @@ def scrapes_store(
         for place, report in enumerate(reports)
     )
     return StoredScrapes(reports=adjusted, samples=stored)
+
+
+def _is_scraping(report: CheckReport) -> bool:
+    """Say whether there are scrapes that tell of targets; a prober without network tells none."""
+    return report.result.scrapes is not None and not report.is_offline
 
 
 # --- what there was ---------------------------------------------------------------------------
@@ -326,13 +331,13 @@ def scrapes_describe(*, reports: Iterable[CheckReport], before: Mapping[int, Any
     """
     statuses = {}
     for report in reports:
-        if report.result.scrapes is None:
+        if not _is_scraping(report):
             continue
         statuses[report.plan.monitor_id] = _status_of(report)
         known = before.get(report.plan.monitor_id, {})
         org = _OrgKey(pk=report.plan.org_id, uid=report.plan.tenant)
         now = from_ms(report.started_at_ms)
-        said = list(_descriptions(report.result.scrapes, known))
+        said = list(_descriptions(report.result.scrapes or (), known))
         if said:
             metadata_record(org=org, said=said, now=now)
         exemplars = list(_new_exemplars(report, known))

@@ -15,6 +15,8 @@ from plugins.collectors.prometheus.scraping import TargetScraper
 from plugins.collectors.prometheus.targets import Target, Targets, find_targets
 
 AT_ONCE: Final = 64
+# Bodies of one monitor that may be in memory at once: large ones are read a few at a time.
+LARGEST_SUM_BYTES: Final = 536_870_912
 # Kept back of the check's timeout, so that it ends by itself and its targets are told apart.
 MARGIN_S: Final = 0.1
 _MEMORY: Final = "prometheus"
@@ -45,7 +47,7 @@ class PrometheusCollector:
         if context.discoverer is None:
             raise ConfigurationError("Choose how targets are found.", field="/discovery")
         found = await context.discoverer.discover()
-        if memory.found is None or memory.found.groups is not found.groups:
+        if memory.found is None or memory.found.groups != found.groups:
             memory.targets = find_targets(found.groups, memory.options)
             memory.found = found
         targets = memory.targets or Targets(active=(), dropped=())
@@ -67,17 +69,19 @@ class PrometheusCollector:
         targets: Sequence[Target],
         ends_at: float,
     ) -> tuple[Scrape, ...]:
-        scrapers = {
-            (each.key, each.url): memory.scrapers.get((each.key, each.url))
-            or TargetScraper(each, memory.options, self._fetcher)
-            for each in targets
-        }
+        scrapers = {}
+        for each in targets:
+            key = (each.key, each.url)
+            known = memory.scrapers.get(key)
+            scrapers[key] = known or TargetScraper(each, memory.options, self._fetcher)
+            scrapers[key].target = each
         memory.scrapers = scrapers
         limit = memory.options.limits.targets
         if limit and len(targets) > limit:
             error = f"target_limit exceeded: {len(targets)} targets, {limit} allowed"
             return tuple(each.failed(error) for each in scrapers.values())
-        gate = asyncio.Semaphore(AT_ONCE)
+        at_once = LARGEST_SUM_BYTES // memory.options.limits.body_bytes
+        gate = asyncio.Semaphore(max(1, min(AT_ONCE, at_once)))
 
         async def scrape(scraper: TargetScraper) -> Scrape:
             async with gate:

@@ -63,7 +63,7 @@ class TargetScraper:
     """Scrapes one target, and remembers its series between two scrapes."""
 
     def __init__(self, target: Target, options: ScrapeOptions, fetcher: HttpFetcher) -> None:
-        self._target = target
+        self.target = target
         self._options = options
         self._fetcher = fetcher
         self._cache = SeriesCache()
@@ -74,7 +74,7 @@ class TargetScraper:
     async def scrape(self, context: CollectorContext, timeout_s: float) -> Scrape:
         """Return the samples of the target, those of a failed scrape saying that it failed."""
         started = context.monotonic()
-        counts, error, warning = _Counts(), self._target.error, ""
+        counts, error, warning = _Counts(), self.target.error, ""
         columns = _no_samples()
         try:
             if not error:
@@ -120,7 +120,7 @@ class TargetScraper:
         options = self._options
         try:
             response = await self._fetcher.fetch(
-                self._target.url,
+                self.target.url,
                 options.http,
                 network=context.network,
                 monotonic=context.monotonic,
@@ -185,9 +185,9 @@ class TargetScraper:
             untracked = frozenset(columns.series[place] for place in np.unique(own).tolist())
         return Scrape(
             target=ScrapeTarget(
-                discovered_labels=self._target.discovered_labels,
-                labels=self._target.labels,
-                url=self._target.url,
+                discovered_labels=self.target.discovered_labels,
+                labels=self.target.labels,
+                url=self.target.url,
                 error=error or warning,
                 duration_s=duration_s,
                 is_up=not error,

@@ -88,10 +88,10 @@ class Setting:
         self.book = ScrapeBook()
         self.at = START
 
-    def check(self, *scrapes: Scrape) -> StoredResults:
+    def check(self, *scrapes: Scrape, is_offline: bool = False) -> StoredResults:
         claim_due(owner="one", now=self.at, location="default")
         result = CheckResult(state=CheckState.UP, message="fine", scrapes=scrapes)
-        report = make_report(self.monitor, result, at=self.at)
+        report = make_report(self.monitor, result, at=self.at, is_offline=is_offline)
         stored = results_store(
             reports=[report], store=cast("SeriesStore", self.store), book=self.book
         )
@@ -171,6 +171,13 @@ def test_too_many_samples_a_second_are_told_and_hold_up_nobody(setting: Setting)
     stored = setting.check(scrape("up 1", "a 1"))
     assert stored.stored == 1
     assert "2 samples not stored: 100 samples a second" in setting.state().message
+
+
+def test_a_prober_without_network_says_nothing_of_targets(setting: Setting) -> None:
+    setting.check(scrape("up 1", "a 1"))
+    setting.check(scrape("up 0"), is_offline=True)
+    assert setting.values("up") == [(0, 1.0)]
+    assert setting.values("a") == [(0, 1.0)]
 
 
 def test_targets_are_listed_with_health_times_and_labels(setting: Setting) -> None:

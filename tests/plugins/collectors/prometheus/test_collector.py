@@ -13,7 +13,14 @@ from detectviz.contracts.discovery import TargetGroup
 from detectviz.contracts.errors import ConfigurationError
 from detectviz.contracts.exposition.series import labels_of
 from detectviz.contracts.types import CheckState
-from detectviz.testing.http_server import Answer, ReceivedRequest, closed_port, http_server
+from detectviz.testing.http_server import (
+    Answer,
+    ReceivedRequest,
+    TestAuthority,
+    closed_port,
+    http_server,
+    json_answer,
+)
 from tests.plugins.collectors.prometheus.scrapes import (
     OPENMETRICS,
     TEXT,
@@ -294,6 +301,69 @@ async def test_credentials_are_sent(make: Maker) -> None:
         )
         states = [(await each.check()).state for each in (basic, token, make(address))]
     assert states == [CheckState.UP, CheckState.UP, CheckState.DOWN]
+
+
+async def test_an_oauth2_token_is_fetched_once_for_all_targets(make: Maker) -> None:
+    def respond(request: ReceivedRequest) -> Answer:
+        if request.path == "/token":
+            return json_answer({"access_token": "granted", "expires_in": 3600})
+        is_in = request.headers.get("authorization") == "Bearer granted"
+        return Answer(
+            status=200 if is_in else 401, headers=(("Content-Type", TEXT),), body=b"a 1\n"
+        )
+
+    with http_server(respond) as server:
+        monitor = make(
+            address_of(server),
+            secrets={"oauth2/client_secret": "very-secret"},
+            auth="oauth2",
+            oauth2={
+                "token_url": f"{server.url}/token",
+                "client_id": "me",
+                "scopes": ["a"],
+                "endpoint_params": {"resource": "x"},
+            },
+        )
+        states = [(await monitor.check()).state for _ in range(2)]
+    (token,) = [each for each in server.requests if each.path == "/token"]
+    assert states == [CheckState.UP, CheckState.UP]
+    assert b"scope=a&resource=x" in token.body
+
+
+async def test_tls_is_verified_against_the_given_authority(
+    make: Maker, authority: TestAuthority
+) -> None:
+    def respond(_: ReceivedRequest) -> Answer:
+        return Answer(headers=(("Content-Type", TEXT),), body=b"a 1\n")
+
+    with http_server(respond, tls=authority.server_context()) as server:
+        address = address_of(server)
+        unknown = await make(address, scheme="https").check()
+        known = await make(address, scheme="https", tls_config={"ca": authority.ca_pem}).check()
+        any_one = await make(
+            address, scheme="https", tls_config={"insecure_skip_verify": True}
+        ).check()
+    assert [each.state for each in (unknown, known, any_one)] == [
+        CheckState.DOWN,
+        CheckState.UP,
+        CheckState.UP,
+    ]
+    assert "certificate" in unknown.message
+
+
+async def test_native_histograms_come_with_protobuf(make: Maker) -> None:
+    # A histogram of one observation in bucket 0 of schema 0, as MetricFamily on the wire.
+    histogram = bytes.fromhex("0801110000000000 00f03f280062040800 10016a0102".replace(" ", ""))
+    metric = b"\x3a" + bytes([len(histogram)]) + histogram
+    family = b"\x0a\x01n\x18\x04\x22" + bytes([len(metric)]) + metric
+    content_type = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"  # noqa: E501 - one media type
+    with exposing(bytes([len(family)]) + family, content_type=content_type) as server:
+        scrape = only(await make(address_of(server), scrape_protocols=["PrometheusProto"]).check())
+    assert scrape.target.error == ""
+    histograms = scrape.exposition.histograms
+    assert histograms is not None
+    assert (histograms[0].count, histograms[0].positive) == (1, (1.0,))
+    assert histograms[-1] is None
 
 
 async def test_a_wrong_rule_is_a_configuration_error(make: Maker) -> None:

@@ -49,7 +49,7 @@ from detectviz.tsdb.mirror import Mirror
 from detectviz.tsdb.policy import PolicyOf, default_policy
 from detectviz.tsdb.repair import RepairReport, repair_file, verify_file
 from detectviz.tsdb.rollup_deletion import delete_from_rollups
-from detectviz.tsdb.rollup_reading import read_rollups, rollup_plan
+from detectviz.tsdb.rollup_reading import mark_rolled_up, read_rollups, rollup_plan
 from detectviz.tsdb.segments import Columns, Segment, assemble, series_set
 from detectviz.tsdb.statistics import StoreStatistics, store_statistics
 from detectviz.tsdb.upkeep import Upkeep
@@ -165,6 +165,7 @@ class EmbeddedStore:
             for segment in _head_segments(view, within):
                 alive[segment.owners[segment.counts > 0]] = True
             self._blocks.mark_alive(connection, tenant, view.places, within, alive)
+            mark_rolled_up(connection, tenant, view.places, within, alive)
         return view.selection.take(np.flatnonzero(alive)).labels
 
     def label_names(

@@ -14,6 +14,7 @@ from detectviz.tsdb.labels import MAX_TIMESTAMP_MS
 from detectviz.tsdb.rollup_state import has_histograms, raw_from, rolled_until, rollups_from
 from detectviz.tsdb.rollups import (
     COLUMNS,
+    RESOLUTIONS_MS,
     Aggregate,
     Buckets,
     Choice,
@@ -100,6 +101,25 @@ def read_rollups(
         timestamps_ms=some.timestamps_ms,
         values=feed_values(plan.choice.feed, columns, some.offsets),
     )
+
+
+def mark_rolled_up(
+    connection: sqlite3.Connection,
+    tenant: str,
+    places: Places,
+    within: Range,
+    alive: npt.NDArray[np.bool_],
+) -> None:
+    """Set ``alive`` where a series has a bucket in the part of a range that raw samples left."""
+    raw_from_ms = raw_from(connection, tenant)
+    if raw_from_ms is None or within.start_ms >= raw_from_ms:
+        return
+    for resolution_ms in RESOLUTIONS_MS:
+        stored = Range(start_ms=within.start_ms, end_ms=min(within.end_ms, raw_from_ms))
+        choice = Choice(resolution_ms=resolution_ms, feed=Feed.LAST)
+        plan = RollupPlan(choice=choice, stored=stored, raw=within)
+        for segment in _segments(connection, tenant, places, plan, Aggregate.COUNT):
+            alive[segment.owners[segment.counts > 0]] = True
 
 
 def _segments(

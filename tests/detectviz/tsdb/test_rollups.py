@@ -151,13 +151,16 @@ def test_rollups_answer_after_raw_samples_are_gone_and_go_themselves(
     fine = SelectHints(step_ms=HOUR_MS, window_ms=HOUR_MS, function="max_over_time")
     within = (START_MS, START_MS + DAY_MS)
     assert store.select("acme", ALL, *within, hints=fine).resolution_ms == FINE_MS
+    assert len(store.series("acme", ALL, *within)) == 2
     store.maintain(START_MS + 11 * DAY_MS)
+    assert store.label_values("acme", "__name__", ALL, *within) == ("c_total", "g")
     coarse = SelectHints(step_ms=3 * HOUR_MS, window_ms=3 * HOUR_MS, function="max_over_time")
     found = store.select("acme", ALL, *within, hints=coarse)
     assert (found.resolution_ms, len(found)) == (COARSE_MS, 2)
     store.maintain(START_MS + 800 * DAY_MS)
     assert len(store.select("acme", ALL, *within, hints=coarse)) == 0
     assert store.cardinality("acme", 10).series == 0
+    assert store.series("acme", ALL, *within) == ()
 
 
 def test_late_samples_get_into_rollups(store: EmbeddedStore) -> None:

@@ -11,9 +11,8 @@ class PermissionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the clean-up."""
-        # All models must be there first.
-        from detectviz.permissions.memory import watch_groups  # noqa: PLC0415
-        from detectviz.permissions.scopes import connect_cleanup  # noqa: PLC0415
+        from detectviz.permissions.memory import watch_groups  # noqa: PLC0415 - needs all models
+        from detectviz.permissions.scopes import connect_cleanup  # noqa: PLC0415 - needs all models
 
         connect_cleanup()
         watch_groups()

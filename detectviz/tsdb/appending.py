@@ -13,9 +13,9 @@ import numpy.typing as npt
 from detectviz.tsdb.admission import StoredBits, Verdict, judge
 from detectviz.tsdb.codec import Batch, encode_log
 from detectviz.tsdb.database import Database
-from detectviz.tsdb.extras import Chosen, picked
 from detectviz.tsdb.interface import ColumnsReport, Int64Array, SampleColumns
 from detectviz.tsdb.mirror import NEVER_MS, Mirror
+from detectviz.tsdb.optional_columns import Chosen, picked
 from detectviz.tsdb.policy import PolicyOf, TenantPolicy
 from detectviz.tsdb.preparation import Prepared, prepare
 from detectviz.tsdb.rate_limit import charge

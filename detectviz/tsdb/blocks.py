@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectviz.tsdb.codec import Block, CorruptError, decode_block
-from detectviz.tsdb.extras import Chosen
 from detectviz.tsdb.integrity import time_damage
 from detectviz.tsdb.interface import Int64Array, StoreError
 from detectviz.tsdb.labels import MAX_TIMESTAMP_MS
+from detectviz.tsdb.optional_columns import Chosen
 from detectviz.tsdb.segments import Segment
 
 _PARTS_PER_QUERY = 500

@@ -20,7 +20,6 @@ import numpy.typing as npt
 from backports import zstd
 
 from detectviz.tsdb.doubles import pack_doubles, unpack_doubles
-from detectviz.tsdb.extras import Chosen, is_histogram, joined, picked
 from detectviz.tsdb.histogram_codec import (
     pack_histograms,
     read_histograms,
@@ -29,6 +28,7 @@ from detectviz.tsdb.histogram_codec import (
 )
 from detectviz.tsdb.histogram_columns import HistogramColumns
 from detectviz.tsdb.interface import Float64Array, HistogramArray, Int64Array
+from detectviz.tsdb.optional_columns import Chosen, is_histogram, joined, picked
 from detectviz.tsdb.planes import Cursor, pack_integers, unpack_integers
 
 MAX_ROWS = 64

@@ -24,9 +24,9 @@ from detectviz.tsdb.codec import (
     join,
 )
 from detectviz.tsdb.database import Database
-from detectviz.tsdb.extras import Chosen, joined, picked
 from detectviz.tsdb.integrity import Damage
 from detectviz.tsdb.interface import Float64Array, HistogramArray, Int64Array
+from detectviz.tsdb.optional_columns import Chosen, joined, picked
 from detectviz.tsdb.quarantine import set_aside
 from detectviz.tsdb.rollup_state import note_late
 

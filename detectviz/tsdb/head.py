@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectviz.tsdb.codec import Batch, join
-from detectviz.tsdb.extras import Chosen, picked
 from detectviz.tsdb.interface import Int64Array
+from detectviz.tsdb.optional_columns import Chosen, picked
 from detectviz.tsdb.segments import Segment, spread
 
 _LARGE = 1 << 16  # a run of that many samples is left alone

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detectviz.tsdb.columns import used
-from detectviz.tsdb.extras import is_histogram
 from detectviz.tsdb.histogram_columns import HistogramColumns
 from detectviz.tsdb.histogram_validity import histogram_refusal
 from detectviz.tsdb.interface import (
@@ -16,6 +15,7 @@ from detectviz.tsdb.interface import (
     SampleColumns,
 )
 from detectviz.tsdb.labels import OUT_OF_BOUNDS, out_of_bounds
+from detectviz.tsdb.optional_columns import is_histogram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,9 @@ from detectviz.tsdb.compaction import (
     flattened,
 )
 from detectviz.tsdb.database import Database
-from detectviz.tsdb.extras import is_histogram
 from detectviz.tsdb.interface import Float64Array, Int64Array
 from detectviz.tsdb.mirror import NEVER_MS
+from detectviz.tsdb.optional_columns import is_histogram
 from detectviz.tsdb.rollup_state import note_histograms, rolled_until
 from detectviz.tsdb.rollups import COARSE_MS, FINE_MS, Aggregate, bucket_end, roll_up
 

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from detectviz.tsdb.extras import is_histogram, picked
 from detectviz.tsdb.index import Selection
 from detectviz.tsdb.interface import Float64Array, HistogramArray, Int64Array, SeriesSet
+from detectviz.tsdb.optional_columns import is_histogram, picked
 
 _AnyArray: TypeAlias = npt.NDArray[Any]
 

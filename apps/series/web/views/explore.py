@@ -19,7 +19,7 @@ from apps.series.selectors.exploring import (
     explore_samples,
     series_name,
 )
-from apps.series.web.asking import RANGES, Asked, asked
+from apps.series.web.forms import RANGES, Asked, asked
 from detectviz.clock import utc_now
 from detectviz.promql.errors import PromqlError
 from detectviz.resources.errors import InvalidFieldsError

@@ -21,13 +21,17 @@ class QueryBounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionCall:
-    """What an implementation needs; ``times_ms`` is int64[steps]."""
+    """What an implementation needs; ``times_ms`` is int64[steps].
+
+    ``check`` stops a query that must stop; ``charge`` takes samples off its budget.
+    """
 
     node: nodes.Call
     arguments: tuple[Value, ...]
     times_ms: Int64Array
     annotations: AnnotationCollector
     check: Callable[[], None]
+    charge: Callable[[int], None]
     bounds: QueryBounds
 
     def vector(self, index: int) -> StepVector:

@@ -204,6 +204,7 @@ class Evaluator:
             times_ms=times_ms,
             annotations=self.annotations,
             check=self.reader.budget.check,
+            charge=self.reader.budget.charge,
             bounds=self.bounds,
         )
         return IMPLEMENTATIONS[node.function](call)

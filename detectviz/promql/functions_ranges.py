@@ -12,6 +12,7 @@ from detectviz.promql import nodes
 from detectviz.promql.annotations import AnnotationCollector
 from detectviz.promql.calls import FunctionCall, Implementation
 from detectviz.promql.counters import COUNTER_KERNELS, count_events
+from detectviz.promql.histograms.weight import weights
 from detectviz.promql.native_ranges import (
     NativeWindows,
     changed,
@@ -97,7 +98,7 @@ def _of_either(kernel: Kernel, native: _Native, least: int, call: FunctionCall) 
     windows = natives.whole()
     wanted = (windows.counts >= least) & ~mixed
     found = native(_native_windows(call, ranges, windows, wanted))
-    return _with_histograms(floats.filtered(~mixed), found)
+    return _with_histograms(call, floats.filtered(~mixed), found)
 
 
 def _native_windows(
@@ -112,8 +113,11 @@ def _native_windows(
     )
 
 
-def _with_histograms(floats: StepVector, histograms: HistogramArray) -> StepVector:
+def _with_histograms(
+    call: FunctionCall, floats: StepVector, histograms: HistogramArray
+) -> StepVector:
     held = histograms.astype(np.bool_)
+    call.charge(int(weights(histograms[held]).sum()))
     return replace(
         floats,
         values=np.where(held, np.nan, floats.values),
@@ -133,7 +137,7 @@ def _of_last_two(kernel: Kernel, native: _Native, call: FunctionCall) -> StepVec
     last = windows.last
     wanted = found.present & (held[last] | held[np.maximum(last - 1, 0)])
     natives = native(_native_windows(call, ranges, windows, wanted))
-    return _with_histograms(found.filtered(~wanted), natives)
+    return _with_histograms(call, found.filtered(~wanted), natives)
 
 
 def _picked(kernel: Kernel, call: FunctionCall) -> StepVector:

@@ -8,7 +8,7 @@ interval, on a store of their own in memory.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -21,9 +21,15 @@ from apps.alerting.services.rule_specs import rule_plan, rules_problems
 from apps.alerting.services.series_notation import NotationError, series_labels, series_values
 from detectviz.contracts.durations import DurationError, parse_duration_ms
 from detectviz.promql.errors import PromqlError
+from detectviz.promql.histograms.drafts import compacted
+from detectviz.promql.histograms.equality import equal
+from detectviz.promql.histograms.notation import parse_histogram
+from detectviz.promql.histograms.text import format_histogram
 from detectviz.promql.memory_store import MemoryStore
+from detectviz.promql.parser import parse
 from detectviz.resources.errors import InvalidFieldsError
-from detectviz.tsdb.interface import METRIC_NAME, Sample
+from detectviz.tsdb.histograms import Histogram
+from detectviz.tsdb.interface import METRIC_NAME, Sample, StoreError
 
 _FILE_FIELDS = frozenset(
     {"rule_files", "evaluation_interval", "group_eval_order", "tests", "fuzzy_compare"}
@@ -43,6 +49,7 @@ _FIRING = frozenset({AlertState.FIRING, AlertState.RECOVERING})
 _TENANT = "test"
 _MOST_STEPS = 100_000
 _RELATIVE_TOLERANCE = 1e-14
+_Expected: TypeAlias = tuple[dict[str, str], float | Histogram]
 
 Labels = Mapping[str, str]
 
@@ -216,11 +223,17 @@ def _input_samples(test: Mapping[str, Any], interval_ms: int, where: str) -> lis
         except NotationError as error:
             raise RuleTestError(f"{path}: {error}") from error
         samples += [
-            Sample(labels, at * interval_ms, value)
+            _sample(labels, at * interval_ms, value)
             for at, value in enumerate(values)
             if value is not None
         ]
     return samples
+
+
+def _sample(labels: Mapping[str, str], at_ms: int, value: float | Histogram) -> Sample:
+    if isinstance(value, Histogram):
+        return Sample(labels, at_ms, histogram=value)
+    return Sample(labels, at_ms, value)
 
 
 def _alert_failures(
@@ -328,9 +341,9 @@ def _expression_failures(
         text = str(one.get("expr", ""))
         at_ms = _duration_ms(one.get("eval_time", "0"), f"{path}eval_time")
         try:
-            got = [(dict(labels), value) for labels, value in querier.vector(text, at_ms)]
+            got = _answered(querier, text, at_ms)
             wanted = [_expected_sample(sample, path) for sample in _list(one, "exp_samples")]
-        except (PromqlError, NotationError) as error:
+        except (PromqlError, NotationError, StoreError) as error:
             failures.append(f"expr: {text!r}, time: {at_ms / 1000:g}s, err: {error}")
             continue
         if not _same_samples(wanted, got, is_fuzzy=suite.is_fuzzy):
@@ -341,20 +354,40 @@ def _expression_failures(
     return failures
 
 
-def _expected_sample(entry: object, path: str) -> tuple[dict[str, str], float]:
+def _answered(querier: RuleQuerier, text: str, at_ms: int) -> list[_Expected]:
+    found = querier.answered(parse(text), at_ms)
+    if isinstance(found, Exception):
+        raise found
+    return [
+        (dict(labels), value if histogram is None else histogram)
+        for labels, value, histogram in found
+    ]
+
+
+def _expected_sample(entry: object, path: str) -> _Expected:
     sample = _mapping(entry, path)
-    _known_fields(sample, frozenset({"labels", "value"}), path)
+    _known_fields(sample, frozenset({"labels", "value", "histogram"}), path)
+    value: float | Histogram
     try:
+        if "histogram" in sample:
+            value = parse_histogram(str(sample["histogram"]))
+            return _expected_labels(sample), value
         value = float(sample.get("value", 0))
     except (TypeError, ValueError) as error:
-        raise RuleTestError(f"{path}exp_samples: {sample.get('value')!r} is no number.") from error
+        shown = sample.get("histogram", sample.get("value"))
+        kind = "histogram" if "histogram" in sample else "number"
+        raise RuleTestError(f"{path}exp_samples: {shown!r} is no {kind}.") from error
+    return _expected_labels(sample), value
+
+
+def _expected_labels(sample: Mapping[str, Any]) -> dict[str, str]:
     text = str(sample.get("labels") or "{}")
-    return ({} if text == "{}" else series_labels(text)), value
+    return {} if text == "{}" else series_labels(text)
 
 
 def _same_samples(
-    wanted: list[tuple[dict[str, str], float]],
-    got: list[tuple[dict[str, str], float]],
+    wanted: list[_Expected],
+    got: list[_Expected],
     *,
     is_fuzzy: bool,
 ) -> bool:
@@ -367,11 +400,13 @@ def _same_samples(
     )
 
 
-def _order(item: tuple[dict[str, str], float]) -> list[tuple[str, str]]:
+def _order(item: _Expected) -> list[tuple[str, str]]:
     return sorted(item[0].items())
 
 
-def _same_value(wanted: float, got: float, *, is_fuzzy: bool) -> bool:
+def _same_value(wanted: float | Histogram, got: float | Histogram, *, is_fuzzy: bool) -> bool:
+    if isinstance(wanted, Histogram) or isinstance(got, Histogram):
+        return isinstance(wanted, Histogram) and isinstance(got, Histogram) and _same(wanted, got)
     both_nan = wanted != wanted and got != got  # noqa: PLR0124 - NaN test
     if wanted == got or both_nan:
         return True
@@ -379,11 +414,20 @@ def _same_value(wanted: float, got: float, *, is_fuzzy: bool) -> bool:
     return is_fuzzy and abs(wanted - got) <= _RELATIVE_TOLERANCE * largest
 
 
-def _listed(samples: list[tuple[dict[str, str], float]]) -> str:
+def _same(wanted: Histogram, got: Histogram) -> bool:
+    """Compare histograms without empty buckets and without their counter reset hints."""
+    return equal(compacted(wanted), compacted(got))
+
+
+def _listed(samples: list[_Expected]) -> str:
     shown = []
     for labels, value in sorted(samples, key=_order):
         rest = ", ".join(
             f'{name}="{text}"' for name, text in sorted(labels.items()) if name != METRIC_NAME
         )
-        shown.append(f"{labels.get(METRIC_NAME, '')}{{{rest}}} {value:g}")
+        shown.append(f"{labels.get(METRIC_NAME, '')}{{{rest}}} {_value_shown(value)}")
     return f"[{', '.join(shown)}]"
+
+
+def _value_shown(value: float | Histogram) -> str:
+    return format_histogram(value) if isinstance(value, Histogram) else f"{value:g}"

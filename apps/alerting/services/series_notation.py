@@ -1,20 +1,25 @@
-"""promtool's notation of input series: ``1+1x4 _x2 stale 5 -3``."""
+"""promtool's notation of input series: ``1+1x4 _x2 stale 5 -3 {{count:2 buckets:[2]}}``."""
 
 import re
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from detectviz.promql.errors import PromqlError
+from detectviz.promql.histograms.notation import parse_histograms
 from detectviz.promql.nodes import VectorSelector
 from detectviz.promql.numbers import parse_number
 from detectviz.promql.parser import parse
+from detectviz.tsdb.histograms import Histogram
 from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN, MatchOp
 
+SeriesValue: TypeAlias = float | Histogram | None
 MOST_VALUES = 100_000
 # No hexadecimal numbers: 0x10 is zero, repeated.
 _UNSIGNED = r"(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[iI]nf|[nN]a[nN])"
 _ITEM = re.compile(  # noqa: TID251 - our own constant
     rf"(?P<first>[+-]?{_UNSIGNED})(?P<step>[+-]{_UNSIGNED})?(?:x(?P<times>\d+))?"
 )
+_WORD = re.compile(r"(?:\{\{.*?\}\}|[^\s{]|\{)+", re.DOTALL)  # noqa: TID251 - our own constant
 _GAP = re.compile(r"(?P<what>_|stale)(?:x(?P<times>\d+))?")  # noqa: TID251 - our own constant
 
 
@@ -38,30 +43,32 @@ def series_labels(text: str) -> dict[str, str]:
     return labels
 
 
-def series_values(text: str) -> list[float | None]:
+def series_values(text: str) -> list[SeriesValue]:
     """Return the values one interval apart; None where there is no sample.
 
     ``axn`` is n + 1 times a, ``a+bxn`` goes up n times by b, ``_xn`` leaves n out, ``stale`` is
-    a stale marker. Native histograms are refused.
+    a stale marker; a and b may be native histograms.
     """
-    values: list[float | None] = []
-    for item in text.split():
+    values: list[SeriesValue] = []
+    for item in _WORD.findall(text):
         values += _item(item)
         if len(values) > MOST_VALUES:
             raise NotationError(f"More than {MOST_VALUES} values.")
     return values
 
 
-def _item(item: str) -> Iterator[float | None]:
+def _item(item: str) -> Iterator[SeriesValue]:
     gap = _GAP.fullmatch(item)
     if gap:
         value = STALE_NAN if gap["what"] == "stale" else None
         yield from [value] * _count(gap["times"] or "1")
         return
+    if item.startswith("{{"):
+        yield from _histograms(item)
+        return
     match = _ITEM.fullmatch(item)
     if match is None:
-        hint = " Native histograms are not supported." if item.startswith("{{") else ""
-        raise NotationError(f"{item!r} is no value of a series.{hint}")
+        raise NotationError(f"{item!r} is no value of a series.")
     first = parse_number(match["first"])
     if match["step"] and match["times"] is None:
         raise NotationError(f"{item!r}: say how often to repeat, such as {item}x10.")
@@ -69,6 +76,14 @@ def _item(item: str) -> Iterator[float | None]:
     for _ in range(_count(match["times"] or "0") + 1):
         yield first
         first += step  # added up, as promtool does, so that rounding is the same
+
+
+def _histograms(item: str) -> Iterator[Histogram]:
+    _count(item.rpartition("}}x")[2] if "}}x" in item else "0")
+    try:
+        yield from parse_histograms(item)
+    except ValueError as error:
+        raise NotationError(f"{error}.") from error
 
 
 def _count(text: str) -> int:

@@ -1,11 +1,18 @@
 """Histograms as promtool's unit tests write them: ``{{schema:1 count:3 buckets:[1 2]}}``."""
 
 import re
+from collections.abc import Iterator
 
+from detectviz.promql.histograms.arithmetic import subtracted, total
+from detectviz.promql.histograms.buckets import is_custom
 from detectviz.promql.numbers import parse_number
 from detectviz.tsdb.histograms import CounterReset, Histogram
 
 _FIELD = re.compile(r"([a-z_]+):(\[[^\]]*\]|[^\s\[\]]+)")  # noqa: TID251 - our own constant
+_SERIES = re.compile(  # noqa: TID251 - our own constant
+    r"(?P<first>\{\{.*?\}\})(?:(?P<sign>[+-])(?P<step>\{\{.*?\}\})(?=x))?(?:x(?P<times>\d+))?",
+    re.DOTALL,
+)
 _HINTS = {
     "unknown": CounterReset.UNKNOWN,
     "reset": CounterReset.YES,
@@ -14,6 +21,28 @@ _HINTS = {
 }
 _FIELDS = """schema sum count z_bucket z_bucket_w custom_values counter_reset_hint buckets offset
     n_buckets n_offset"""
+
+
+def parse_histograms(text: str) -> Iterator[Histogram]:
+    """Yield the histograms of ``{{…}}``, ``{{…}}xn`` or ``{{…}}+{{…}}xn``.
+
+    As with numbers ``xn`` repeats n times more, each time adding or subtracting the second. Raise
+    ValueError if it is none of these.
+    """
+    match = _SERIES.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no histogram")
+    current = parse_histogram(match["first"])
+    step = parse_histogram(match["step"]) if match["step"] else None
+    if step is not None and is_custom(step) != is_custom(current):
+        raise ValueError(f"{text!r} mixes exponential and custom buckets")
+    yield current
+    for _ in range(int(match["times"] or "0")):
+        if step is not None:
+            pair = (current, step)
+            found = total(pair) if match["sign"] == "+" else subtracted(*pair)
+            current = found.histogram
+        yield current
 
 
 def parse_histogram(text: str) -> Histogram:

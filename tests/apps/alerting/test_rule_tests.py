@@ -7,6 +7,7 @@ import pytest
 
 from apps.alerting.services.rule_tests import RuleTestError, rule_tests_run
 from apps.alerting.services.series_notation import NotationError, series_labels, series_values
+from detectviz.tsdb.histograms import Histogram
 
 DATA = Path(__file__).parent / "data"
 VERDICTS = {"passing.yml": True, "failing.yml": False, "limited.yml": False, "duplicate.yml": False}
@@ -82,7 +83,42 @@ def test_series_values_read_as_promtool_reads_them(text: str, expected: list[flo
     assert series_values(text) == expected
 
 
-@pytest.mark.parametrize("text", ["1+1", "{{schema:0}}", "1x99999999", "x"])
+def test_series_may_be_native_histograms() -> None:
+    found = series_values("{{count:1 buckets:[1]}}+{{count:2 buckets:[2]}}x2 _ 5")
+    counts = [one.count if isinstance(one, Histogram) else one for one in found]
+    assert counts == [1, 3, 5, None, 5]
+
+
+NATIVE = """
+evaluation_interval: 1m
+rule_files: []
+tests:
+  - interval: 1m
+    input_series:
+      - series: latency
+        values: '{{count:2 sum:1 buckets:[2]}}+{{count:2 sum:1 buckets:[2]}}x5'
+    promql_expr_test:
+      - expr: latency * 2
+        eval_time: 1m
+        exp_samples:
+          - labels: '{}'
+            histogram: '{{count:8 sum:4 buckets:[8]}}'
+      - expr: latency
+        eval_time: 1m
+        exp_samples:
+          - labels: latency
+            histogram: '{{count:5}}'
+"""
+
+
+def test_histograms_are_expected_by_layout_and_counts(tmp_path: Path) -> None:
+    (tmp_path / "native.yml").write_text(NATIVE, encoding="utf-8")
+    (case,) = rule_tests_run(tmp_path / "native.yml").cases
+    (failure,) = case.failures
+    assert "exp: [latency{} {count:5, sum:0}], got: [latency{} {count:4, sum:2, (" in failure
+
+
+@pytest.mark.parametrize("text", ["1+1", "{{colour:0}}", "{{}}x99999999", "1x99999999", "x"])
 def test_wrong_series_values_are_refused(text: str) -> None:
     with pytest.raises(NotationError):
         series_values(text)

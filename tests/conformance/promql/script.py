@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detectviz.promql.histograms.arithmetic import subtracted, total
-from detectviz.promql.histograms.notation import parse_histogram
+from detectviz.promql.histograms.notation import parse_histograms
 from detectviz.promql.nodes import VectorSelector
 from detectviz.promql.numbers import parse_duration_literal_ms, parse_number
 from detectviz.promql.parser import parse
@@ -19,7 +18,6 @@ _QUOTED = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`"""
 _SERIES = rf"""((?:[^\s{{]+)?\s*(?:\{{(?!\{{)(?:{_QUOTED}|[^}}"'`])*\}})?)\s*(.*)"""
 _RANGE_VECTOR = r"range vector from (\S+) to (\S+) step (\S+)"
 _NUMBER = r"[+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|[iI]nf|NaN|nan)"
-_HISTOGRAMS = r"(\{\{.*?\}\})(?:([+-])(\{\{.*?\}\}))?(?:x(\d+))?"
 _EXPANDED = rf"({_NUMBER})(?:([+-])({_NUMBER[5:]}))?x(\d+)"
 
 
@@ -221,19 +219,9 @@ def _points(text: str) -> list[Point]:
 
 
 def _histograms(item: str) -> list[Point]:
-    match = re.fullmatch(_HISTOGRAMS, item)
-    assert match, item
-    first, sign, step, times = match.groups()
-    has_hint = "counter_reset_hint" in (step or first)
-    current = parse_histogram(first)
-    points: list[Point] = [HistogramPoint(current, has_hint)]
-    for _ in range(int(times or "0")):
-        if sign is not None:
-            other = parse_histogram(step)
-            found = total((current, other)) if sign == "+" else subtracted(current, other)
-            current = found.histogram
-        points.append(HistogramPoint(current, has_hint))
-    return points
+    # Of ``a+bxn`` the hint of b decides whether hints are compared, as in Prometheus' reader.
+    has_hint = "counter_reset_hint" in re.split(r"\}\}[+-]\{\{", item)[-1]
+    return [HistogramPoint(one, has_hint) for one in parse_histograms(item)]
 
 
 def _floats(item: str) -> list[Point]:

@@ -128,6 +128,14 @@ def test_histograms_appended_as_columns_are_queried(
     store.close()
 
 
+def test_what_rates_of_histograms_weigh_is_charged() -> None:
+    store = counting(MemoryStore())
+    query, span = "rate(latency[2m])", (120_000, 240_000, 1_000)
+    Engine(store, max_samples=10_000).range("acme", query, *span)
+    with pytest.raises(TooManySamplesError):
+        Engine(store, max_samples=2_000).range("acme", query, *span)
+
+
 def test_each_window_of_a_long_range_is_as_if_it_were_asked_alone() -> None:
     engine = Engine(counting(MemoryStore()))
     for query in ("rate(latency[150s])", "sum_over_time(latency[150s])", "sum(latency)"):

@@ -18,7 +18,7 @@ from detectviz.promql.parser import parse
 from detectviz.promql.results import Result
 from detectviz.promql.selectors import Reads
 from detectviz.promql.shared_reads import SharedReads
-from detectviz.tsdb.interface import Matcher, SeriesSet, StoreError
+from detectviz.tsdb.interface import Matcher, SelectHints, SeriesSet, StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +71,11 @@ class FloatReads:
 
     reads: SharedReads
 
-    def select(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> SeriesSet:
+    def select(
+        self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int, hints: SelectHints
+    ) -> SeriesSet:
         """Return what the store's ``select`` would; UnfusableError if a sample is a histogram."""
-        found = self.reads.select(matchers, start_ms, end_ms)
+        found = self.reads.select(matchers, start_ms, end_ms, hints)
         if found.histograms is not None:
             raise UnfusableError("native histograms")
         return found

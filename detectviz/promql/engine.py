@@ -110,7 +110,7 @@ class Engine:
         the same queries are asked again and again.
         """
         plan = queries if isinstance(queries, BatchPlan) else batch_plan(queries)
-        reads = SharedReads(self.store, tenant)
+        reads = SharedReads(self.store, tenant, at_ms)
         runner = _BatchRunner(engine=self, tenant=tenant, at_ms=at_ms, token=token)
         return run_batch(plan, runner, reads, at_ms=at_ms, lookback_ms=self.lookback_ms)
 

@@ -66,7 +66,8 @@ class Evaluator:
             case _:
                 return self._composed(node, times_ms)
 
-    def _argument(self, function: str, argument: nodes.Expression, times_ms: Int64Array) -> Value:
+    def argument(self, function: str, argument: nodes.Expression, times_ms: Int64Array) -> Value:
+        """Return an argument's value; a range of samples is read for the function it goes into."""
         inner = nodes.unwrap(argument)
         if isinstance(inner, nodes.MatrixSelector):
             return self.reader.ranges(inner, times_ms, function=function)
@@ -199,7 +200,7 @@ class Evaluator:
         call = FunctionCall(
             node=node,
             arguments=tuple(
-                self._argument(node.function, argument, times_ms) for argument in node.arguments
+                self.argument(node.function, argument, times_ms) for argument in node.arguments
             ),
             times_ms=times_ms,
             annotations=self.annotations,

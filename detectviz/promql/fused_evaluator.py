@@ -125,11 +125,6 @@ class FusedEvaluator(Evaluator):
                 return StepScalar(self.shape.numbers[node.span.start])
             case nodes.VectorSelector():
                 return self._expanded(node, Evaluator.evaluate(self, node, times_ms))
-            case nodes.MatrixSelector():
-                ranges = Evaluator.evaluate(self, node, times_ms)
-                assert isinstance(ranges, RangeVector)
-                self._ranges[node.selector.span.start] = ranges
-                return ranges
             case nodes.Call() if node.function in _ABSENCE:
                 return self._absent(node, times_ms)
             case nodes.Call() if node.function == "vector":
@@ -138,6 +133,14 @@ class FusedEvaluator(Evaluator):
                 return self._of_selector(node, selector, times_ms)
             case _:
                 return Evaluator.evaluate(self, node, times_ms)
+
+    def argument(self, function: str, argument: nodes.Expression, times_ms: Int64Array) -> Value:
+        """Return an argument's value; ranges are kept, to see whom a remark concerns."""
+        value = Evaluator.argument(self, function, argument, times_ms)
+        inner = nodes.unwrap(argument)
+        if isinstance(inner, nodes.MatrixSelector) and isinstance(value, RangeVector):
+            self._ranges[inner.selector.span.start] = value
+        return value
 
     def combined(self, node: nodes.Binary, left: Value, right: Value) -> Value:
         """Apply an operator; a side that is the same for all members meets every one of them."""
@@ -220,7 +223,7 @@ class FusedEvaluator(Evaluator):
 
     def _absent(self, node: nodes.Call, times_ms: Int64Array) -> StepVector:
         argument = nodes.unwrap(node.arguments[0])
-        value = self.evaluate(argument, times_ms)
+        value = self.argument(node.function, argument, times_ms)
         if isinstance(value, RangeVector):
             kernel = OVER_TIME_KERNELS["present_over_time"]
             values, present = value.samples.compute(kernel, self.reader.budget.check)

@@ -26,7 +26,9 @@ from detectviz.tsdb.interface import (
 class Reads(Protocol):
     """Answers selections of one tenant."""
 
-    def select(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> SeriesSet:
+    def select(
+        self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int, hints: SelectHints
+    ) -> SeriesSet:
         """Return what the store's ``select`` would."""
 
 
@@ -136,7 +138,7 @@ class Reader:
         if self.reads is None:
             found = self.store.select(self.tenant, node.matchers, start, end, hints=hints)
         else:
-            found = self.reads.select(node.matchers, start, end)
+            found = self.reads.select(node.matchers, start, end, hints)
         self.budget.charge(len(found.values))
         if found.histograms is not None and id(node) in self.statistics_only:
             found = replace(found, histograms=_statistics(found.histograms, found.offsets))

@@ -8,7 +8,9 @@ import numpy as np
 
 from detectviz.promql import nodes
 from detectviz.promql.labels import Labels
-from detectviz.tsdb.interface import Matcher, SeriesSet, SeriesStore
+from detectviz.tsdb.interface import Matcher, SelectHints, SeriesSet, SeriesStore
+
+_RAW_MS = 3_600_000  # every store keeps the last hour raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,9 @@ class SharedReads:
     wide enough for all. What is held is a snapshot: use it for one moment, then throw it away.
     """
 
-    def __init__(self, store: SeriesStore, tenant: str) -> None:
+    def __init__(self, store: SeriesStore, tenant: str, at_ms: int) -> None:
         self._store = store
+        self._raw_from_ms = at_ms - _RAW_MS
         self._tenant = tenant
         self._wanted: dict[tuple[Matcher, ...], list[tuple[int, int]]] = defaultdict(list)
         self._held: dict[tuple[Matcher, ...], list[_Held]] = defaultdict(list)
@@ -36,8 +39,15 @@ class SharedReads:
         for matchers, start_ms, end_ms in _reads(expression, at_ms, lookback_ms):
             self._wanted[matchers].append((start_ms, end_ms))
 
-    def select(self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int) -> SeriesSet:
-        """Return what the store's ``select`` would."""
+    def select(
+        self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int, hints: SelectHints
+    ) -> SeriesSet:
+        """Return what the store's ``select`` would.
+
+        Only raw samples are shared: what may be answered by rollups is asked for as it is.
+        """
+        if hints.step_ms or start_ms < self._raw_from_ms:
+            return self._store.select(self._tenant, matchers, start_ms, end_ms, hints=hints)
         for held in self._held[matchers]:
             if held.start_ms <= start_ms and end_ms <= held.end_ms:
                 return _within(held, start_ms, end_ms)
@@ -53,7 +63,7 @@ class SharedReads:
         """Join the range with announced ones that overlap it, until none does."""
         low, high = start_ms, end_ms
         for start, end in sorted(self._wanted[matchers], reverse=True):
-            if start <= high and end >= low:
+            if self._raw_from_ms <= start <= high and end >= low:
                 low, high = min(low, start), max(high, end)
         return low, high
 

@@ -216,3 +216,14 @@ def test_a_batch_reads_its_own_tenant_only(other: str) -> None:
     store.add(other, {"__name__": "up", "instance": "x"}, 300_000, 99.0)
     found = engine.batch(other, ["up > 1", "up > 2", "up > 100"], 300_000)
     assert [elements(one) for one in found] == [[("x", 99.0)], [("x", 99.0)], []]
+
+
+def test_old_samples_are_asked_for_with_hints_and_not_shared() -> None:
+    store, engine = counting()
+    at_ms = 300_000 + 7_200_000
+    queries = ["up offset 2h > 18", "sum(up offset 2h)", "sum(max_over_time(up[3h]))"]
+    found = engine.batch("acme", queries, at_ms)
+    assert [shown(one) for one in found] == [
+        shown(engine.instant("acme", query, at_ms)) for query in queries
+    ]
+    assert len(store.selected) == 6

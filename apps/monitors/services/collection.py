@@ -26,7 +26,7 @@ from apps.monitors.services.schedule import (
     leases_renew,
     slots_skip,
 )
-from apps.monitors.services.scrapes import ScrapeBook
+from apps.monitors.services.scrape_book import ScrapeBook
 from apps.series.selectors import series_store
 from detectviz.clock import utc_now
 from detectviz.collection.checks import Outcome

@@ -26,7 +26,9 @@ from apps.monitors.services.samples import (
     sample_time_ms,
 )
 from apps.monitors.services.schedule import slots_finish
-from apps.monitors.services.scrapes import ScrapeBook, scrapes_describe, scrapes_store
+from apps.monitors.services.scrape_book import ScrapeBook
+from apps.monitors.services.scrape_descriptions import scrapes_describe
+from apps.monitors.services.scrapes import scrapes_store
 from apps.monitors.services.states import (
     Standing,
     Step,

@@ -9,24 +9,20 @@ series whose target labels the exposition itself overrode (honor_labels) are not
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from apps.monitors.models import ScrapeStatus
-from apps.monitors.services.evidence import json_clean
 from apps.monitors.services.reports import CheckReport
 from apps.monitors.services.samples import sample_time_ms
-from apps.series.selectors.metadata import MetricDescription
-from apps.series.services import NewExemplar, exemplars_record, metadata_record
-from detectviz.clock import from_ms
-from detectviz.contracts.collector import Scrape, ScrapeTarget
-from detectviz.contracts.exposition.result import NO_TIMESTAMP, Exemplar, FamilyMetadata
+from apps.monitors.services.scrape_book import KnownTarget, ScrapeBook, is_scraping
+from detectviz.contracts.collector import Scrape
+from detectviz.contracts.exposition.result import NO_TIMESTAMP
 from detectviz.contracts.exposition.series import labels_of, token_of
 from detectviz.contracts.types import CheckState
 from detectviz.tsdb.interface import (
-    METRIC_NAME,
     STALE_NAN,
     ColumnsReport,
     Matcher,
@@ -36,34 +32,8 @@ from detectviz.tsdb.interface import (
     SeriesStore,
 )
 
-MOST_ACTIVE: Final = 1_000
-MOST_DROPPED: Final = 200
-MOST_MONITORS: Final = 20_000
 _LOOKBACK_MS: Final = 600_000
 _ACROSS: Final = "collectors serve all orgs"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What a target had at its last scrape."""
-
-    series: tuple[bytes, ...]
-    untracked: frozenset[bytes] = frozenset()
-    metadata: Mapping[str, FamilyMetadata] = field(default_factory=dict)
-    exemplars: Mapping[bytes, tuple[Exemplar, ...]] = field(default_factory=dict)
-
-
-class ScrapeBook:
-    """What every target of this process had at its last scrape, by monitor and target labels."""
-
-    def __init__(self) -> None:
-        self.monitors: dict[int, dict[bytes, _Known]] = {}
-
-    def learn(self, monitor: int, targets: dict[bytes, _Known]) -> None:
-        """Remember the targets of one monitor, instead of those it had."""
-        if len(self.monitors) > MOST_MONITORS:
-            self.monitors.clear()
-        self.monitors[monitor] = targets
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,13 +66,13 @@ def scrapes_store(
 
     Samples that a limit of the org kept out make their report degraded, its message saying why.
     """
-    scraping = [each for each in reports if _is_scraping(each)]
+    scraping = [each for each in reports if is_scraping(each)]
     if not scraping:
         return StoredScrapes(reports=tuple(reports), samples=0)
     known = _known_before(scraping, store, book)
     pieces: dict[str, list[_Piece]] = defaultdict(list)
     for place, report in enumerate(reports):
-        if _is_scraping(report):
+        if is_scraping(report):
             monitor = report.plan.monitor_id
             pieces[report.plan.tenant] += _pieces_of(place, report, known[monitor])
             known[monitor] = _learnt(report)
@@ -119,17 +89,12 @@ def scrapes_store(
     return StoredScrapes(reports=adjusted, samples=stored)
 
 
-def _is_scraping(report: CheckReport) -> bool:
-    """Say whether there are scrapes that tell of targets; a prober without network tells none."""
-    return report.result.scrapes is not None and not report.is_offline
-
-
 # --- what there was ---------------------------------------------------------------------------
 
 
 def _known_before(
     reports: Sequence[CheckReport], store: SeriesStore, book: ScrapeBook
-) -> dict[int, dict[bytes, _Known]]:
+) -> dict[int, dict[bytes, KnownTarget]]:
     found = {
         report.plan.monitor_id: book.monitors[report.plan.monitor_id]
         for report in reports
@@ -141,7 +106,8 @@ def _known_before(
         report = unseen[status.monitor_id]
         labels = [each["labels"] for each in status.active if each.get("labels")]
         found[status.monitor_id] = {
-            token_of(each): _Known(series=_stored_series(report, each, store)) for each in labels
+            token_of(each): KnownTarget(series=_stored_series(report, each, store))
+            for each in labels
         }
     return {monitor: found.get(monitor, {}) for monitor in (*found, *unseen)}
 
@@ -173,7 +139,9 @@ def scrapes_end(*, store: SeriesStore, tenant: str, targets: Iterable[Any], now_
 # --- columns ----------------------------------------------------------------------------------
 
 
-def _pieces_of(place: int, report: CheckReport, known: Mapping[bytes, _Known]) -> Iterator[_Piece]:
+def _pieces_of(
+    place: int, report: CheckReport, known: Mapping[bytes, KnownTarget]
+) -> Iterator[_Piece]:
     time_ms = sample_time_ms(slot_ms=report.slot_ms, started_at_ms=report.started_at_ms)
     present = set()
     for scrape in report.result.scrapes or ():
@@ -264,7 +232,7 @@ def _joined(columns: Sequence[Any], lengths: Sequence[int], empty: Any, dtype: A
     )
 
 
-def _learnt(report: CheckReport) -> dict[bytes, _Known]:
+def _learnt(report: CheckReport) -> dict[bytes, KnownTarget]:
     learnt = {}
     for scrape in report.result.scrapes or ():
         columns = scrape.exposition
@@ -272,7 +240,7 @@ def _learnt(report: CheckReport) -> dict[bytes, _Known]:
             columns.series[int(columns.owners[place])]: found
             for place, found in columns.exemplars.items()
         }
-        learnt[token_of(scrape.target.labels)] = _Known(
+        learnt[token_of(scrape.target.labels)] = KnownTarget(
             series=tuple(columns.series),
             untracked=scrape.untracked,
             metadata=columns.metadata,
@@ -314,106 +282,3 @@ def _with_refusals(report: CheckReport, refused: Mapping[str, Mapping[str, int]]
             scrapes=scrapes,
         ),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _OrgKey:
-    """What services of series need of an org's row."""
-
-    pk: int
-    uid: str
-
-
-def scrapes_describe(*, reports: Iterable[CheckReport], before: Mapping[int, Any]) -> None:
-    """Record targets, metadata and exemplars of stored scrapes. Call it in a transaction.
-
-    ``before`` is what ``ScrapeBook`` knew: metadata and exemplars it had are not written again.
-    """
-    statuses = {}
-    for report in reports:
-        if not _is_scraping(report):
-            continue
-        statuses[report.plan.monitor_id] = _status_of(report)
-        known = before.get(report.plan.monitor_id, {})
-        org = _OrgKey(pk=report.plan.org_id, uid=report.plan.tenant)
-        now = from_ms(report.started_at_ms)
-        said = list(_descriptions(report.result.scrapes or (), known))
-        if said:
-            metadata_record(org=org, said=said, now=now)
-        exemplars = list(_new_exemplars(report, known))
-        if exemplars:
-            exemplars_record(org=org, exemplars=exemplars, now=now)
-    if statuses:
-        ScrapeStatus.objects.across_orgs(reason=_ACROSS).bulk_create(
-            statuses.values(),
-            update_conflicts=True,
-            unique_fields=["monitor"],
-            update_fields=["active", "dropped", "active_total", "dropped_total", "scraped_at"],
-        )
-
-
-def _descriptions(
-    scrapes: Sequence[Scrape], known: Mapping[bytes, _Known]
-) -> Iterator[MetricDescription]:
-    for scrape in scrapes:
-        before = known.get(token_of(scrape.target.labels))
-        metadata = scrape.exposition.metadata
-        if before is not None and (before.metadata is metadata or before.metadata == metadata):
-            continue
-        for family, each in metadata.items():
-            yield MetricDescription(
-                metric=family, type=each.type.value, help=each.help, unit=each.unit
-            )
-
-
-def _new_exemplars(report: CheckReport, known: Mapping[bytes, _Known]) -> Iterator[NewExemplar]:
-    for scrape in report.result.scrapes or ():
-        columns = scrape.exposition
-        before = known.get(token_of(scrape.target.labels))
-        for place, exemplars in columns.exemplars.items():
-            token = columns.series[int(columns.owners[place])]
-            if before is not None and before.exemplars.get(token) == exemplars:
-                continue
-            labels = labels_of(token)
-            for each in exemplars:
-                time_ms = each.timestamp_ms
-                yield NewExemplar(
-                    series_labels=labels,
-                    labels=each.labels,
-                    value=each.value,
-                    timestamp_ms=report.started_at_ms if time_ms is None else time_ms,
-                )
-
-
-def _status_of(report: CheckReport) -> ScrapeStatus:
-    targets = [scrape.target for scrape in report.result.scrapes or ()]
-    return ScrapeStatus(
-        org_id=report.plan.org_id,
-        monitor_id=report.plan.monitor_id,
-        active=[_target_json(each, report) for each in targets[:MOST_ACTIVE]],
-        dropped=[
-            {"discovered_labels": json_clean(each.discovered_labels)}
-            for each in report.result.dropped[:MOST_DROPPED]
-        ],
-        active_total=len(targets),
-        dropped_total=len(report.result.dropped),
-        scraped_at=from_ms(report.started_at_ms),
-    )
-
-
-def _target_json(target: ScrapeTarget, report: CheckReport) -> dict[str, Any]:
-    labels = {name: text for name, text in target.labels.items() if name != METRIC_NAME}
-    found: dict[str, Any] = json_clean(
-        {
-            "discovered_labels": target.discovered_labels,
-            "labels": labels,
-            "url": target.url,
-            "error": target.error[:1000],
-        }
-    )
-    return {
-        **found,
-        "health": "up" if target.is_up else "down",
-        "duration_s": target.duration_s,
-        "scraped_at_ms": report.started_at_ms,
-    }

@@ -13,7 +13,7 @@ from apps.monitors.selectors.targets import scrape_targets
 from apps.monitors.services.monitors import monitor_delete
 from apps.monitors.services.results import StoredResults, results_store
 from apps.monitors.services.schedule import claim_due
-from apps.monitors.services.scrapes import ScrapeBook
+from apps.monitors.services.scrape_book import ScrapeBook
 from apps.orgs.models import Org
 from apps.series.selectors.metadata import metadata_list
 from apps.series.services import series_store_use
@@ -22,6 +22,7 @@ from detectviz.contracts.collector import CheckResult, Scrape, ScrapeTarget
 from detectviz.contracts.exposition.result import NO_TIMESTAMP, Exposition
 from detectviz.contracts.exposition.series import labels_of, token_of
 from detectviz.contracts.exposition.text import parse_openmetrics
+from detectviz.contracts.histograms import Histogram
 from detectviz.contracts.types import CheckState
 from detectviz.promql.memory_store import MemoryStore
 from detectviz.tsdb.interface import (
@@ -215,3 +216,16 @@ def test_deleting_the_monitor_ends_the_series_of_its_targets(
 
 def test_tokens_of_targets_are_labels() -> None:
     assert labels_of(token_of({"__name__": "a", **NODE})) == {"__name__": "a", **NODE}
+
+
+def test_native_histograms_reach_the_store_and_end_stale(setting: Setting) -> None:
+    histogram = Histogram(count=3, sum=2.5, schema=1, positive_spans=((0, 1),), positive=(3.0,))
+    found = scrape("up 1", "h 0")
+    column = np.array([None, histogram], dtype=np.object_)
+    setting.check(replace(found, exposition=replace(found.exposition, histograms=column)))
+    setting.check(scrape("up 1"))
+    matcher = Matcher("__name__", MatchOp.EQUAL, "h")
+    stored = setting.store.select(setting.org.uid, [matcher], 0, 2**50)
+    assert stored.histograms is not None
+    assert list(stored.histograms) == [histogram, None]
+    assert setting.values("h")[1] == (15, "stale")

@@ -6,11 +6,14 @@ from typing import Any
 import orjson
 import pytest
 from django.db import transaction
+from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from apps.audit.models import AuditEvent
+from detectviz.permissions.table import PLATFORM_PERMISSIONS
 from detectviz.resources.api.views import SubresourceView
 from detectviz.resources.registry import ResourceKind, registry
+from tests.factories.accounts import make_user
 from tests.isolation.expectations import FRESH, rule_of
 from tests.isolation.manifests import SHARED, manifest, writable_kinds
 from tests.isolation.routes import Route, route_list
@@ -19,6 +22,7 @@ from tests.isolation.wrong import LONG, NUL, Path, field_paths, placed, written,
 
 pytestmark = pytest.mark.django_db
 IMAGES: dict[str, Any] = {}  # of each kind; every request is undone, so they stay true
+ROOT = Client()
 JSON, YAML = "application/json", "application/yaml"
 ODD_VALUES: tuple[object, ...] = (
     None,
@@ -38,7 +42,9 @@ def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
     """Both orgs; every request is rolled back."""
     with django_db_blocker.unblock(), transaction.atomic():
         IMAGES.clear()
-        yield world_make()
+        made = world_make()
+        ROOT.force_login(make_user("root", is_superuser=True))
+        yield made
         transaction.set_rollback(True)
 
 
@@ -65,6 +71,12 @@ def address(kind: ResourceKind[Any], *more: str) -> str:
     return "/".join([f"/apis/{kind.api_version}/orgs/{WATCHED}/{kind.plural}", *more])
 
 
+def writer_of(world: World, kind: ResourceKind[Any]) -> Client:
+    """Return who may write a kind: the org's owner, or the platform where no org may."""
+    is_platforms = f"{kind.permission}:update" in PLATFORM_PERMISSIONS
+    return ROOT if is_platforms else world.personas["owner"].client
+
+
 def refused(
     world: World,
     kind: ResourceKind[Any],
@@ -79,7 +91,7 @@ def refused(
     if kind.kind not in IMAGES:
         IMAGES[kind.kind] = image(world, kind)
     with transaction.atomic():
-        response: Any = world.personas["owner"].client.generic(
+        response: Any = writer_of(world, kind).generic(
             method, path or address(kind, name_of(kind)), data, content_type=content_type
         )
         after = image(world, kind)

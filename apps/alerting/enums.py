@@ -10,6 +10,13 @@ class RuleKind(models.TextChoices):
     RECORDING = "recording"
 
 
+class RuleEvaluator(models.TextChoices):
+    """Who evaluates the expressions of a group."""
+
+    ENGINE = "engine"
+    BACKEND = "backend"
+
+
 class RuleHealth(models.TextChoices):
     """How the last evaluation of a rule went."""
 

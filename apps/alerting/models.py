@@ -11,6 +11,7 @@ from apps.alerting.enums import (
     AlertState,
     ErrorPolicy,
     NoDataPolicy,
+    RuleEvaluator,
     RuleHealth,
     RuleKind,
 )
@@ -28,6 +29,9 @@ class RuleGroup(ResourceModel):
     interval_ms = models.PositiveBigIntegerField(default=60_000)
     limit = models.PositiveIntegerField(default=0)
     query_offset_ms = models.PositiveBigIntegerField(default=0)
+    evaluation = models.CharField(
+        max_length=10, choices=RuleEvaluator.choices, default=RuleEvaluator.ENGINE
+    )
     shared_labels = models.JSONField(default=dict, blank=True)
     spec_rules = models.JSONField(default=list, blank=True)
     is_builtin = models.BooleanField(default=False)

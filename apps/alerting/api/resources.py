@@ -6,6 +6,7 @@ from django.db import models
 
 from apps.alerting.api.serializers import EmptySpecSerializer, RuleGroupSpecSerializer
 from apps.alerting.api.views import ALERT_SUBRESOURCES, RULEGROUP_SUBRESOURCES
+from apps.alerting.enums import RuleEvaluator
 from apps.alerting.models import Alert, RuleGroup
 from apps.alerting.selectors import alert_queryset, rulegroup_queryset
 from apps.alerting.services.rule_files import rule_file_to_manifests
@@ -44,6 +45,7 @@ class RuleGroupKind(ResourceKind[RuleGroup]):
             "interval": format_duration(instance.interval_ms / 1000),
             "limit": instance.limit,
             "query_offset": format_duration(instance.query_offset_ms / 1000),
+            **_evaluation(instance),
             "labels": instance.shared_labels,
             "enabled": instance.is_enabled,
             "rules": instance.spec_rules,
@@ -80,6 +82,7 @@ class RuleGroupKind(ResourceKind[RuleGroup]):
             interval_ms=parse_duration_ms(spec["interval"]),
             limit=spec["limit"],
             query_offset_ms=parse_duration_ms(spec["query_offset"]),
+            evaluation=spec["evaluation"],
             shared_labels=spec["labels"],
             rules=spec["rules"],
             is_enabled=spec["enabled"],
@@ -89,6 +92,12 @@ class RuleGroupKind(ResourceKind[RuleGroup]):
     def remove(self, instance: RuleGroup, *, actor: models.Model | None) -> None:
         """Delete the row; its alerts end."""
         rulegroup_delete(group=instance, now=utc_now())
+
+
+def _evaluation(instance: RuleGroup) -> dict[str, str]:
+    """Return who evaluates, where that is not our engine."""
+    is_usual = instance.evaluation == RuleEvaluator.ENGINE
+    return {} if is_usual else {"evaluation": instance.evaluation}
 
 
 class AlertKind(ResourceKind[Any]):

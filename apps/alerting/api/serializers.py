@@ -5,9 +5,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.alerting.enums import ErrorPolicy, NoDataPolicy
+from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleEvaluator
 from apps.alerting.services.rule_specs import labels_problems, rule_problems
+from apps.series.services import series_store
 from detectviz.contracts.durations import DurationError, parse_duration_ms
+from detectviz.promql.push_down import can_push_down
 
 MOST_RULES = 1000
 SHORTEST_INTERVAL_MS = 1_000
@@ -87,6 +89,9 @@ class RuleGroupSpecSerializer(serializers.Serializer[Any]):
     )
     limit = serializers.IntegerField(min_value=0, max_value=1_000_000, default=0)
     query_offset = DurationText(default="0s", longest_ms=LONGEST_INTERVAL_MS)
+    evaluation = serializers.ChoiceField(
+        choices=RuleEvaluator.choices, default=RuleEvaluator.ENGINE.value
+    )
     labels = TextMapField(default=dict)
     enabled = serializers.BooleanField(default=True)
     rules = RuleSerializer(many=True, default=list)
@@ -98,6 +103,12 @@ class RuleGroupSpecSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError(
                 {path.removeprefix("."): text for path, text in problems.items()}
             )
+        return value
+
+    def validate_evaluation(self, value: str) -> str:
+        """Refuse the backend's engine where the backend has none."""
+        if value == RuleEvaluator.BACKEND and not can_push_down(series_store()):
+            raise serializers.ValidationError("This series store has no engine of its own.")
         return value
 
     def validate_rules(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
+from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleEvaluator, RuleKind
 from apps.alerting.errors import LeaseLostError
 from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.alert_rows import instance_of
@@ -142,6 +142,8 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
 def surroundings_of(group: RuleGroup) -> Surroundings:
     """Return where a group's rules are evaluated: its org's series, nothing else's."""
     querier = rule_querier(series_store(), group.org.uid)
+    if group.evaluation == RuleEvaluator.BACKEND:
+        querier = replace(querier, is_pushed_down=True)
     return Surroundings(querier=querier, external_url=settings.EXTERNAL_URL)
 
 

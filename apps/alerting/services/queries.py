@@ -9,7 +9,8 @@ from detectviz.promql.batches import Outcome
 from detectviz.promql.engine import Engine
 from detectviz.promql.errors import EvaluationError, PromqlError
 from detectviz.promql.fusing import BatchPlan
-from detectviz.promql.results import Matrix, Scalar, Vector
+from detectviz.promql.push_down import push_down_instant
+from detectviz.promql.results import Matrix, Result, Scalar, Vector
 from detectviz.promql.windows import is_stale
 from detectviz.tsdb.histograms import Histogram
 from detectviz.tsdb.interface import METRIC_NAME, Matcher, MatchOp, SeriesStore, StoreError
@@ -31,6 +32,7 @@ class RuleQuerier:
 
     engine: Engine
     tenant: str
+    is_pushed_down: bool = False  # to the engine of the store's backend, whose semantics differ
 
     @property
     def store(self) -> SeriesStore:
@@ -42,7 +44,7 @@ class RuleQuerier:
 
         Raise PromqlError or StoreError.
         """
-        answer = self.engine.instant(self.tenant, query, at_ms).value
+        answer = self._instant(query, at_ms).value
         if isinstance(answer, Scalar):
             return [({}, answer.value)]
         if not isinstance(answer, Vector):
@@ -54,17 +56,25 @@ class RuleQuerier:
 
         A range of samples counts as its series, so that one can ask whether there are any.
         """
+        if self.is_pushed_down:
+            return [self.answered(text, at_ms) for text in plan.texts]
         outcomes = self.engine.batch(self.tenant, plan, at_ms)
         distinct = {id(one): one for one in outcomes}  # all that are empty share one
         elements = {key: _elements(one) for key, one in distinct.items()}
         return [elements[id(one)] for one in outcomes]
 
-    def answered(self, expression: nodes.Expression, at_ms: int) -> Answered:
+    def answered(self, query: str | nodes.Expression, at_ms: int) -> Answered:
         """Return the elements of one expression at one time, or what is raised."""
         try:
-            return _elements(self.engine.instant(self.tenant, expression, at_ms))
+            return _elements(self._instant(query, at_ms))
         except (PromqlError, StoreError) as error:
             return error
+
+    def _instant(self, query: str | nodes.Expression, at_ms: int) -> Result:
+        if self.is_pushed_down:
+            timeout_s = self.engine.timeout_s
+            return push_down_instant(self.store, self.tenant, query, at_ms, timeout_s=timeout_s)
+        return self.engine.instant(self.tenant, query, at_ms)
 
     def series_at(self, names: Collection[str], at_ms: int) -> list[dict[str, str]]:
         """Return the label sets of metrics with a value (no stale marker) at exactly one time."""

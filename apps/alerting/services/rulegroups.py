@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import F
 
-from apps.alerting.enums import RuleHealth, RuleKind, TransitionReason
+from apps.alerting.enums import RuleEvaluator, RuleHealth, RuleKind, TransitionReason
 from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.alert_rows import instance_of
 from apps.alerting.services.outcomes import events_save
@@ -35,6 +35,7 @@ class RuleGroupDraft:
     interval_ms: int = 60_000
     limit: int = 0
     query_offset_ms: int = 0
+    evaluation: str = RuleEvaluator.ENGINE.value
     shared_labels: Mapping[str, str] = field(default_factory=dict)
     rules: Sequence[Mapping[str, Any]] = ()
     is_enabled: bool = True
@@ -62,6 +63,7 @@ def rulegroup_write(
     group.interval_ms = draft.interval_ms
     group.limit = draft.limit
     group.query_offset_ms = draft.query_offset_ms
+    group.evaluation = draft.evaluation
     group.shared_labels = dict(draft.shared_labels)
     group.spec_rules = [dict(rule) for rule in draft.rules]
     group.is_enabled = draft.is_enabled

@@ -147,7 +147,7 @@ def document_of(group: RuleGroup | None, spec: Mapping[str, Any]) -> dict[str, A
 
 def spec_of(document: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """Return the spec of a submitted document; ``base`` has what the form does not ask."""
-    kept = {"enabled": base["enabled"]} if "enabled" in base else {}
+    kept = {key: base[key] for key in ("enabled", "evaluation") if key in base}
     own = {key: value for key, value in document.items() if key not in {"name", "rules"}}
     return {**kept, **own, "rules": [rule_of(rule) for rule in document.get("rules", [])]}
 

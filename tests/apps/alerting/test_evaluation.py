@@ -1,5 +1,7 @@
 """Rules over a query engine: what is empty, what is missing, what templates may do."""
 
+from dataclasses import replace
+
 import pytest
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
@@ -10,6 +12,7 @@ from apps.alerting.services.state_values import Answer, Failure, NoData, Outcome
 from apps.alerting.services.templates import TemplateScope, template_check
 from detectviz.promql.memory_store import MemoryStore
 from detectviz.promql.parser import parse
+from detectviz.promql.results import Result, Scalar
 from detectviz.tsdb.interface import Sample, StoreError
 
 AT_MS = 600_000
@@ -155,3 +158,21 @@ def test_the_error_policy_raises_an_alert_with_the_rules_labels() -> None:
         "detectviz_reason": "Error",
     }
     assert run.error
+
+
+def test_a_group_may_leave_its_expressions_to_the_backend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+
+    def pushed(store: object, tenant: str, query: object, at_ms: int, **options: object) -> Result:
+        asked.append((tenant, query, at_ms))
+        return Result(value=Scalar(timestamp_ms=at_ms, value=1.0))
+
+    monkeypatch.setattr("apps.alerting.services.queries.push_down_instant", pushed)
+    here = around()
+    place = replace(here, querier=replace(here.querier, is_pushed_down=True))
+    found = outcome(plan("up == 0"), place)
+    assert isinstance(found, Answer)
+    assert len(found.elements) == 1
+    assert asked == [("t", "up == 0", AT_MS)]

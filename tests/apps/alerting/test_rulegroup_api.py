@@ -216,3 +216,10 @@ def test_deleting_a_group_ends_its_alerts(client: Client, org: Org, store: Memor
     groups_evaluate_due(owner="test", clock=lambda: now + seconds(6))
     assert client.delete(f"{BASE}/rulegroups/web").status_code == 204
     assert client.get(f"{BASE}/alerts").json()["items"] == []
+
+
+def test_the_backends_engine_is_refused_where_there_is_none(client: Client) -> None:
+    assert put_group(client, "own", evaluation="engine", rules=[]).status_code == 201
+    answer = put_group(client, "theirs", evaluation="backend", rules=[])
+    assert answer.status_code == 422
+    assert "no engine" in answer.content.decode()

@@ -104,10 +104,9 @@ def reduce_groups(
 
     Native histograms can be summed, averaged and counted; others pass over them with a remark.
     """
-    has_histograms = bool(vector.is_histogram.any())
     rows = _grouped(vector if operator in _COUNTS_ANY else vector.floats(), groups)
     floats = _one_per_group(groups, _REDUCERS[operator](rows), rows.counts > 0)
-    if not has_histograms or operator in _COUNTS_ANY:
+    if operator in _COUNTS_ANY or not vector.has_histograms:
         return floats
     if operator in COMBINED:
         return combine_groups(operator, vector, groups, floats, remarks)

@@ -184,7 +184,7 @@ class Evaluator:
 
     def _floats(self, vector: StepVector, operator: str, span: Span) -> StepVector:
         """Return the float samples, remarking on histograms that ``operator`` can't look at."""
-        if vector.is_histogram.any():
+        if vector.has_histograms:
             NativeRemarks(self.annotations, span).ignored_in_group(operator)
         return vector.floats()
 

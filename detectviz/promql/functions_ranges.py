@@ -64,6 +64,8 @@ def _of_floats(kernel: Kernel, call: FunctionCall, index: int = 0) -> StepVector
     """Apply a kernel of floats, with a note on ranges that hold histograms as well."""
     ranges = call.ranges(index)
     found = _finished(call, ranges, ranges.samples.floats().compute(kernel, call.check))
+    if ranges.samples.histograms is None:
+        return found
     for row in np.flatnonzero(_mixed(ranges.samples, call).any(axis=1)).tolist():
         _remarks(call).ignored_in_range(ranges.labels[row].get(METRIC_NAME, ""))
     return found

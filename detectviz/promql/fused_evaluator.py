@@ -262,7 +262,7 @@ class FusedEvaluator(Evaluator):
     ) -> StepVector:
         """Return a row per member and series; only those a comparison with its number keeps."""
         members = len(self.shape)
-        if vector.is_histogram.any():
+        if vector.has_histograms:
             raise UnfusableError("remarks about histograms among numbers")
         if members * vector.values.size > _MOST_PAIRS:
             raise UnfusableError("too many pairs of members and series")

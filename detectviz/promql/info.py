@@ -94,7 +94,7 @@ class _Enrichment:
         self.wanted = wanted
         self.base = base
         self.infos = infos
-        if infos.is_histogram.any():
+        if infos.has_histograms:
             raise EvaluationError("info sample should be float")
         self.by_key: dict[tuple[str, ...], dict[str, list[int]]] = {}
         for row, labels in enumerate(infos.labels):

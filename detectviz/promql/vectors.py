@@ -76,6 +76,11 @@ class StepVector:
         """Tell which samples are histograms: bool[series, steps]."""
         return are_histograms(self.histograms, self.present)
 
+    @property
+    def has_histograms(self) -> bool:
+        """Tell whether any sample is a histogram."""
+        return self.histograms is not None and bool(self.is_histogram.any())
+
     def floats(self) -> "StepVector":
         """Return the same series with their float samples only."""
         if self.histograms is None:

@@ -33,7 +33,7 @@ QUERIES: Final = {
     "label_replace": 'label_replace(up, "host", "$1", "instance", "host-(.*)")',
     "all_last": 'count(last_over_time({__name__=~".+"}[5m]))',
     "one_series": 'node_load{instance="host-0001",window="1"}',
-    "quantile_ot": "quantile_over_time(0.9, sensor_reading[1h])",
+    "quantile_ot": "quantile_over_time(0.9, sensor_reading[5m])",
 }
 REPEATS: Final = 8
 SETTLE_S: Final = 45.0  # log rows become blocks, heads become blocks

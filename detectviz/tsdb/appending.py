@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from detectviz.tsdb.activity import ActiveSeries
 from detectviz.tsdb.admission import StoredBits, Verdict, judge
 from detectviz.tsdb.codec import Batch, encode_log
 from detectviz.tsdb.database import Database
@@ -75,6 +76,7 @@ class Appender:
         self._policy = policy
         self._clock = clock
         self._tokens = TokenMemory()
+        self._active = ActiveSeries()
 
     def append(self, tenant: str, columns: SampleColumns) -> ColumnsReport:
         """Store what may be stored.
@@ -117,14 +119,23 @@ class Appender:
                 epoch=self._mirror.epoch, ids=np.full(len(columns.series), -1, np.int64)
             )
             found = strangers(columns, recalled.ids, asked.policy)
-        index = self._mirror.index(tenant)
+        index, now_ms = self._mirror.index(tenant), int(self._clock() * 1000)
+        room = self._active.room(
+            connection,
+            self._mirror,
+            tenant,
+            wanted=len(found.keys),
+            max_series=asked.policy.max_series,
+            now_ms=now_ms,
+        )
         resolved = resolve(
             connection,
             tenant,
             index,
             ids=recalled.ids,
             found=found,
-            max_series=asked.policy.max_series,
+            room=room,
+            now_ms=now_ms,
         )
         batch, known = _batch(columns, resolved.ids)
         return _Judged(

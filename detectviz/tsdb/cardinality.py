@@ -14,6 +14,7 @@ def cardinality_of(
     *,
     series: int,
     limit: int,
+    active: int | None = None,
     oldest_ms: int | None = None,
     newest_ms: int | None = None,
 ) -> Cardinality:
@@ -29,6 +30,7 @@ def cardinality_of(
     )
     return Cardinality(
         series=series,
+        active=active,
         label_pairs=sum(map(len, counts.values())),
         series_by_metric=largest(counts.get(METRIC_NAME, {}).items(), limit),
         values_by_label=largest(((name, len(values)) for name, values in counts.items()), limit),

@@ -112,8 +112,15 @@ CREATE TABLE unrolled (
     part INTEGER PRIMARY KEY         -- it holds native histograms, which have no rollups
 );
 """
+_MADE = """
+CREATE TABLE made (
+    from_ms INTEGER PRIMARY KEY,     -- Unix time at which five minutes begin
+    last_id INTEGER NOT NULL         -- the last series made in them
+);
+INSERT INTO made SELECT 0, IFNULL(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'series';
+"""
 # Step n makes format n of format n - 1. A step that was released never changes.
-SERIES_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE, _BUCKETS, _HISTOGRAM_PARTS)
+SERIES_STEPS = (_FIRST_SCHEMA, _ROLLUPS_AND_QUARANTINE, _BUCKETS, _HISTOGRAM_PARTS, _MADE)
 TABLES = (
     "state",
     "part",
@@ -128,6 +135,7 @@ TABLES = (
     "quarantine",
     "bucket",
     "unrolled",
+    "made",
 )
 _MMAP_BYTES = 1 << 28
 _JOURNAL_LIMIT_BYTES = 1 << 26

@@ -12,7 +12,8 @@ parallel except while they bring the shared index up to date. Processes: open th
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 
+from detectviz.tsdb.activity import active_count
 from detectviz.tsdb.admission import StoredBits
 from detectviz.tsdb.appending import Appender
 from detectviz.tsdb.blocks import BlockReader, Places, Range
@@ -85,7 +87,9 @@ class EmbeddedStore:
         cache_bytes: int = 64 << 20,
         busy_timeout_s: float = 30,
         synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._database = Database(path, busy_timeout_s=busy_timeout_s, synchronous=synchronous)
         self._blocks = BlockReader(cache_bytes=cache_bytes)
         self._mirror = Mirror()
@@ -96,6 +100,7 @@ class EmbeddedStore:
             mirror_lock=self._mirror_lock,
             stored=self._stored_bits,
             policy=policy,
+            clock=clock,
         )
         self._upkeep = Upkeep(
             database=self._database,
@@ -210,8 +215,11 @@ class EmbeddedStore:
         with self._database.reading() as connection:
             with self._mirror_lock:
                 self._mirror.sync(connection)
+                self._mirror.follow_tails(connection)
                 index = self._mirror.index(tenant)
                 counts, series = index.counts(), len(index)
+                now_ms = int(self._clock() * 1000)
+                active = active_count(connection, self._mirror, tenant, now_ms)
                 runs = self._mirror.runs(tenant)
             oldest_ms, newest_ms = connection.execute(
                 "SELECT MIN(min_ms), MAX(max_ms) FROM block WHERE tenant = ?", (tenant,)
@@ -222,6 +230,7 @@ class EmbeddedStore:
         return cardinality_of(
             counts,
             series=series,
+            active=active,
             limit=limit,
             oldest_ms=min(times, default=None),
             newest_ms=max(times, default=None),

@@ -156,10 +156,12 @@ class Cardinality:
 
     The tuples hold the largest first, equals by name. ``label_bytes`` are the lengths of a
     label's values times the series that carry them. Times are Unix milliseconds, None when there
-    are no samples or the store does not say.
+    are no samples or the store does not say. ``active`` are those of the series that a limit on
+    series counts, None when the store does not say.
     """
 
     series: int = 0
+    active: int | None = None
     label_pairs: int = 0
     series_by_metric: tuple[tuple[str, int], ...] = ()
     values_by_label: tuple[tuple[str, int], ...] = ()

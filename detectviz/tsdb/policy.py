@@ -11,8 +11,10 @@ DAY_S = 86_400.0
 class TenantPolicy:
     """Limits of one tenant; None means unlimited (of a retention: keep for good).
 
-    ``max_series`` counts the series that exist, however old their last sample: a new one beyond
-    it is refused, known ones go on. ``samples_per_s`` is the mean rate; ``samples_burst`` as many
+    ``max_series`` counts active series, those with a sample of the last two hours or made in them
+    (``activity``): a new one beyond it is refused, known ones go on and come back as they like.
+    Silent ones stay known as long as a sample or rollup of theirs is kept; ten times ``max_series``
+    are known at most. ``samples_per_s`` is the mean rate; ``samples_burst`` as many
     may come at once after a pause (None: ten seconds' worth). A series may have ``max_labels``
     labels, their names and values that many bytes of UTF-8; no policy exceeds what the store can
     hold (64 labels, 128 and 2,048 bytes). A sample may be ``out_of_order_s`` older than the newest

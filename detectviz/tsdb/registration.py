@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from detectviz.tsdb.activity import Room, note_made
 from detectviz.tsdb.codec import MAX_ROWS
 from detectviz.tsdb.index import TenantIndex
 from detectviz.tsdb.interface import METRIC_NAME, Int64Array, SampleColumns
@@ -68,7 +69,8 @@ def resolve(
     *,
     ids: Int64Array,
     found: Strangers,
-    max_series: int | None,
+    room: Room,
+    now_ms: int,
 ) -> Resolved:
     """Find or make the series of every stranger, as far as the tenant may have more."""
     newcomers = _Newcomers(connection, tenant)
@@ -76,14 +78,14 @@ def resolve(
     for place, key in found.keys.items():
         series_id = index.find(key)
         if series_id is None:
-            is_full = max_series is not None and len(index) + len(newcomers) >= max_series
+            is_full = room.series is not None and len(newcomers) >= room.series
             series_id = newcomers.find(key) if is_full else newcomers.add(key)
         if series_id is None:
-            resolved.limited[place] = f"the limit of {max_series} series is reached"
+            resolved.limited[place] = room.reason
         else:
             resolved.ids[place] = series_id
             resolved.fresh.append(place)
-    newcomers.write()
+    newcomers.write(now_ms)
     return resolved
 
 
@@ -138,7 +140,9 @@ class _Newcomers:
             self._rows.append((series_id, self._tenant, dump_labels(key), part, row))
         return series_id
 
-    def write(self) -> None:
+    def write(self, now_ms: int) -> None:
+        if not self._rows:
+            return
         self._connection.executemany(
             "INSERT INTO part (id, tenant, metric, size) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET size = excluded.size",
@@ -147,6 +151,7 @@ class _Newcomers:
         self._connection.executemany(
             "INSERT INTO series (id, tenant, labels, part, row) VALUES (?, ?, ?, ?, ?)", self._rows
         )
+        note_made(self._connection, self._last_series, now_ms)
 
     def _place(self, metric: str) -> tuple[int, int]:
         part, size = self._open.get(metric) or self._stored(metric)

@@ -27,7 +27,7 @@ def _limit(least: int, most: int, text: str) -> serializers.IntegerField:
 class QuotaSpec(serializers.Serializer[Any]):
     """Limits and retentions of an org's time series."""
 
-    max_series = _limit(1, 1 << 32, "How many series may exist.")
+    max_series = _limit(1, 1 << 32, "How many series may be active (a sample within two hours).")
     samples_per_s = _limit(1, 1 << 32, "How many samples may come per second, on average.")
     max_labels = _limit(1, 64, "How many labels a series may have.")
     max_label_name_bytes = _limit(1, 128, "How long a label's name may be, in bytes.")

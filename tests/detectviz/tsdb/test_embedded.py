@@ -303,7 +303,16 @@ def test_a_file_of_the_first_format_is_brought_up_to_date(path: Path) -> None:
     store = EmbeddedStore(path)
     store.append("acme", samples([1, 2]))
     store.close()
-    tables = ("rollup", "rolled", "rollup_late", "raw_from", "quarantine", "bucket", "unrolled")
+    tables = (
+        "rollup",
+        "rolled",
+        "rollup_late",
+        "raw_from",
+        "quarantine",
+        "bucket",
+        "unrolled",
+        "made",
+    )
     for table in tables:
         query(path, f"DROP TABLE {table}")
     query(path, "PRAGMA user_version = 1")

@@ -4,6 +4,8 @@ from functools import partial
 
 import numpy as np
 
+from detectviz.promql.start_times import origins, restarted
+from detectviz.promql.vectors import BoolArray
 from detectviz.promql.windows import Computed, Kernel, Windows
 from detectviz.tsdb.interface import Float64Array, Int64Array
 
@@ -11,12 +13,17 @@ _EXTRAPOLATED = 1.1
 _MS_PER_S = 1000.0
 
 
-def reset_corrections(values: Float64Array, offsets: Int64Array) -> Float64Array | None:
+def reset_corrections(
+    values: Float64Array, offsets: Int64Array, restarts: BoolArray | None = None
+) -> Float64Array | None:
     """Return what counter resets took away before each sample; None if there was none.
 
+    ``restarts`` tells of each sample but the first whether it is known to count anew.
     Corrections start anew with each series, so that they never drown its own differences.
     """
     falls = values[1:] < values[:-1]
+    if restarts is not None:
+        falls |= restarts
     borders = offsets[1:-1]
     falls[borders[(borders > 0) & (borders < len(values))] - 1] = False
     places = np.flatnonzero(falls)
@@ -38,9 +45,13 @@ def extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> Comput
     first_value = windows.values[first]
     result = windows.values[last] - first_value
     if is_counter:
-        lost = reset_corrections(windows.values, windows.offsets)
+        lost = reset_corrections(windows.values, windows.offsets, restarted(windows))
         if lost is not None:
             result += lost[last] - lost[first]
+        begun = origins(windows)
+        if begun is not None:
+            result += np.where(begun.known, first_value, 0.0)
+            present |= begun.known
     result *= extrapolation(windows, first_value, result, is_counter=is_counter, is_rate=is_rate)
     return result, present
 
@@ -56,7 +67,8 @@ def extrapolation(
     """Return what differences are multiplied by to reach to the edges of their windows.
 
     For a rate this includes the division by the window's length in seconds. All arrays are
-    [series, steps]; windows of one sample give nothing of meaning.
+    [series, steps]; windows of one sample give nothing of meaning, unless it is known when a
+    counter began inside of them.
     """
     first, last, counts = windows.first, windows.last, windows.counts
     # All durations are milliseconds: the factor has no unit.
@@ -71,6 +83,12 @@ def extrapolation(
         to_zero = sampled * (first_value / result)
         falls_to_zero = (result > 0) & (first_value >= 0) & (to_zero < to_start)
         to_start = np.where(falls_to_zero, to_zero, to_start)
+        begun = origins(windows)
+        if begun is not None:
+            sampled = np.where(begun.known, last_time - begun.times_ms, sampled)
+            to_start = np.where(begun.known, 0.0, to_start)
+            alone = counts == 1
+            threshold, half = np.where(alone, 0.0, threshold), np.where(alone, 0.0, half)
     to_end = windows.ends_ms - last_time
     factor: Float64Array = np.where(to_end >= threshold, half, to_end)
     factor += to_start
@@ -90,7 +108,11 @@ def instant_difference(windows: Windows, *, is_rate: bool) -> Computed:
     if not is_rate:
         return newer - older, present
     elapsed = (windows.timestamps_ms[last] - windows.timestamps_ms[previous]) / _MS_PER_S
-    return np.where(newer < older, newer, newer - older) / elapsed, present
+    is_new = newer < older
+    restarts = restarted(windows)
+    if restarts is not None and len(restarts):
+        is_new |= restarts[np.minimum(previous, len(restarts) - 1)]
+    return np.where(is_new, newer, newer - older) / elapsed, present
 
 
 def count_events(windows: Windows, happened: np.ndarray) -> Computed:

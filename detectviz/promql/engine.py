@@ -12,6 +12,7 @@ from detectviz.promql.calls import QueryBounds
 from detectviz.promql.durations import resolve_durations
 from detectviz.promql.errors import EvaluationError, ParseError
 from detectviz.promql.evaluator import Evaluator
+from detectviz.promql.extended import check_extensions
 from detectviz.promql.fused_evaluator import FusedAnnotations, FusedEvaluator
 from detectviz.promql.fusing import BatchPlan, FusedShape
 from detectviz.promql.labels import label_key
@@ -43,7 +44,9 @@ class Engine:
     """Evaluates PromQL over a store, with the semantics of Prometheus 3.x.
 
     Stateless between queries and safe to share between threads if the store is. Every query
-    names its tenant, which reaches the store with each selector.
+    names its tenant, which reaches the store with each selector. With ``uses_start_times``
+    counters restart where their samples say so, and rise from zero where they began
+    (Prometheus' feature ``use-start-timestamps``).
     """
 
     store: SeriesStore
@@ -52,6 +55,7 @@ class Engine:
     max_samples: int = 50_000_000
     timeout_s: float = 120.0
     subquery_step_ms: int = 60_000
+    uses_start_times: bool = True
 
     def instant(
         self,
@@ -64,7 +68,7 @@ class Engine:
         """Evaluate ``query`` at one time (Unix milliseconds).
 
         Give Scalar, String, Vector, or Matrix for a bare range selector. Raise ParseError (with
-        position), UnsupportedError, or EvaluationError and its kinds for limits.
+        position), or EvaluationError and its kinds for limits.
         """
         return self._run(tenant, query, QueryBounds(start_ms=at_ms, end_ms=at_ms, step_ms=0), token)
 
@@ -188,6 +192,7 @@ class Engine:
             lookback_ms=self.lookback_ms,
             budget=budget,
             reads=asked.reads,
+            uses_start_times=self.uses_start_times,
         )
 
 
@@ -231,6 +236,7 @@ class _BatchRunner:
 
 
 def _evaluated(evaluator: Evaluator, expression: nodes.Expression, asked: _Asked) -> Value:
+    check_extensions(expression)
     resolved = resolve_durations(expression, asked.bounds, asked.text)
     reader = replace(evaluator.reader, statistics_only=statistics_selectors(resolved))
     try:

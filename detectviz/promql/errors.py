@@ -28,7 +28,7 @@ class ParseError(PromqlError):
 
 
 class UnsupportedError(ParseError):
-    """Prometheus knows this construct and this engine does not evaluate it yet."""
+    """The query is well formed, and may not be answered in this way."""
 
 
 class EvaluationError(PromqlError):

@@ -8,6 +8,7 @@ from detectviz.promql import nodes
 from detectviz.promql.aggregations import group_quantiles, reduce_groups
 from detectviz.promql.annotations import AnnotationCollector
 from detectviz.promql.calls import FunctionCall, QueryBounds
+from detectviz.promql.extended import bounded
 from detectviz.promql.functions import IMPLEMENTATIONS
 from detectviz.promql.functions_ranges import warn_bad_quantile_values
 from detectviz.promql.grouping import Groups, group_series
@@ -25,8 +26,9 @@ from detectviz.promql.ranking import (
     choose_some,
     count_values,
 )
-from detectviz.promql.selectors import Reader
+from detectviz.promql.selectors import Reader, Wanted
 from detectviz.promql.signatures import SET_OPERATORS
+from detectviz.promql.smoothing import smoothed_vector
 from detectviz.promql.vectors import (
     RangeVector,
     StepScalar,
@@ -38,6 +40,8 @@ from detectviz.promql.vectors import (
 )
 from detectviz.promql.windows import RangeSamples
 from detectviz.tsdb.interface import HistogramArray, Int64Array
+
+_OF_SAMPLES = {"start_timestamp": Wanted.START_TIMES, "timestamp": Wanted.TIMESTAMPS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +64,25 @@ class Evaluator:
             case nodes.Parenthesis():
                 return self.evaluate(node.expression, times_ms)
             case nodes.VectorSelector():
-                return self.reader.instant(node, times_ms)
+                return self._instant(node, times_ms)
             case nodes.MatrixSelector():
-                return self.reader.ranges(node, times_ms)
+                return self._shown(node, times_ms)
             case _:
                 return self._composed(node, times_ms)
+
+    def _instant(self, node: nodes.VectorSelector, times_ms: Int64Array) -> StepVector:
+        if node.extension is not nodes.Extension.SMOOTHED:
+            return self.reader.instant(node, times_ms)
+        remarks = NativeRemarks(self.annotations, node.span)
+        surroundings = self.reader.surroundings(node, times_ms)
+        return smoothed_vector(surroundings, remarks, self.reader.budget.check)
+
+    def _shown(self, node: nodes.MatrixSelector, times_ms: Int64Array) -> RangeVector:
+        ranges = self.reader.ranges(node, times_ms)
+        extension = node.selector.extension
+        if extension is None:
+            return ranges
+        return replace(ranges, samples=bounded(ranges.samples, extension))
 
     def argument(self, function: str, argument: nodes.Expression, times_ms: Int64Array) -> Value:
         """Return an argument's value; a range of samples is read for the function it goes into."""
@@ -190,8 +208,10 @@ class Evaluator:
 
     def _call(self, node: nodes.Call, times_ms: Int64Array) -> Value:
         first = nodes.unwrap(node.arguments[0]) if node.arguments else None
-        if node.function == "timestamp" and isinstance(first, nodes.VectorSelector):
-            vector = self.reader.instant(first, times_ms, want_timestamps=True)
+        if node.function in _OF_SAMPLES and isinstance(first, nodes.VectorSelector):
+            vector = self.reader.instant(first, times_ms, want=_OF_SAMPLES[node.function])
+            if node.function == "start_timestamp" and not self.reader.uses_start_times:
+                return empty_vector(len(times_ms))
             return vector.derived(vector.values)
         if node.function == "info":
             base = self.evaluate(node.arguments[0], times_ms)

@@ -96,6 +96,8 @@ def _selector(node: nodes.VectorSelector) -> str:
 
 def _modifiers(node: nodes.VectorSelector | nodes.Subquery) -> str:
     text = ""
+    if isinstance(node, nodes.VectorSelector) and node.extension is not None:
+        text += f" {node.extension}"
     if isinstance(node.at, nodes.Anchor):
         text += f" @ {node.at}"
     elif node.at is not None:

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from detectviz.promql.calls import FunctionCall, Implementation
-from detectviz.promql.vectors import StepScalar, StepVector, Value, single_series
+from detectviz.promql.vectors import StepScalar, StepVector, Value, empty_vector, single_series
 from detectviz.tsdb.interface import Float64Array
 
 
@@ -83,6 +83,11 @@ def _timestamp(call: FunctionCall) -> Value:
     return vector.derived(np.broadcast_to(call.times_ms / 1000.0, vector.values.shape))
 
 
+def _start_timestamp(call: FunctionCall) -> Value:
+    """Give nothing: only samples that a selector finds tell since when they count."""
+    return empty_vector(len(call.times_ms))
+
+
 _ELEMENTWISE: dict[str, Callable[[Float64Array], Float64Array]] = {
     "abs": np.abs, "acos": np.arccos, "acosh": np.arccosh, "asin": np.arcsin,
     "asinh": np.arcsinh, "atan": np.arctan, "atanh": np.arctanh, "ceil": np.ceil, "cos": np.cos,
@@ -105,6 +110,7 @@ MATH_FUNCTIONS: dict[str, Implementation] = {
     "round": _round,
     "scalar": _scalar,
     "start": partial(_bound, "start"),
+    "start_timestamp": _start_timestamp,
     "step": partial(_bound, "step"),
     "time": _time,
     "timestamp": _timestamp,

@@ -12,6 +12,8 @@ from detectviz.promql import nodes
 from detectviz.promql.annotations import AnnotationCollector
 from detectviz.promql.calls import FunctionCall, Implementation
 from detectviz.promql.counters import COUNTER_KERNELS, count_events
+from detectviz.promql.extended import anchored_events, extended_kernel, extension_of
+from detectviz.promql.extended_histograms import extended_histograms
 from detectviz.promql.histograms.weight import weights
 from detectviz.promql.native_ranges import (
     NativeWindows,
@@ -27,6 +29,7 @@ from detectviz.promql.over_time import OVER_TIME_KERNELS, quantile_over_time
 from detectviz.promql.positions import Span
 from detectviz.promql.quoting import quote
 from detectviz.promql.regression import deriv, predict_linear, smooth
+from detectviz.promql.start_times import overlapping
 from detectviz.promql.vectors import (
     BoolArray,
     RangeVector,
@@ -153,19 +156,40 @@ def _picked(kernel: Kernel, call: FunctionCall) -> StepVector:
     return replace(found, histograms=samples.histograms[places])
 
 
-def _changes(windows: Windows) -> Computed:
-    """Count changes of value; NaN equals NaN."""
-    return count_events(windows, changed(windows))
+def _events(happened: Callable[[Windows], BoolArray], call: FunctionCall) -> Value:
+    """Count changes or restarts, since its anchor if the window has one."""
+    count = count_events if extension_of(call.node.arguments[0]) is None else anchored_events
+    return _of_all(lambda windows: count(windows, happened(windows)), call)
 
 
-def _resets(windows: Windows) -> Computed:
-    """Count restarts of a counter."""
-    return count_events(windows, fell(windows))
+def _difference(kernel: Kernel, native: _Native, call: FunctionCall) -> StepVector:
+    """Compute ``rate``, ``increase`` or ``delta``, between the edges of extended windows."""
+    extension, function = extension_of(call.node.arguments[0]), call.node.function
+    if extension is None:
+        return _of_either(kernel, native, 1, call)
+    is_counter, is_rate = function != "delta", function == "rate"
+    native = partial(
+        extended_histograms, extension=extension, is_counter=is_counter, is_rate=is_rate
+    )
+    return _of_either(extended_kernel(function, extension), native, 1, call)
+
+
+def _remark_on_overlaps(call: FunctionCall) -> None:
+    """Warn where samples count from before those before them."""
+    ranges = call.ranges(0)
+    if ranges.samples.start_times_ms is None or not len(ranges.samples.values):
+        return
+    for samples in (ranges.samples.floats(), ranges.samples.natives()):
+        if samples is not None and len(samples.values):
+            for row in np.flatnonzero(overlapping(samples.whole())).tolist():
+                _remarks(call).overlapping_starts(ranges.labels[row].get(METRIC_NAME, ""))
 
 
 def _counted(kernel: Kernel, native: _Native, call: FunctionCall) -> Value:
     """Compute ``rate`` or ``increase``, with a note on names that do not end as counters' do."""
-    found = _of_either(kernel, native, 2, call)
+    found = _difference(kernel, native, call)
+    if extension_of(call.node.arguments[0]) is None:
+        _remark_on_overlaps(call)
     named = itertools.compress(found.labels, found.floats().used.tolist())
     for name in dict.fromkeys(labels.get(METRIC_NAME, "") for labels in named):
         if name and not name.endswith(_COUNTER_ENDINGS):
@@ -261,8 +285,8 @@ RANGE_FUNCTIONS: dict[str, Implementation] = {
     "absent": _absent,
     "absent_over_time": _absent_over_time,
     "avg_over_time": _over_time("avg_over_time"),
-    "changes": partial(_of_all, _changes),
-    "delta": partial(_of_either, COUNTER_KERNELS["delta"], _DELTA, 2),
+    "changes": partial(_events, changed),
+    "delta": partial(_difference, COUNTER_KERNELS["delta"], _DELTA),
     "deriv": partial(_of_floats, deriv),
     "double_exponential_smoothing": _smooth,
     "holt_winters": _smooth,
@@ -272,6 +296,6 @@ RANGE_FUNCTIONS: dict[str, Implementation] = {
     "predict_linear": _predict,
     "quantile_over_time": _quantile,
     "rate": partial(_counted, COUNTER_KERNELS["rate"], _RATE),
-    "resets": partial(_of_all, _resets),
+    "resets": partial(_events, fell),
     "sum_over_time": _over_time("sum_over_time"),
 }

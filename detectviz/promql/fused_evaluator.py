@@ -210,8 +210,9 @@ class FusedEvaluator(Evaluator):
         if node.function not in _REMARK_PER_SERIES or not is_named:
             raise UnfusableError("a remark that can't be attributed")
         assert isinstance(value, StepVector)
-        if self._ranges[selector.span.start].samples.histograms is not None:
-            raise UnfusableError("remarks about histograms that can't be told apart")
+        samples = self._ranges[selector.span.start].samples
+        if samples.histograms is not None or samples.start_times_ms is not None:
+            raise UnfusableError("remarks about samples that can't be told apart")
         assignment = self.shape.assignments[selector.span.start]
         return frozenset(assignment.members_of(value.labels, value.used))
 

@@ -9,7 +9,7 @@ from detectviz.promql import nodes
 from detectviz.promql.errors import EvaluationError
 from detectviz.promql.labels import Labels, format_labels, key_with
 from detectviz.promql.patterns import matches
-from detectviz.promql.selectors import Reader
+from detectviz.promql.selectors import Reader, Wanted
 from detectviz.promql.vectors import BoolArray, StepVector, empty_vector
 from detectviz.tsdb.interface import METRIC_NAME, Int64Array, Matcher, MatchOp
 
@@ -83,9 +83,8 @@ def enrich(reader: Reader, node: nodes.Call, base: StepVector, times: Int64Array
     selector = nodes.VectorSelector(
         name=None, matchers=(*wanted.names, *wanted.data), span=node.span
     )
-    infos = reader.instant(
-        selector, times if looked_at is None else looked_at, want_timestamps=True
-    )
+    at = times if looked_at is None else looked_at
+    infos = reader.instant(selector, at, want=Wanted.TIMESTAMPS)
     return _Enrichment(wanted, base, infos).run()
 
 

@@ -10,6 +10,8 @@ from detectviz.tsdb.interface import METRIC_NAME
 Labels: TypeAlias = Mapping[str, str]
 LabelKey: TypeAlias = tuple[tuple[str, str], ...]
 
+# What says what a metric is; Prometheus drops these together.
+METADATA = frozenset({METRIC_NAME, "__type__", "__unit__"})
 _PLAIN_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")  # noqa: TID251 - our own constant
 _PLAIN_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")  # noqa: TID251 - our own constant
 
@@ -35,8 +37,8 @@ def only(labels: Labels, names: Collection[str]) -> dict[str, str]:
 
 
 def without_name(labels: Labels) -> dict[str, str]:
-    """Return a copy that lacks the metric name."""
-    return without(labels, (METRIC_NAME,))
+    """Return a copy that lacks the metric name, and the type and unit of the metric."""
+    return without(labels, METADATA)
 
 
 def is_valid_label_name(name: str) -> bool:

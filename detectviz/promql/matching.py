@@ -15,6 +15,7 @@ from detectviz.promql.labels import (
     label_key,
     only,
     without,
+    without_name,
 )
 from detectviz.promql.operators import Samples, operate_samples
 from detectviz.promql.signatures import COMPARISONS, TRIMS
@@ -129,7 +130,7 @@ class _Join:
         for many_row, one_row in zip(pairs.many.tolist(), pairs.one.tolist(), strict=True):
             labels = dict(self.many.labels[many_row])
             if drops_name:
-                labels.pop(METRIC_NAME, None)
+                labels = without_name(labels)
             if self.matching.group is None:
                 labels = only(labels, kept) if self.matching.is_on else without(labels, kept)
             for name in self.matching.include:

@@ -1,4 +1,7 @@
-"""What may follow a selector or subquery: ``[range]``, ``[range:step]``, ``offset``, ``@``."""
+"""What may follow a selector or subquery.
+
+``[range]``, ``[range:step]``, ``offset``, ``@``, ``anchored`` and ``smoothed``.
+"""
 
 import math
 from dataclasses import replace
@@ -7,13 +10,21 @@ from typing import TypeAlias
 from detectviz.contracts.durations import parse_duration_ms
 from detectviz.promql.durations import Duration, parse_duration
 from detectviz.promql.lexer import Kind
-from detectviz.promql.nodes import Anchor, Expression, MatrixSelector, Subquery, VectorSelector
+from detectviz.promql.nodes import (
+    Anchor,
+    Expression,
+    Extension,
+    MatrixSelector,
+    Subquery,
+    VectorSelector,
+)
 from detectviz.promql.numbers import parse_number
 from detectviz.promql.positions import Span
 from detectviz.promql.tokens import TokenStream
 
 _Selecting: TypeAlias = VectorSelector | MatrixSelector | Subquery
 _LARGEST_TIME_S = (2**63 - 1) // 1000
+_EXTENSIONS = frozenset(Extension)
 
 
 def with_modifier(tokens: TokenStream, node: Expression) -> Expression:
@@ -21,8 +32,8 @@ def with_modifier(tokens: TokenStream, node: Expression) -> Expression:
     token = tokens.peek()
     if token.text == "[":
         return _with_range(tokens, node)
-    if token.lowered in {"anchored", "smoothed"}:
-        raise tokens.unsupported(f"modifier {token.lowered!r}", token.span)
+    if token.lowered in _EXTENSIONS:
+        return _with_extension(tokens, node)
     if not isinstance(node, VectorSelector | MatrixSelector | Subquery):
         name = "offset" if token.lowered == "offset" else "@"
         message = (
@@ -32,6 +43,20 @@ def with_modifier(tokens: TokenStream, node: Expression) -> Expression:
         raise tokens.error(message, node.span)
     tokens.take()
     return _with_at(tokens, node) if token.text == "@" else _with_offset(tokens, node)
+
+
+def _with_extension(tokens: TokenStream, node: Expression) -> Expression:
+    extension = Extension(tokens.take().lowered)
+    if isinstance(node, Subquery):
+        message = f"{extension} modifier is not supported for subqueries"
+        raise tokens.error(message, node.span)
+    if not isinstance(node, VectorSelector | MatrixSelector):
+        raise tokens.error(f"{extension} modifier not implemented", node.span)
+    target = node.selector if isinstance(node, MatrixSelector) else node
+    if target.extension not in {None, extension}:
+        message = "anchored and smoothed modifiers cannot be used together"
+        raise tokens.error(message, node.span)
+    return _stretched(node, replace(target, extension=extension), tokens.last_end)
 
 
 def _with_range(tokens: TokenStream, node: Expression) -> Expression:

@@ -23,6 +23,7 @@ from detectviz.promql.labels import Labels
 from detectviz.promql.native_aggregations import combined_at
 from detectviz.promql.native_blocks import hints_of_windows, window_differences, window_totals
 from detectviz.promql.native_remarks import NativeRemarks, Operation
+from detectviz.promql.start_times import Origins, origins, restarted
 from detectviz.promql.vectors import BoolArray, no_histograms
 from detectviz.promql.windows import Windows
 from detectviz.tsdb.histograms import CounterReset, Histogram
@@ -119,12 +120,19 @@ def extrapolated_histograms(
     natives: NativeWindows, *, is_counter: bool, is_rate: bool
 ) -> HistogramArray:
     """Compute ``rate``, ``increase`` or ``delta`` (Prometheus' ``histogramRate``)."""
+    begun = origins(natives.windows) if is_counter else None
+    enough = natives.windows.counts >= 2  # noqa: PLR2004 - a difference needs two samples
+    enough = enough if begun is None else enough | begun.known
+    natives = replace(natives, wanted=natives.wanted & enough)
     differences = _Differences(natives, is_counter=is_counter)
     shape = natives.wanted.shape
     found: dict[int, Block | list[Histogram | None]] = {}
     counts = np.full(shape, math.nan)
     for row in natives.rows():
-        found[row] = differences.of_series(row)
+        series = differences.of_series(row)
+        if begun is not None and not isinstance(series, Block):
+            series = _since_begun(natives, row, begun, series)
+        found[row] = series
         counts[row, natives.steps(row)] = _counts(found[row])
     first = _first_counts(natives.windows)
     factors = extrapolation(natives.windows, first, counts, is_counter=is_counter, is_rate=is_rate)
@@ -133,6 +141,29 @@ def extrapolated_histograms(
         steps = natives.steps(row)
         out[row, steps] = _scaled(series, factors[row, steps])
     return out
+
+
+def _since_begun(
+    natives: NativeWindows, row: int, begun: Origins, series: list[Histogram | None]
+) -> list[Histogram | None]:
+    """Add the first sample of windows where the counter began at zero inside of them."""
+    windows = natives.windows
+    added = list(series)
+    for at, step in enumerate(natives.steps(row).tolist()):
+        difference = series[at]
+        low = int(windows.low[row, step])
+        if difference is None or not begun.known[row, step] or windows.counts[row, step] == 1:
+            continue
+        try:
+            sum_of_both = total((difference, *natives.samples(low, low + 1)))
+        except IncompatibleSchemasError:
+            natives.remarks.mixed_schemas(natives.name(row))
+            added[at] = None
+            continue
+        if sum_of_both.is_reconciled:
+            natives.remarks.reconciled(Operation.ADDITION)
+        added[at] = sum_of_both.histogram
+    return added
 
 
 def _counts(series: "Block | list[Histogram | None]") -> Float64Array:
@@ -163,10 +194,12 @@ class _Differences:
         self.natives = natives
         self.is_counter = is_counter
         self.resets: dict[int, bool] = {}
+        self.restarts = restarted(natives.windows)
 
     def of_series(self, row: int) -> Block | list[Histogram | None]:
         """Return the differences of a series' wanted windows."""
-        series = self.natives.block(row)
+        # What start times tell of restarts is only looked at window by window.
+        series = self.natives.block(row) if self.restarts is None else None
         if series is None:
             return self.natives.one_by_one(row, self.window)
         gauges = series.block.hints == CounterReset.GAUGE
@@ -188,6 +221,8 @@ class _Differences:
             remarks.not_gauge(name)
 
     def _is_reset(self, place: int) -> bool:
+        if self.restarts is not None and self.restarts[place - 1]:
+            return True
         if place not in self.resets:
             older, newer = self.natives.samples(place - 1, place + 1)
             self.resets[place] = is_reset(newer, older)
@@ -197,6 +232,8 @@ class _Differences:
         samples = self.natives.samples(low, high)
         name, remarks = self.natives.name(row), self.natives.remarks
         first = samples[0]
+        if len(samples) == 1:
+            return first
         lost: list[Histogram] = []
         if self.is_counter:
             if self._is_reset(low + 1):
@@ -241,6 +278,7 @@ def _remark_on_bounds(
 
 def instant_differences(natives: NativeWindows, *, is_rate: bool) -> HistogramArray:
     """Compute ``irate`` or ``idelta`` where one of the last two samples is a histogram."""
+    restarts = restarted(natives.windows) if is_rate else None
 
     def compute(row: int, low: int, high: int) -> Histogram | None:
         older, newer = natives.samples(max(high - 2, low), high)
@@ -248,6 +286,8 @@ def instant_differences(natives: NativeWindows, *, is_rate: bool) -> HistogramAr
             natives.remarks.mixed_range(natives.name(row))
             return None
         times = natives.windows.timestamps_ms[high - 2 : high].tolist()
+        if restarts is not None and restarts[high - 2]:
+            newer = replace(newer, counter_reset=CounterReset.YES)
         found = _step(older, newer, natives.name(row), natives.remarks, is_rate=is_rate)
         if found is None or not is_rate:
             return found
@@ -287,7 +327,9 @@ def changed(windows: Windows) -> BoolArray:
 
 def fell(windows: Windows) -> BoolArray:
     """Tell, for each sample but the first, whether a counter restarted before it."""
-    return _compared(windows, np.less, is_reset)
+    restarts = restarted(windows)
+    found = _compared(windows, np.less, is_reset)
+    return found if restarts is None else found | restarts
 
 
 def _float_changed(newer: Float64Array, older: Float64Array) -> BoolArray:

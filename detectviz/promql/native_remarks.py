@@ -81,6 +81,12 @@ class NativeRemarks:
             f"for metric name {quote(name)}"
         )
 
+    def overlapping_starts(self, name: str) -> None:
+        """Say that a sample counts from before the one before it."""
+        self._warn(
+            f"start timestamp overlaps with the previous sample for metric name {quote(name)}"
+        )
+
     def reconciled(self, operation: Operation) -> None:
         """Say that custom bounds differed and were reduced to those in common."""
         self._inform(f"mismatched custom buckets were reconciled during {operation}")

@@ -25,6 +25,13 @@ class Anchor(StrEnum):
     END = "end()"
 
 
+class Extension(StrEnum):
+    """What a selector does about samples beyond the edges of its window."""
+
+    ANCHORED = "anchored"
+    SMOOTHED = "smoothed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberLiteral:
     """A number, or a duration used as one (seconds)."""
@@ -55,12 +62,13 @@ class VectorSelector:
     offset_ms: int = 0
     offset_expression: "Expression | None" = None
     at: int | Anchor | None = None
+    extension: Extension | None = None
     span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixSelector:
-    """A selector with a range; offset and ``@`` live in the selector."""
+    """A selector with a range; offset, ``@`` and extension live in the selector."""
 
     selector: VectorSelector
     range_ms: int

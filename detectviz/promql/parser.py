@@ -20,7 +20,6 @@ from detectviz.promql.signatures import (
     RIGHT_ASSOCIATIVE,
     SET_OPERATORS,
     UNARY_PRECEDENCE,
-    UNSUPPORTED_FUNCTIONS,
 )
 from detectviz.promql.tokens import TokenStream
 from detectviz.promql.type_check import check_types
@@ -223,8 +222,6 @@ class _Parser:
     def call(self) -> nodes.Expression:
         name = self.tokens.take()
         function = name.lowered if name.lowered in _BOUNDS else name.text
-        if function in UNSUPPORTED_FUNCTIONS:
-            raise self.tokens.unsupported(f"function {function!r}", name.span)
         if function not in FUNCTIONS:
             raise self.tokens.error(f'unknown function with name "{function}"', name.span)
         arguments = self.arguments(function)
@@ -278,8 +275,8 @@ class _Parser:
 def parse(query: str) -> nodes.Expression:
     """Return the checked syntax tree of ``query``.
 
-    Raise ParseError with byte positions when Prometheus would refuse it, UnsupportedError when
-    Prometheus would not. Syntax of Prometheus 3.x, its experimental parts included.
+    Raise ParseError with byte positions when Prometheus would refuse it. Syntax of Prometheus
+    3.x, its experimental parts included.
     """
     return _remembered(query) if len(query) <= _LONGEST_REMEMBERED else _parsed(query)
 

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
@@ -10,10 +11,11 @@ from detectviz.promql import nodes
 from detectviz.promql.histograms.resets import statistics
 from detectviz.promql.histograms.weight import weights
 from detectviz.promql.limits import Budget
-from detectviz.promql.nodes import Anchor
+from detectviz.promql.nodes import Anchor, Extension
 from detectviz.promql.vectors import BoolArray, RangeVector, StepVector, no_histograms, object_array
 from detectviz.promql.windows import RangeSamples, is_stale, tiled, upper_bounds
 from detectviz.tsdb.interface import (
+    Float64Array,
     HistogramArray,
     Int64Array,
     Matcher,
@@ -32,6 +34,14 @@ class Reads(Protocol):
         """Return what the store's ``select`` would."""
 
 
+class Wanted(Enum):
+    """What of a sample becomes the value of a step; times are in seconds."""
+
+    VALUES = "values"
+    TIMESTAMPS = "timestamps"
+    START_TIMES = "start times"
+
+
 SHOWN = "(none)"  # what hints say of a range vector that no function takes: no PromQL name
 
 
@@ -41,7 +51,8 @@ class Reader:
 
     ``start_ms`` and ``end_ms`` are what ``@ start()`` and ``@ end()`` mean. ``reads``, if given,
     answers instead of the store: what several queries of one moment share. Selectors whose
-    identity (``id``) is in ``statistics_only`` get native histograms without buckets.
+    identity (``id``) is in ``statistics_only`` get native histograms without buckets. Unless
+    ``uses_start_times`` nothing is told of the times since when samples count.
     """
 
     store: SeriesStore
@@ -52,6 +63,7 @@ class Reader:
     budget: Budget
     reads: Reads | None = None
     statistics_only: frozenset[int] = frozenset()
+    uses_start_times: bool = True
 
     def references(
         self, times_ms: Int64Array, at: int | Anchor | None, offset_ms: int
@@ -64,12 +76,9 @@ class Reader:
         return np.full(len(times_ms), at - offset_ms, dtype=np.int64)
 
     def instant(
-        self, node: nodes.VectorSelector, times_ms: Int64Array, *, want_timestamps: bool = False
+        self, node: nodes.VectorSelector, times_ms: Int64Array, *, want: Wanted = Wanted.VALUES
     ) -> StepVector:
-        """Return the latest sample of each series not older than the lookback (exclusive).
-
-        With ``want_timestamps`` the values are the samples' times in seconds.
-        """
+        """Return the latest sample of each series not older than the lookback (exclusive)."""
         looked_at = self.references(times_ms, node.at, node.offset_ms)
         hints = SelectHints(step_ms=_step(looked_at), window_ms=self.lookback_ms)
         found = self._select(node, looked_at, hints)
@@ -84,10 +93,9 @@ class Reader:
             index = upper_bounds(found.timestamps_ms, offsets, looked_at) - 1
             held = index >= offsets[:-1, None]
             index = np.maximum(index, 0)
-            sampled, times = found.values[index], found.timestamps_ms[index]
-            is_fresh = times > looked_at - lookback_ms
-            present[rows] = held & is_fresh & ~is_stale(sampled)
-            values[rows] = times / 1000.0 if want_timestamps else sampled
+            is_fresh = found.timestamps_ms[index] > looked_at - lookback_ms
+            present[rows] = held & is_fresh & ~is_stale(found.values[index])
+            values[rows] = _wanted(found, index, want)
             if histograms is not None and found.histograms is not None:
                 histograms[rows] = found.histograms[index]
         dropped = np.zeros(len(found), dtype=np.bool_)
@@ -112,10 +120,14 @@ class Reader:
         """Return the samples of all windows, without staleness markers, for a function."""
         selector = node.selector
         looked_at = self.references(times_ms, selector.at, selector.offset_ms)
+        before_ms = 0 if selector.extension is None else self.lookback_ms
+        after_ms = self.lookback_ms if selector.extension is Extension.SMOOTHED else 0
         hints = SelectHints(
-            step_ms=_step(looked_at), window_ms=node.range_ms, function=function or SHOWN
+            step_ms=_step(looked_at),
+            window_ms=node.range_ms + before_ms,
+            function=function or SHOWN,
         )
-        found = self._select(selector, looked_at, hints)
+        found = self._select(selector, looked_at, hints, after_ms=after_ms)
         self.budget.charge(len(found) * len(times_ms))
         samples = RangeSamples(
             offsets=found.offsets,
@@ -125,16 +137,43 @@ class Reader:
             times_ms=times_ms,
             range_ms=node.range_ms,
             histograms=found.histograms,
+            start_times_ms=found.start_times_ms if self.uses_start_times else None,
+            before_ms=before_ms,
+            after_ms=after_ms,
+        ).without_stale()
+        dropped = np.zeros(len(found), dtype=np.bool_)
+        return RangeVector(labels=found.labels, drop_name=dropped, samples=samples)
+
+    def surroundings(self, node: nodes.VectorSelector, times_ms: Int64Array) -> RangeVector:
+        """Return the samples of one lookback to both sides of each step."""
+        looked_at = self.references(times_ms, node.at, node.offset_ms)
+        hints = SelectHints(step_ms=_step(looked_at), window_ms=self.lookback_ms, function=SHOWN)
+        found = self._select(node, looked_at, hints, after_ms=self.lookback_ms)
+        self.budget.charge(len(found) * len(times_ms))
+        samples = RangeSamples(
+            offsets=found.offsets,
+            timestamps_ms=found.timestamps_ms,
+            values=found.values,
+            ends_ms=looked_at,
+            times_ms=times_ms,
+            range_ms=self.lookback_ms,
+            histograms=found.histograms,
+            after_ms=self.lookback_ms,
         ).without_stale()
         dropped = np.zeros(len(found), dtype=np.bool_)
         return RangeVector(labels=found.labels, drop_name=dropped, samples=samples)
 
     def _select(
-        self, node: nodes.VectorSelector, looked_at: Int64Array, hints: SelectHints
+        self,
+        node: nodes.VectorSelector,
+        looked_at: Int64Array,
+        hints: SelectHints,
+        *,
+        after_ms: int = 0,
     ) -> SeriesSet:
         self.budget.check()
         start = int(looked_at.min()) - hints.window_ms + 1
-        end = int(looked_at.max())
+        end = int(looked_at.max()) + after_ms
         if self.reads is None:
             found = self.store.select(self.tenant, node.matchers, start, end, hints=hints)
         else:
@@ -144,6 +183,14 @@ class Reader:
             found = replace(found, histograms=_statistics(found.histograms, found.offsets))
         self._charge_histograms(found.histograms, np.ones(len(found.values), dtype=np.bool_))
         return found
+
+
+def _wanted(found: SeriesSet, index: Int64Array, want: Wanted) -> Float64Array:
+    """Return what is wanted of the samples at ``index``; 0 for a start that is unknown."""
+    if want is Wanted.VALUES:
+        return found.values[index]
+    times = found.timestamps_ms if want is Wanted.TIMESTAMPS else found.start_times_ms
+    return np.zeros(index.shape) if times is None else times[index] / 1000.0
 
 
 def _step(looked_at: Int64Array) -> int:

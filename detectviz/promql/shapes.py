@@ -79,7 +79,8 @@ class _Walk:
         if isinstance(node, nodes.NumberLiteral) and name == "value":
             return repr(value) if not is_open else self._take((place, NUMBER), value)
         if isinstance(node, nodes.VectorSelector) and name == "matchers":
-            return self._matchers(value, place, is_open=is_open)
+            is_plain = node.extension is None
+            return self._matchers(value, place, is_open=is_open and is_plain)
         if isinstance(value, tuple) and value and is_node(value[0]):
             opened = [is_open and _is_open(node, each) for each in value]
             pairs = zip(value, opened, strict=True)

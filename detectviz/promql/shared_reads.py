@@ -75,7 +75,8 @@ def _reads(
         case nodes.Subquery():
             return
         case nodes.MatrixSelector():
-            yield from _read(expression.selector, at_ms, expression.range_ms)
+            extra = lookback_ms if expression.selector.extension is not None else 0
+            yield from _read(expression.selector, at_ms, expression.range_ms + extra)
         case nodes.VectorSelector():
             yield from _read(expression, at_ms, lookback_ms)
         case _:

@@ -1,4 +1,4 @@
-"""What operators and functions take and return, and what is known but not evaluated yet."""
+"""What operators and functions take and return."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,6 @@ PARAMETER_TYPES = {
 AGGREGATIONS = frozenset(
     {"sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", *PARAMETER_TYPES}
 )
-UNSUPPORTED_FUNCTIONS = frozenset({"start_timestamp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Signature:
 def _table() -> dict[str, Signature]:
     vector = """abs absent acos acosh asin asinh atan atanh ceil cos cosh deg exp floor
         histogram_avg histogram_count histogram_stddev histogram_stdvar histogram_sum ln log10
-        log2 rad sgn sin sinh sort sort_desc sqrt tan tanh timestamp"""
+        log2 rad sgn sin sinh sort sort_desc sqrt start_timestamp tan tanh timestamp"""
     matrix = """absent_over_time avg_over_time changes count_over_time delta deriv first_over_time
         idelta increase irate last_over_time mad_over_time max_over_time min_over_time
         present_over_time rate resets stddev_over_time stdvar_over_time sum_over_time

@@ -1,6 +1,6 @@
 """A cursor over tokens, with the errors a parser raises there."""
 
-from detectviz.promql.errors import ParseError, UnsupportedError
+from detectviz.promql.errors import ParseError
 from detectviz.promql.lexer import Kind, Token, tokenize
 from detectviz.promql.positions import Span
 from detectviz.promql.quoting import unquote
@@ -69,11 +69,6 @@ class TokenStream:
     def error(self, message: str, span: Span) -> ParseError:
         """Make an error at ``span``."""
         return ParseError(message, span.start, span.end, self.query)
-
-    def unsupported(self, what: str, span: Span) -> UnsupportedError:
-        """Make the refusal of a construct that Prometheus knows."""
-        message = f"{what} is not supported by this engine yet"
-        return UnsupportedError(message, span.start, span.end, self.query)
 
     def unexpected(self, token: Token, context: str = "", wanted: str = "") -> ParseError:
         """Make the error for a token that does not belong here."""

@@ -99,7 +99,13 @@ def _function(name: str) -> dict[str, Any]:
 
 
 def _selector(node: nodes.VectorSelector) -> dict[str, Any]:
-    return {"name": node.name or "", "matchers": _matchers(node.matchers), **_moved(node)}
+    extended = {one.value: node.extension is one for one in nodes.Extension}
+    return {
+        "name": node.name or "",
+        "matchers": _matchers(node.matchers),
+        **_moved(node),
+        **extended,
+    }
 
 
 def _matchers(matchers: Sequence[Matcher]) -> list[dict[str, str]]:

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectviz.promql.errors import EvaluationError
-from detectviz.promql.labels import LabelKey, Labels, label_key, without_name
+from detectviz.promql.labels import METADATA, LabelKey, Labels, label_key, without_name
 from detectviz.promql.windows import RangeSamples
 from detectviz.tsdb.histograms import Histogram
-from detectviz.tsdb.interface import METRIC_NAME, Float64Array, HistogramArray, Int64Array
+from detectviz.tsdb.interface import Float64Array, HistogramArray, Int64Array
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
@@ -126,7 +126,7 @@ class StepVector:
         if not self.drop_name.any():
             return self.merged()
         labels = tuple(
-            without_name(labels) if dropped and METRIC_NAME in labels else labels
+            without_name(labels) if dropped and not METADATA.isdisjoint(labels) else labels
             for labels, dropped in zip(self.labels, self.drop_name.tolist(), strict=True)
         )
         return replace(self, labels=labels).merged()

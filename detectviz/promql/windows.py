@@ -25,9 +25,11 @@ class Windows:
     """The windows of some series at all steps.
 
     Window (i, k) holds ``values[low[i, k]:high[i, k]]`` and the same slice of ``timestamps_ms``;
-    it reaches from ``starts_ms[k]`` (excluded) to ``ends_ms[k]`` (included). Series i owns
+    it reaches from ``starts_ms[k]`` (excluded) to ``ends_ms[k]`` (included), or beyond if the
+    samples were asked for ``before_ms`` and ``after_ms``. Series i owns
     ``offsets[i]:offsets[i + 1]``. Long work calls ``check``, which raises when it must stop.
-    ``histograms`` is parallel to ``values`` where the windows are those of histograms.
+    ``histograms`` is parallel to ``values`` where the windows are those of histograms, and
+    ``start_times_ms`` where any sample says since when it counts (0: it does not).
     """
 
     offsets: Int64Array
@@ -40,6 +42,7 @@ class Windows:
     times_ms: Int64Array
     check: Callable[[], None] = _never
     histograms: HistogramArray | None = None
+    start_times_ms: Int64Array | None = None
 
     @property
     def counts(self) -> Int64Array:
@@ -100,8 +103,10 @@ class RangeSamples:
     """Raw samples without stale markers, and the windows wanted from them.
 
     ``ends_ms`` is the end of the window per step (offset and ``@`` applied), ``times_ms`` the
-    time of evaluation per step. ``histograms``, if any sample may be one, is parallel to
-    ``values``. Kernels of floats get ``floats()``.
+    time of evaluation per step. ``histograms``, if any sample may be one, and
+    ``start_times_ms``, if any is known, are parallel to ``values``. Kernels of floats get
+    ``floats()``. Windows also hold the samples up to ``before_ms`` before them (excluded) and
+    ``after_ms`` after them.
     """
 
     offsets: Int64Array
@@ -111,6 +116,9 @@ class RangeSamples:
     times_ms: Int64Array
     range_ms: int
     histograms: HistogramArray | None = None
+    start_times_ms: Int64Array | None = None
+    before_ms: int = 0
+    after_ms: int = 0
 
     def __len__(self) -> int:
         """Count the series."""
@@ -138,6 +146,7 @@ class RangeSamples:
             timestamps_ms=self.timestamps_ms[kept],
             values=self.values[kept],
             histograms=None if self.histograms is None else self.histograms[kept],
+            start_times_ms=None if self.start_times_ms is None else self.start_times_ms[kept],
         )
 
     def without_stale(self) -> "RangeSamples":
@@ -163,12 +172,13 @@ class RangeSamples:
             offsets=offsets,
             timestamps_ms=times,
             values=self.values[begin:end],
-            low=upper_bounds(times, offsets, starts),
-            high=upper_bounds(times, offsets, self.ends_ms),
+            low=upper_bounds(times, offsets, starts - self.before_ms),
+            high=upper_bounds(times, offsets, self.ends_ms + self.after_ms),
             starts_ms=starts,
             ends_ms=self.ends_ms,
             times_ms=self.times_ms,
             histograms=None if self.histograms is None else self.histograms[begin:end],
+            start_times_ms=None if self.start_times_ms is None else self.start_times_ms[begin:end],
         )
 
     def compute(self, kernel: Kernel, check: Callable[[], None] = _never) -> Computed:

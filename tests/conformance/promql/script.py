@@ -11,13 +11,16 @@ from detectviz.promql.parser import parse
 from detectviz.tsdb.histograms import Histogram
 from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN
 
-_INSTANT = r"eval(?:_(fail|warn|ordered|info))?\s+instant\s+at\s+(\S+)\s+(.+)"
+_INSTANT = r"eval(?:_(fail|warn|ordered|info))?\s+instant\s+(?:at\s+(\S+)\s+)?(.+)"
 _RANGE = r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)"
 _LOAD = r"load(_with_nhcb)?\s+(\S+)"
 _QUOTED = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`"""
 _SERIES = rf"""((?:[^\s{{]+)?\s*(?:\{{(?!\{{)(?:{_QUOTED}|[^}}"'`])*\}})?)\s*(.*)"""
 _RANGE_VECTOR = r"range vector from (\S+) to (\S+) step (\S+)"
 _NUMBER = r"[+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|[iI]nf|NaN|nan)"
+_DURATION = r"-?(?:[0-9]+(?:ms|[smhdwy])?)+"
+_STARTS = rf"({_DURATION})(?:([+-])({_DURATION[2:]}))?(?:x(\d+))?"
+_STARTED = "@st"
 _EXPANDED = rf"({_NUMBER})(?:([+-])({_NUMBER[5:]}))?x(\d+)"
 
 
@@ -34,10 +37,15 @@ Point = float | HistogramPoint | None
 
 @dataclass(slots=True)
 class SeriesLine:
-    """A series and its points; None where there is no sample."""
+    """A series and its points; None where there is no sample.
+
+    ``starts_ms``, if any are given, are the times since when the points count, as offsets from
+    their own; None where that is not known.
+    """
 
     labels: dict[str, str]
     points: list[Point]
+    starts_ms: list[int | None] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -122,7 +130,7 @@ class _Reader:
     def _load(self, line: str) -> Load:
         match = re.fullmatch(_LOAD, line)
         assert match, line
-        body = [read_series(one) for one in self._body() if "}@st" not in one]
+        body = read_load(self._body())
         return Load(parse_duration_literal_ms(match[2]), match[1] is not None, body)
 
     def _case(self, line: str) -> Case:
@@ -135,7 +143,7 @@ class _Reader:
 
 def _head(line: str, number: int) -> Case:
     if instant := re.fullmatch(_INSTANT, line):
-        at = _time_ms(instant[2])
+        at = _time_ms(instant[2] or "0")
         case = Case(number, instant[3], at, at, None)
         old = instant[1]
     else:
@@ -191,6 +199,34 @@ def _read_result(case: Case, line: str) -> None:
         case.scalar = parse_number(line)
     except ValueError:
         case.series.append(read_series(line))
+
+
+def read_load(lines: list[str]) -> list[SeriesLine]:
+    """Return the series of a load; a line of start times belongs to the one after it."""
+    found: list[SeriesLine] = []
+    starts: list[int | None] = []
+    for line in lines:
+        match = re.fullmatch(_SERIES, line.replace(_STARTED + " ", " " + _STARTED + " ", 1))
+        if match is not None and match[2].startswith(_STARTED + " "):
+            starts = [one for item in match[2].split()[1:] for one in _starts(item)]
+            continue
+        series = read_series(line)
+        assert not starts or len(starts) == len(series.points), line
+        series.starts_ms, starts = starts, []
+        found.append(series)
+    return found
+
+
+def _starts(item: str) -> list[int | None]:
+    if item == "_":
+        return [None]
+    if gap := re.fullmatch(r"_x(\d+)", item):
+        return [None] * int(gap[1])
+    match = re.fullmatch(_STARTS, item)
+    assert match, item
+    first, sign, change, count = match.groups()
+    step = 0 if change is None else _time_ms(change) * (-1 if sign == "-" else 1)
+    return [_time_ms(first) + step * index for index in range(int(count or 0) + 1)]
 
 
 def read_series(line: str) -> SeriesLine:

@@ -12,7 +12,6 @@ from detectviz.promql.errors import (
     QueryCancelledError,
     QueryTimeoutError,
     TooManySamplesError,
-    UnsupportedError,
 )
 from detectviz.promql.limits import CancellationToken
 from detectviz.promql.results import Matrix, Scalar, String, Vector
@@ -133,11 +132,6 @@ def test_annotations_carry_their_position() -> None:
     assert result.warnings == (
         "PromQL warning: quantile value should be between 0 and 1, got 2 (2:2)",
     )
-
-
-def test_what_is_not_evaluated_yet_is_named() -> None:
-    with pytest.raises(UnsupportedError, match="1:5: parse error: function 'start_timestamp'"):
-        Engine(filled()).instant("acme", "sum(start_timestamp(up))", 0)
 
 
 def test_a_window_may_depend_on_the_step_of_the_query() -> None:

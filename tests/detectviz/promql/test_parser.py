@@ -3,7 +3,7 @@
 import pytest
 
 from detectviz.promql import nodes
-from detectviz.promql.errors import ParseError, UnsupportedError
+from detectviz.promql.errors import ParseError
 from detectviz.promql.formatting import format_expression
 from detectviz.promql.parser import parse
 from detectviz.promql.positions import Span
@@ -79,26 +79,13 @@ REFUSED = [
     ("sum(\n  foo[5m])", "2:3: parse error: expected type instant vector"),
     ("'é' + ~", "1:8: parse error: unexpected character: '~'"),
 ]
-UNSUPPORTED = [
-    ("sum(start_timestamp(foo))", 4, "function 'start_timestamp'"),
-    ("rate(foo[5m] anchored)", 13, "modifier 'anchored'"),
-]
 
 
 @pytest.mark.parametrize(("query", "message"), REFUSED)
 def test_bad_syntax_is_refused_with_its_place(query: str, message: str) -> None:
     with pytest.raises(ParseError) as caught:
         parse(query)
-    assert not isinstance(caught.value, UnsupportedError)
     assert str(caught.value).startswith(message)
-
-
-@pytest.mark.parametrize(("query", "start", "name"), UNSUPPORTED)
-def test_unsupported_syntax_is_refused_by_name(query: str, start: int, name: str) -> None:
-    with pytest.raises(UnsupportedError) as caught:
-        parse(query)
-    assert caught.value.start == start
-    assert caught.value.message == f"{name} is not supported by this engine yet"
 
 
 @pytest.mark.parametrize(

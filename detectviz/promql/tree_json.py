@@ -99,7 +99,7 @@ def _function(name: str) -> dict[str, Any]:
 
 
 def _selector(node: nodes.VectorSelector) -> dict[str, Any]:
-    extended = {one.value: node.extension is one for one in nodes.Extension}
+    extended = {} if node.extension is None else {node.extension.value: True}
     return {
         "name": node.name or "",
         "matchers": _matchers(node.matchers),

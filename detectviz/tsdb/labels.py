@@ -1,6 +1,7 @@
 """Label sets: their canonical form and what a store refuses."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -64,6 +65,7 @@ def is_utf8(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=16_384)  # pairs come in many series
 def _pair_lengths(name: str, value: str) -> tuple[int, int] | str:
     """Return the bytes of name and value, or why they can't be a label."""
     if not name:

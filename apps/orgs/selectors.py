@@ -32,6 +32,11 @@ def org_get(name: str) -> Org | None:
     return Org.objects.filter(name=name, is_active=True).first()
 
 
+def org_get_by_uid(uid: str) -> Org | None:
+    """Return the org of this uid, active or not."""
+    return Org.objects.filter(uid=uid).first()
+
+
 def org_get_by_id(pk: int) -> Org:
     """Return the org of this primary key, active or not; raise Org.DoesNotExist when gone."""
     return Org.objects.get(pk=pk)

@@ -50,3 +50,24 @@ class Exemplar(OrgOwned):
 
     def __str__(self) -> str:
         return f"{self.metric} {self.value}"
+
+
+class Refusal(OrgOwned):
+    """How many samples of one hour a door refused for one reason, and the last one in words."""
+
+    door = models.CharField(max_length=32)
+    reason = models.CharField(max_length=32)
+    hour_at = models.DateTimeField()
+    count = models.BigIntegerField(default=0)
+    example = models.CharField(max_length=400, blank=True)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["org", "door", "reason", "hour_at"], name="series_refusal_hour"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.door} {self.reason} {self.count}"

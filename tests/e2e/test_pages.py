@@ -29,6 +29,7 @@ MENU = (
     "/o/default/deliveries",
     "/o/default/explore",
     "/o/default/metrics",
+    "/o/default/series",
     "/o/default/members",
     "/o/default/teams",
     "/o/default/roles",
@@ -259,3 +260,39 @@ def test_questions_are_asked_from_the_keyboard_and_the_address_is_the_question(
     page.get_by_role("link", name="Table").click()
     expect(page.locator("#answers")).to_contain_text("Value")
     assert "q=max" in page.url
+
+
+def test_the_editor_completes_what_the_doors_know(page: Page, product: Product) -> None:
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/explore")
+    page.locator(".cm-content").first.click()
+    offers = page.locator(".cm-tooltip-autocomplete")
+    page.keyboard.type("probe_succ")
+    expect(offers).to_contain_text("probe_success")
+    page.keyboard.press("Escape")
+    page.keyboard.type("ess{moni")
+    expect(offers).to_contain_text("monitor")
+    page.keyboard.press("Escape")
+    page.keyboard.type('tor="chec')
+    expect(offers).to_contain_text("checkout")
+
+
+def test_rules_are_written_with_the_same_editor(
+    page: Page, product: Product, window: Window
+) -> None:
+    window.complaints.clear()
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/rules/new")
+    page.get_by_role("button", name="Add rule").click()
+    expressions = page.get_by_role("textbox", name="Expression")
+    expect(expressions).to_have_count(2)
+    expressions.nth(1).click()
+    page.keyboard.type("probe_succ")
+    expect(page.locator(".cm-tooltip-autocomplete")).to_contain_text("probe_success")
+    page.keyboard.press("Escape")
+    page.keyboard.type("ess < 2")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".rule-preview").nth(1)).to_contain_text("Holds now for")
+    assert page.locator("textarea[name$='/expr']").nth(1).input_value() == "probe_success < 2"
+    assert findings(page) == []
+    assert window.complaints == []

@@ -180,6 +180,7 @@ TABLE: Mapping[str, Rule] = {
     "series:explore": _look("series:read"),
     "series:explore-csv": _look("series:read"),
     "series:metrics": _look("series:read"),
+    "series:usage": _look("series:read"),
     # --- watching ---
     "monitors:monitor-list": _look("monitors:read"),
     "monitors:monitor-bulk": _button("monitors:update"),

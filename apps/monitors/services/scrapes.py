@@ -18,6 +18,8 @@ from apps.monitors.models import ScrapeStatus
 from apps.monitors.services.reports import CheckReport
 from apps.monitors.services.samples import sample_time_ms
 from apps.monitors.services.scrape_book import KnownTarget, ScrapeBook, is_scraping
+from apps.series.services import refusals_note
+from detectviz.clock import utc_now
 from detectviz.contracts.collector import Scrape
 from detectviz.contracts.exposition.result import NO_TIMESTAMP
 from detectviz.contracts.exposition.series import labels_of, token_of
@@ -212,6 +214,7 @@ def _append(
         report = store.append_columns(tenant, columns)
     except RateLimitedError as error:
         report = ColumnsReport(stored=0, limited=dict.fromkeys(range(len(columns)), str(error)))
+    _note_refusals(tenant, report)
     ends = np.cumsum(lengths)
     for place, reason in report.limited.items():
         piece = pieces[int(np.searchsorted(ends, place, side="right"))]
@@ -219,6 +222,17 @@ def _append(
             counts = refusals[piece.report].setdefault(piece.target, {})
             counts[reason] = counts.get(reason, 0) + 1
     return report.stored
+
+
+def _note_refusals(tenant: str, report: ColumnsReport) -> None:
+    if report.limited:
+        refusals_note(
+            tenant=tenant,
+            door="scrape",
+            counts={"limit": len(report.limited)},
+            example=next(iter(report.limited.values())),
+            now=utc_now(),
+        )
 
 
 def _joined(columns: Sequence[Any], lengths: Sequence[int], empty: Any, dtype: Any) -> Any:

@@ -1,5 +1,6 @@
 """Storing what senders push: one way for every door."""
 
+import collections
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +12,10 @@ from apps.series.selectors import series_store
 from apps.series.selectors.metadata import MetricDescription
 from apps.series.services.exemplars import NewExemplar, exemplars_record
 from apps.series.services.metadata import metadata_record
+from apps.series.services.refusals import refusals_note
 from detectviz.clock import to_ms
 from detectviz.ingest.batch import MOST_EXAMPLES, Batch
-from detectviz.tsdb.interface import METRIC_NAME, ColumnsReport, SampleColumns
+from detectviz.tsdb.interface import METRIC_NAME, ColumnsReport, RateLimitedError, SampleColumns
 
 samples_total = Counter(
     "detectviz_ingest_samples",
@@ -71,7 +73,7 @@ def batch_store(*, org: Any, door: str, batch: Batch, now: datetime) -> IngestRe
     columns = batch.columns
     report = ColumnsReport(stored=0)
     if len(columns):
-        report = series_store().append_columns(org.uid, columns)
+        report = _appended(org.uid, door, columns, now)
     exemplars = _exemplars_store(org, batch, now)
     if batch.facts:
         said = [
@@ -90,8 +92,22 @@ def batch_store(*, org: Any, door: str, batch: Batch, now: datetime) -> IngestRe
         examples=tuple(examples[:MOST_EXAMPLES]),
         warnings=batch.warnings,
     )
-    _count(door, answer, batch, report)
+    counts = _count(door, answer, batch, report)
+    refusals_note(tenant=org.uid, door=door, counts=counts, example=_first(examples), now=now)
     return answer
+
+
+def _appended(tenant: str, door: str, columns: SampleColumns, now: datetime) -> ColumnsReport:
+    try:
+        return series_store().append_columns(tenant, columns)
+    except RateLimitedError as error:
+        counts = {"rate": len(columns)}
+        refusals_note(tenant=tenant, door=door, counts=counts, example=str(error), now=now)
+        raise
+
+
+def _first(examples: Sequence[str]) -> str:
+    return examples[0] if examples else ""
 
 
 def _exemplars_store(org: Any, batch: Batch, now: datetime) -> int:
@@ -143,7 +159,10 @@ def _series_text(columns: SampleColumns, owner: int) -> str:
     return f"{name}{{{inside}}}"[:300]
 
 
-def _count(door: str, answer: IngestReport, batch: Batch, report: ColumnsReport) -> None:
+def _count(
+    door: str, answer: IngestReport, batch: Batch, report: ColumnsReport
+) -> collections.Counter[str]:
+    """Raise the metrics; return how many samples were refused by reason."""
     kinds = {
         "float": answer.samples,
         "histogram": answer.histograms,
@@ -152,12 +171,12 @@ def _count(door: str, answer: IngestReport, batch: Batch, report: ColumnsReport)
     for kind, count in kinds.items():
         if count:
             samples_total.labels(door, kind).inc(count)
-    if batch.refusals.count:
-        refused_total.labels(door, "invalid").inc(batch.refusals.count)
-    if report.limited:
-        refused_total.labels(door, "limit").inc(len(report.limited))
-    for reason in report.refused.values():
-        refused_total.labels(door, _reason_class(reason)).inc()
+    refused = collections.Counter(map(_reason_class, report.refused.values()))
+    refused["invalid"] += batch.refusals.count
+    refused["limit"] += len(report.limited)
+    for reason, count in (+refused).items():
+        refused_total.labels(door, reason).inc(count)
+    return +refused
 
 
 def _reason_class(reason: str) -> str:

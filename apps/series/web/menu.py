@@ -19,4 +19,12 @@ MENU = (
         section="Show",
         order=20,
     ),
+    MenuEntry(
+        title="Series",
+        icon="gauge",
+        route="series:usage",
+        permission="series:read",
+        section="Organisation",
+        order=60,
+    ),
 )

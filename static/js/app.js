@@ -203,6 +203,8 @@
       holder.innerHTML = template.innerHTML.replaceAll(list.dataset.placeholder, String(index));
       const row = holder.content.firstElementChild;
       list.querySelector(":scope > .rows").append(row);
+      window.htmx?.process(row);
+      row.dispatchEvent(new Event("row:added", { bubbles: true }));
       row.querySelector("input, select, textarea")?.focus();
       showFields(add.closest("[data-schema-form]"));
     }

@@ -29,6 +29,7 @@ _RULE: JsonObject = {
             "type": "string",
             "title": "Expression",
             "x-widget": "code",
+            "format": "promql",
             "x-placeholder": 'probe_success{monitor="home"} == 0',
             "description": "PromQL. An alert exists for every series this returns.",
         },

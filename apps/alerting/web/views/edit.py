@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from csp.constants import NONCE
+from csp.decorators import csp_update
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -30,6 +32,7 @@ from detectviz.web.writes import form_save
 
 _FORM = "alerting/partials/_rulegroup_form.html"
 _SHOWN_LABELS = 3
+_EDITOR = {"style-src": [NONCE]}  # the code editor brings its own style sheet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +118,7 @@ class RulePreviewPage:
         return json.dumps(json.loads(chart.response().content))
 
 
+@csp_update(_EDITOR)
 @org_page("rulegroups:create")
 def rulegroup_create(request: PageRequest, scope: OrgScope) -> HttpResponse:
     """Show the form of a new group and take it."""
@@ -125,6 +129,7 @@ def rulegroup_create(request: PageRequest, scope: OrgScope) -> HttpResponse:
     return render_page(request, "alerting/rulegroup_edit.html", page, fragment=_FORM)
 
 
+@csp_update(_EDITOR)
 @org_page("rulegroups:update")
 def rulegroup_edit(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
     """Show the form of a stored group and take it."""

@@ -14,11 +14,8 @@ django.setup()
 
 from apps.monitors.models import Monitor, MonitorSchedule, MonitorState  # noqa: E402 - after setup
 from apps.monitors.services.plans import planned_of  # noqa: E402 - after setup
-from apps.monitors.services.results import (  # noqa: E402 - after setup
-    CheckPlan,
-    CheckReport,
-    results_store,
-)
+from apps.monitors.services.reports import CheckPlan, CheckReport  # noqa: E402 - after setup
+from apps.monitors.services.results import results_store  # noqa: E402 - after setup
 from apps.monitors.services.schedule import (  # noqa: E402 - after setup
     CLAIM_LIMIT,
     Claim,

@@ -41,6 +41,7 @@ def acme() -> Org:
 
 def test_a_member_with_the_permission_gets_the_page(acme: Org) -> None:
     answer = page(asked_by(make_member(acme, "olga", "operator")), org="acme")
+    assert isinstance(answer, HttpResponse)
     assert answer.content == b"Acme"
 
 
@@ -79,4 +80,5 @@ def test_a_domain_error_becomes_a_toast_for_htmx_and_a_page_otherwise(acme: Org)
     fragment = page(asked_by(member, is_htmx=True), org="acme", fails=True)
     assert (fragment.status_code, "changed meanwhile" in fragment["HX-Trigger"]) == (409, True)
     whole = page(asked_by(member), org="acme", fails=True)
+    assert isinstance(whole, HttpResponse)
     assert (whole.status_code, b"changed meanwhile" in whole.content) == (409, True)

@@ -40,6 +40,7 @@ MENU = (
 FURTHER = (
     "/o/default/monitors/new",
     *(f"/o/default/monitors/new/{name}" for name in ("http", "tcp", "ping", "dns", "tls", "push")),
+    *(f"/o/default/monitors/new/{name}" for name in ("prometheus", "system")),
     "/o/default/monitors/m/checkout",
     "/o/default/monitors/m/detectviz",
     "/o/default/monitors/m/nightly-backup",

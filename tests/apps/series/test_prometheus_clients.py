@@ -14,6 +14,7 @@ import pytest
 from apps.orgs.models import Org
 from apps.series.services import series_store_use
 from detectviz.clock import to_ms, utc_now
+from detectviz.contracts.histograms import Histogram
 from detectviz.promql.memory_store import MemoryStore
 from detectviz.testing.product import until
 from detectviz.testing.services import find_program, free_port, port_is_open, run_server
@@ -36,6 +37,17 @@ scrape_configs:
   basic_auth: {{username: prometheus, password: {password}}}
   static_configs: [{{targets: ["{host}"]}}]
 """
+SIZES = Histogram(
+    count=10.5,
+    sum=22.25,
+    schema=3,
+    zero_threshold=1e-9,
+    zero_count=0.5,
+    positive_spans=((-2, 2), (3, 1)),
+    positive=(1, 2, 3),
+    negative_spans=((0, 1),),
+    negative=(4,),
+)
 RULES = """
 groups:
 - name: federated
@@ -76,7 +88,8 @@ def fill(store: MemoryStore, org: Org, *jobs: str) -> None:
         at_ms = now_ms + offset_ms
         store.append(
             org.uid,
-            [Sample({"__name__": "up", "job": job, "instance": "a"}, at_ms, 1.0) for job in jobs],
+            [Sample({"__name__": "up", "job": job, "instance": "a"}, at_ms, 1.0) for job in jobs]
+            + [Sample({"__name__": "sizes", "job": jobs[0]}, at_ms, float("nan"), histogram=SIZES)],
         )
 
 
@@ -124,6 +137,7 @@ def test_a_prometheus_federates_from_us_and_evaluates_rules_on_it(
         f"--storage.tsdb.path={tmp_path}/data",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=error",
+        "--enable-feature=native-histograms",
     ]
     with run_server(argv, ready=lambda: port_is_open(port)):
 
@@ -141,6 +155,11 @@ def test_a_prometheus_federates_from_us_and_evaluates_rules_on_it(
         assert recorded["value"][1] == "1"
         (federated,) = answered('up{job="api"}')
         assert federated["metric"] == {"__name__": "up", "instance": "a", "job": "api"}
+        wanted = {"count": 10.5, "sum": 22.25}
+        for name, value in wanted.items():
+            (found,) = answered(f"histogram_{name}(sizes)")
+            assert (found["metric"], float(found["value"][1])) == ({"job": "api"}, value)
+        assert answered("histogram_quantile(0.9,sizes)")[0]["value"][1] != "NaN"
 
 
 GRAFANA = [

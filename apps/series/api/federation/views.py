@@ -5,6 +5,7 @@ from itertools import groupby
 
 from django.http import HttpRequest, HttpResponse
 
+from apps.series.api.federation import protobuf
 from apps.series.selectors.newest import Newest, newest_list
 from apps.series.selectors.queries import LOOKBACK_MS
 from detectviz.clock import to_ms, utc_now
@@ -16,6 +17,11 @@ from detectviz.tsdb.interface import METRIC_NAME
 
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_FORMATS = {
+    "application/openmetrics-text": _OPENMETRICS,
+    "application/vnd.google.protobuf": protobuf.MEDIA,
+}
+_DELIMITED = {"proto=io.prometheus.client.MetricFamily", "encoding=delimited"}
 _UTF8 = "; escaping=allow-utf-8"
 _UNDERSCORES = "; escaping=underscores"
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
@@ -33,35 +39,44 @@ class FederateView(PrometheusView):
             lookback_ms=LOOKBACK_MS,
         )
         accept = request.headers.get("Accept", "").replace(" ", "")
-        is_openmetrics = _prefers_openmetrics(accept)
         is_utf8 = "escaping=allow-utf-8" in accept
         name_of: Callable[[str], str] = str if is_utf8 else name_underscored
-        body = "".join(_lines(found, name_of, is_openmetrics=is_openmetrics))
-        media = _OPENMETRICS if is_openmetrics else _TEXT
+        media = _preferred(accept)
+        body: str | bytes
+        if media == protobuf.MEDIA:
+            body = b"".join(protobuf.families(found, name_of))
+        else:
+            body = "".join(_lines(found, name_of, is_openmetrics=media == _OPENMETRICS))
         if "escaping=" in accept:
             media += _UTF8 if is_utf8 else _UNDERSCORES
         return HttpResponse(body, content_type=media)
 
 
-def _prefers_openmetrics(accept: str) -> bool:
-    """Tell whether OpenMetrics is wanted at least as much as the text format."""
+def _preferred(accept: str) -> str:
+    """Return the format that is wanted most; of equals the one that says more."""
     weights: dict[str, float] = {}
     for choice in accept.split(","):
         media, *options = choice.split(";")
         weight = next((one[2:] for one in options if one.startswith("q=")), "1")
         try:
-            weights[media] = max(weights.get(media, 0.0), float(weight))
+            if media != "application/vnd.google.protobuf" or set(options) >= _DELIMITED:
+                weights[media] = max(weights.get(media, 0.0), float(weight))
         except ValueError:
             continue
-    wanted = weights.get("application/openmetrics-text", 0.0)
-    return wanted > 0 and wanted >= weights.get("text/plain", 0.0)
+    best, wanted = _TEXT, weights.get("text/plain", 0.0)
+    for media, answer in _FORMATS.items():
+        weight_of = weights.get(media, 0.0)
+        if weight_of > 0 and weight_of >= wanted:
+            best, wanted = answer, weight_of
+    return best
 
 
 def _lines(
     found: Iterable[Newest], name_of: Callable[[str], str], *, is_openmetrics: bool
 ) -> Iterator[str]:
     unknown = "unknown" if is_openmetrics else "untyped"
-    ordered = sorted(found, key=_metric)
+    # These formats can't say native histograms.
+    ordered = sorted((one for one in found if one.histogram is None), key=_metric)
     for metric, family in groupby(ordered, key=_metric):
         name = name_of(metric)
         shown = name if is_plain_metric_name(name) else f'"{name.translate(_ESCAPES)}"'

@@ -42,8 +42,9 @@ def extrapolated(windows: Windows, *, is_counter: bool, is_rate: bool) -> Comput
     """Compute ``rate``, ``increase`` or ``delta`` (Prometheus' ``extrapolatedRate``, 3.x)."""
     first, last = windows.first, windows.last
     present = windows.counts >= 2  # noqa: PLR2004 - a difference needs two samples
-    first_value = windows.values[first]
-    result = windows.values[last] - first_value
+    first_value = windows.values.take(first)
+    result: Float64Array = windows.values.take(last)
+    result -= first_value
     if is_counter:
         lost = reset_corrections(windows.values, windows.offsets, restarted(windows))
         if lost is not None:
@@ -72,25 +73,28 @@ def extrapolation(
     """
     first, last, counts = windows.first, windows.last, windows.counts
     # All durations are milliseconds: the factor has no unit.
-    first_time, last_time = windows.timestamps_ms[first], windows.timestamps_ms[last]
+    first_time, last_time = windows.timestamps_ms.take(first), windows.timestamps_ms.take(last)
     sampled = (last_time - first_time).astype(np.float64)
-    average = sampled / (counts - 1)
-    threshold = average * _EXTRAPOLATED
-    half = average / 2
-    to_start = first_time - windows.starts_ms
-    to_start = np.where(to_start >= threshold, half, to_start)
+    half = sampled / (counts - 1)
+    threshold = half * _EXTRAPOLATED
+    half /= 2
+    to_start = (first_time - windows.starts_ms).astype(np.float64)
+    np.copyto(to_start, half, where=to_start >= threshold)
     if is_counter:
-        to_zero = sampled * (first_value / result)
-        falls_to_zero = (result > 0) & (first_value >= 0) & (to_zero < to_start)
-        to_start = np.where(falls_to_zero, to_zero, to_start)
+        to_zero = first_value / result
+        to_zero *= sampled
+        falls_to_zero = to_zero < to_start
+        falls_to_zero &= result > 0
+        falls_to_zero &= first_value >= 0
+        np.copyto(to_start, to_zero, where=falls_to_zero)
         begun = origins(windows)
         if begun is not None:
             sampled = np.where(begun.known, last_time - begun.times_ms, sampled)
             to_start = np.where(begun.known, 0.0, to_start)
             alone = counts == 1
             threshold, half = np.where(alone, 0.0, threshold), np.where(alone, 0.0, half)
-    to_end = windows.ends_ms - last_time
-    factor: Float64Array = np.where(to_end >= threshold, half, to_end)
+    factor: Float64Array = (windows.ends_ms - last_time).astype(np.float64)
+    np.copyto(factor, half, where=factor >= threshold)
     factor += to_start
     factor += sampled
     factor /= sampled

@@ -167,19 +167,33 @@ class RangeSamples:
         begin, end = int(self.offsets[start]), int(self.offsets[stop])
         offsets = self.offsets[start : stop + 1] - begin
         times = self.timestamps_ms[begin:end]
-        starts = self.ends_ms - self.range_ms
+        low, high = self._edges(times, offsets)
         return Windows(
             offsets=offsets,
             timestamps_ms=times,
             values=self.values[begin:end],
-            low=upper_bounds(times, offsets, starts - self.before_ms),
-            high=upper_bounds(times, offsets, self.ends_ms + self.after_ms),
-            starts_ms=starts,
+            low=low,
+            high=high,
+            starts_ms=self.ends_ms - self.range_ms,
             ends_ms=self.ends_ms,
             times_ms=self.times_ms,
             histograms=None if self.histograms is None else self.histograms[begin:end],
             start_times_ms=None if self.start_times_ms is None else self.start_times_ms[begin:end],
         )
+
+    def _edges(
+        self, timestamps_ms: Int64Array, offsets: Int64Array
+    ) -> tuple[Int64Array, Int64Array]:
+        """Return where windows begin and end; where one's start is another's end, look once."""
+        reach_ms = self.before_ms + self.range_ms + self.after_ms
+        latest = self.ends_ms + self.after_ms
+        shift = _repeats_after(latest, reach_ms)
+        if shift is None:
+            low = upper_bounds(timestamps_ms, offsets, latest - reach_ms)
+            return low, upper_bounds(timestamps_ms, offsets, latest)
+        bounds = np.concatenate((latest[:shift] - reach_ms, latest))
+        edges = upper_bounds(timestamps_ms, offsets, bounds)
+        return edges[:, : len(latest)], edges[:, shift:]
 
     def compute(self, kernel: Kernel, check: Callable[[], None] = _never) -> Computed:
         """Apply ``kernel`` tile by tile: float64 and bool [series, steps]."""
@@ -190,6 +204,16 @@ class RangeSamples:
             if len(windows.values):
                 values[rows], present[rows] = kernel(windows)
         return values, present
+
+
+def _repeats_after(ends_ms: Int64Array, range_ms: int) -> int | None:
+    """Return after how many steps windows begin where earlier ones ended, if they do."""
+    if not len(ends_ms):
+        return None
+    shift = int(ends_ms.searchsorted(ends_ms[0] + range_ms))
+    if not 0 < shift < len(ends_ms):
+        return None
+    return shift if np.array_equal(ends_ms[shift:] - range_ms, ends_ms[:-shift]) else None
 
 
 def tiled(rows: int, columns: int) -> Iterator[slice]:
@@ -211,10 +235,11 @@ def upper_bounds(
     if not len(timestamps_ms):
         return np.broadcast_to(begins, (len(offsets) - 1, len(bounds_ms))).copy()
     index = _predicted(timestamps_ms, offsets, bounds_ms)
-    final = len(timestamps_ms) - 1
     for _ in range(_REPAIRS):
-        too_low = (index < ends) & (timestamps_ms[np.minimum(index, final)] <= bounds_ms)
-        too_high = (index > begins) & (timestamps_ms[index - 1] > bounds_ms)
+        too_low = timestamps_ms.take(index, mode="clip") <= bounds_ms
+        too_low &= index < ends
+        too_high = timestamps_ms.take(index - 1, mode="clip") > bounds_ms
+        too_high &= index > begins
         if not too_low.any() and not too_high.any():
             return index
         index += too_low
@@ -231,10 +256,10 @@ def _predicted(timestamps_ms: Int64Array, offsets: Int64Array, bounds_ms: Int64A
     last = timestamps_ms[np.maximum(offsets[1:] - 1, 0)]
     interval = np.maximum((last - first) / np.maximum(counts - 1, 1), 1.0)
     guess = (bounds_ms[None, :] - first[:, None]) / interval[:, None]
-    np.floor(guess, out=guess)
     guess += 1
-    np.clip(guess, 0, counts[:, None], out=guess)
-    index: Int64Array = guess.astype(np.int64)
+    np.maximum(guess, 0, out=guess)
+    np.minimum(guess, counts[:, None], out=guess)
+    index: Int64Array = guess.astype(np.int64)  # rounds down, since nothing is negative
     index += offsets[:-1, None]
     return index
 

@@ -168,3 +168,24 @@ def test_a_long_smoothing_can_be_stopped_on_its_way(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(store, "select", cancelled_meanwhile)
     with pytest.raises(QueryCancelledError):
         Engine(store).instant("acme", "holt_winters(x[5m], 0.5, 0.5)", 300_000, token=token)
+
+
+@pytest.mark.parametrize("step_ms", [30_000, 60_000, 70_000, 400_000])
+def test_windows_that_begin_where_others_end_have_the_edges_of_a_search(step_ms: int) -> None:
+    times = np.sort(np.random.default_rng(7).choice(2_000_000, 300, replace=False))
+    ends = np.arange(-100_000, 2_400_000, step_ms)
+    samples = windows.RangeSamples(
+        offsets=np.array([0, 120, 120, 300]),
+        timestamps_ms=np.concatenate((np.sort(times[::2])[:120], times[120:])),
+        values=np.arange(300.0),
+        ends_ms=ends,
+        times_ms=ends,
+        range_ms=120_000,
+    )
+    found = samples.whole()
+    for row, (begin, end) in enumerate(pairwise(samples.offsets.tolist())):
+        own = samples.timestamps_ms[begin:end]
+        assert (
+            found.low[row].tolist() == (begin + own.searchsorted(ends - 120_000, "right")).tolist()
+        )
+        assert found.high[row].tolist() == (begin + own.searchsorted(ends, "right")).tolist()

@@ -1,13 +1,11 @@
 """Selections that several queries of one moment share."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from detectviz.promql import nodes
-from detectviz.promql.labels import Labels
+from detectviz.tsdb.cutting import series_set_within
 from detectviz.tsdb.interface import Matcher, SelectHints, SeriesSet, SeriesStore
 
 _RAW_MS = 3_600_000  # every store keeps the last hour raw
@@ -94,24 +92,6 @@ def _read(
 
 def _within(held: _Held, start_ms: int, end_ms: int) -> SeriesSet:
     """Return the samples of a narrower range; series without any are left out."""
-    found = held.found
-    if (held.start_ms, held.end_ms) == (start_ms, end_ms) or not len(found):
-        return found
-    inside = (found.timestamps_ms >= start_ms) & (found.timestamps_ms <= end_ms)
-    before = np.zeros(len(inside) + 1, dtype=np.int64)
-    np.cumsum(inside, out=before[1:])
-    offsets = before[found.offsets]
-    filled = np.flatnonzero(np.diff(offsets))
-    return SeriesSet(
-        labels=_taken(found.labels, filled.tolist()),
-        offsets=np.concatenate([offsets[:1], offsets[filled + 1]]),
-        timestamps_ms=found.timestamps_ms[inside],
-        values=found.values[inside],
-        histograms=None if found.histograms is None else found.histograms[inside],
-        start_times_ms=None if found.start_times_ms is None else found.start_times_ms[inside],
-        resolution_ms=found.resolution_ms,
-    )
-
-
-def _taken(items: tuple[Labels, ...], places: Sequence[int]) -> tuple[Labels, ...]:
-    return items if len(places) == len(items) else tuple(items[place] for place in places)
+    if (held.start_ms, held.end_ms) == (start_ms, end_ms):
+        return held.found
+    return series_set_within(held.found, start_ms, end_ms)

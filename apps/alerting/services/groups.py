@@ -25,6 +25,7 @@ from apps.alerting.services.queries import rule_querier
 from apps.alerting.services.schedule import slot_now
 from apps.alerting.services.state_values import Instance
 from apps.alerting.services.telemetry import observe_batches
+from apps.alerting.services.warmth import rules_store
 from apps.series.services import series_store
 from detectviz.clock import Clock, to_ms, utc_now
 from detectviz.runtime.telemetry import scheduler_lateness
@@ -141,9 +142,9 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
 
 def surroundings_of(group: RuleGroup) -> Surroundings:
     """Return where a group's rules are evaluated: its org's series, nothing else's."""
-    querier = rule_querier(series_store(), group.org.uid)
-    if group.evaluation == RuleEvaluator.BACKEND:
-        querier = replace(querier, is_pushed_down=True)
+    is_pushed_down = group.evaluation == RuleEvaluator.BACKEND
+    querier = rule_querier(series_store() if is_pushed_down else rules_store(), group.org.uid)
+    querier = replace(querier, is_pushed_down=is_pushed_down)
     return Surroundings(querier=querier, external_url=settings.EXTERNAL_URL)
 
 

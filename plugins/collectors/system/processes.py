@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from io import FileIO
 from typing import Final
 
 import psutil
@@ -46,14 +46,14 @@ class Processes:
 
 def read_processes() -> Processes:
     """Read all processes; where there is no /proc only their number is known."""
-    root = Path(psutil.PROCFS_PATH)
+    root = str(psutil.PROCFS_PATH)
     pids = psutil.pids()
     states: Counter[str] = Counter()
     threads, largest, most_pages = 0, None, 0
     ticks: dict[int, int] = {}
     names: dict[int, str] = {}
     for pid in pids:
-        read = _stat(root / str(pid) / "stat")
+        read = _stat(f"{root}/{pid}/stat")
         if read is None:
             continue
         names[pid], fields = read
@@ -82,16 +82,17 @@ def process_metrics(processes: Processes) -> Iterator[Metric]:
         yield Metric(name="node_processes_state", value=float(count), labels={"state": state})
 
 
-def _stat(path: Path) -> tuple[str, list[bytes]] | None:
+def _stat(path: str) -> tuple[str, list[bytes]] | None:
     """Return name and further fields, None when the process has ended."""
     try:
-        with path.open("rb", buffering=0) as file:
+        # Neither buffer nor Path: this runs once per process.
+        with FileIO(path) as file:
             content = file.read(_LONGEST_STAT_BYTES)
     except OSError:
         return None
     # The name may contain spaces and parentheses.
-    head, _, rest = (content or b"").rpartition(b")")
-    fields = rest.split()
+    head, _, rest = content.rpartition(b")")
+    fields = rest.split(None, _RESIDENT_PAGES + 1)
     if len(fields) <= _RESIDENT_PAGES:
         return None
     return head.partition(b"(")[2].decode("utf-8", "replace"), fields

@@ -1,5 +1,6 @@
 """The Kubernetes discovery against a stand-in of the API server, over TLS (see cluster.py)."""
 
+import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -7,10 +8,15 @@ from typing import Any
 import pytest
 
 from detectviz.contracts.discovery import TargetGroup
-from detectviz.contracts.errors import ConfigurationError, EgressDeniedError, PluginError
+from detectviz.contracts.errors import (
+    ConfigurationError,
+    EgressDeniedError,
+    NetworkError,
+    PluginError,
+)
 from detectviz.net.guard import EgressPolicy
 from detectviz.net.network import EngineNetwork
-from detectviz.testing.http_server import TestAuthority, http_server
+from detectviz.testing.http_server import TestAuthority, http_server, json_answer
 from tests.plugins.discovery.kubernetes.cluster import (
     TOKEN,
     Cluster,
@@ -409,6 +415,25 @@ async def test_a_wrong_field_is_named(
 async def test_the_wrong_token_is_told(discover: Discover, cluster: Cluster) -> None:
     with http_server(cluster.respond) as server, _raises("answered 401, not 200: Unauthorized"):
         await discover("kubernetes", {"api_server": server.url, "role": "node"})
+
+
+async def test_it_signs_in_with_a_client_certificate(
+    discover: Discover, authority: TestAuthority
+) -> None:
+    demanding = authority.server_context()
+    demanding.verify_mode = ssl.CERT_REQUIRED
+    authority.authority.configure_trust(demanding)
+    client = authority.authority.issue_cert("viewer@example.org")
+    certificate = b"".join(each.bytes() for each in client.cert_chain_pems).decode()
+    key = client.private_key_pem.bytes().decode()
+    nodes = json_answer({"kind": "NodeList", "metadata": {}, "items": [node()]})
+    with http_server(lambda _: nodes, tls=demanding) as server:
+        config = {"api_server": server.url, "role": "node"}
+        tls = {"ca": authority.ca_pem, "cert": certificate}
+        secrets = {"tls_config/key": key}
+        assert await discover("kubernetes", {**config, "tls_config": tls}, secrets=secrets)
+        with pytest.raises(NetworkError):
+            await discover("kubernetes", {**config, "tls_config": {"ca": authority.ca_pem}})
 
 
 async def test_the_egress_guard_is_asked(discover: Discover, cluster: Cluster) -> None:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.series.api.federation import protobuf
+from apps.series.api.federation import serializers
 from apps.series.selectors.newest import Newest, newest_list
 from apps.series.selectors.queries import LOOKBACK_MS
 from detectviz.clock import to_ms, utc_now
@@ -19,7 +19,7 @@ _OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _FORMATS = {
     "application/openmetrics-text": _OPENMETRICS,
-    "application/vnd.google.protobuf": protobuf.MEDIA,
+    "application/vnd.google.protobuf": serializers.MEDIA,
 }
 _DELIMITED = {"proto=io.prometheus.client.MetricFamily", "encoding=delimited"}
 _UTF8 = "; escaping=allow-utf-8"
@@ -43,8 +43,8 @@ class FederateView(PrometheusView):
         name_of: Callable[[str], str] = str if is_utf8 else name_underscored
         media = _preferred(accept)
         body: str | bytes
-        if media == protobuf.MEDIA:
-            body = b"".join(protobuf.families(found, name_of))
+        if media == serializers.MEDIA:
+            body = b"".join(serializers.families(found, name_of))
         else:
             body = "".join(_lines(found, name_of, is_openmetrics=media == _OPENMETRICS))
         if "escaping=" in accept:

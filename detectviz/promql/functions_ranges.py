@@ -240,7 +240,7 @@ def _missing(call: FunctionCall, present: BoolArray) -> Value:
 
 
 def asked_labels(node: nodes.Expression) -> dict[str, str]:
-    """Return the labels a selector asks for by equality, each asked for once."""
+    """Return the labels a selector asks for by equality, none of them asked for again after."""
     if isinstance(node, nodes.MatrixSelector):
         node = node.selector
     return _once(node.matchers) if isinstance(node, nodes.VectorSelector) else {}
@@ -254,9 +254,9 @@ def _once(matchers: Iterable[Matcher]) -> dict[str, str]:
             continue
         if matcher.op is MatchOp.EQUAL and matcher.name not in seen:
             labels[matcher.name] = matcher.value
+            seen.add(matcher.name)
         else:
             labels.pop(matcher.name, None)
-        seen.add(matcher.name)
     return {name: value for name, value in labels.items() if value}
 
 

@@ -162,3 +162,20 @@ def test_a_rate_of_what_is_named_no_counter_gives_a_note() -> None:
     ending = "name does not end in _total/_sum/_count/_bucket"
     assert result.infos == (f'PromQL info: metric might not be a counter, {ending}: "a" (1:6)',)
     assert not Engine(store_of("b_total 1 2")).instant("acme", "rate(b_total[1h])", 1).infos
+
+
+@pytest.mark.parametrize(
+    ("matchers", "labels"),
+    [
+        ('job="a"', {"job": "a"}),
+        ('job!="b", job="a"', {"job": "a"}),
+        ('job="a", job!="b"', {}),
+        ('job="a", job="b"', {}),
+    ],
+)
+def test_absence_has_the_labels_asked_for_last_and_once(
+    matchers: str, labels: dict[str, str]
+) -> None:
+    value = Engine(MemoryStore()).instant("acme", f"absent(nothing{{{matchers}}})", 0).value
+    assert isinstance(value, Vector)
+    assert value.labels == (labels,)

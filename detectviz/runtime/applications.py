@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from detectviz.runtime.drivers import ROLES_WITHOUT_SERIES, driver_modules
+from detectviz.runtime.memory import arrays_kept
 from detectviz.runtime.modules import Module, Runner
 from detectviz.runtime.processes import HeartbeatModule
 from detectviz.runtime.series import SeriesSenderModule
@@ -95,6 +96,8 @@ def run_role(role: str) -> int:
     # Ctrl-C reaches the whole process group; the supervisor alone decides the order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _show_name(role)
+    if role == "web":
+        arrays_kept()
     logger.info("%s starts", role)
     return runner.run()
 

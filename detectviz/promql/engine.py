@@ -54,6 +54,8 @@ class Engine:
     lookback_ms: int = 300_000
     max_samples: int = 50_000_000
     timeout_s: float = 120.0
+    max_series: int | None = None  # selected by one query
+    max_bytes: int | None = None  # of the samples it selects
     subquery_step_ms: int = 60_000
     uses_start_times: bool = True
 
@@ -183,7 +185,13 @@ class Engine:
 
     def reader(self, asked: "_Asked") -> Reader:
         """Return what one query reads with, within its limits."""
-        budget = Budget(max_samples=self.max_samples, timeout_s=self.timeout_s, token=asked.token)
+        budget = Budget(
+            max_samples=self.max_samples,
+            timeout_s=self.timeout_s,
+            max_series=self.max_series,
+            max_bytes=self.max_bytes,
+            token=asked.token,
+        )
         return Reader(
             store=self.store,
             tenant=asked.tenant,

@@ -44,6 +44,22 @@ class TooManySamplesError(EvaluationError):
         )
 
 
+class TooManySeriesError(EvaluationError):
+    """The query selects more series than it may; narrow its selectors."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the query exceeded the maximum number of series (limit: {limit} series)")
+
+
+class TooManyBytesError(EvaluationError):
+    """The query selects more bytes of samples than it may; narrow its selectors or its range."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the query exceeded the aggregated size of selected samples (limit: {limit} bytes)"
+        )
+
+
 class QueryTimeoutError(EvaluationError):
     """The query ran longer than it may."""
 

@@ -174,10 +174,13 @@ class Reader:
         self.budget.check()
         start = int(looked_at.min()) - hints.window_ms + 1
         end = int(looked_at.max()) + after_ms
+        watch = self.budget.selection()
+        hints = replace(hints, watch=watch)
         if self.reads is None:
             found = self.store.select(self.tenant, node.matchers, start, end, hints=hints)
         else:
             found = self.reads.select(node.matchers, start, end, hints)
+        watch(len(found), len(found.values))
         self.budget.charge(len(found.values))
         if found.histograms is not None and id(node) in self.statistics_only:
             found = replace(found, histograms=_statistics(found.histograms, found.offsets))

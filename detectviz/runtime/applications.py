@@ -2,7 +2,8 @@
 
 import logging
 import signal
-from collections.abc import Callable, Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -13,13 +14,23 @@ from django.utils.module_loading import import_string
 from detectviz.runtime.drivers import ROLES_WITHOUT_SERIES, driver_modules
 from detectviz.runtime.memory import arrays_kept
 from detectviz.runtime.modules import Module, Runner
+from detectviz.runtime.passage import socket_path
 from detectviz.runtime.processes import HeartbeatModule
 from detectviz.runtime.series import SeriesSenderModule
-from detectviz.runtime.servers import BeatModule, SysModule, WebModule, WorkerModule
+from detectviz.runtime.servers import (
+    BeatModule,
+    HeavyModule,
+    SysModule,
+    WebModule,
+    WorkerModule,
+)
 from detectviz.runtime.wakeups import WakeupsModule
 
 logger = logging.getLogger(__name__)
 
+_BACKLOG = 128
+# Started beside web when needed. What writes stands back less: others wait for its locks.
+LATE_NICENESS = {"heavy": 10, "bulk": 5}
 WORK_QUEUES = ("evaluate", "notify", "jobs")
 
 
@@ -77,17 +88,54 @@ def processes_of(application: str, *, is_embedded: bool) -> tuple[str, ...]:
     }[application]
 
 
-def modules_of(role: str) -> Sequence[Module]:
-    """Return the modules of one process."""
+def late_listeners(roles: Sequence[str]) -> dict[str, socket.socket]:
+    """Listen for what web will hand over, where there is a web and the addresses can be had."""
+    listeners: dict[str, socket.socket] = {}
+    if "web" in roles:
+        for role in LATE_NICENESS:
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                _listen(listener, _late_path(role))
+            except OSError as error:
+                listener.close()
+                logger.warning("heavy requests stay in the web process: %s", error)
+            else:
+                listeners[role] = listener
+    return listeners
+
+
+def late_forget(listeners: Mapping[str, socket.socket]) -> None:
+    """Close what ``late_listeners`` opened."""
+    for role, listener in listeners.items():
+        listener.close()
+        _late_path(role).unlink(missing_ok=True)
+
+
+def _listen(listener: socket.socket, path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(_BACKLOG)
+
+
+def _late_path(role: str) -> Path:
+    return socket_path(Path(settings.DATA_DIR), role)
+
+
+def modules_of(role: str, listeners: Mapping[str, socket.socket] | None = None) -> Sequence[Module]:
+    """Return the modules of one process; late ones have their ``listeners``."""
     common: list[Module] = [*driver_modules(role), HeartbeatModule(role=role)]
     if settings.TSDB_URL and role not in ROLES_WITHOUT_SERIES:
         common.append(SeriesSenderModule())
+    if listeners and role in listeners:
+        return [*common, HeavyModule(listeners[role])]
     return [*common, *ROLES[role]()]
 
 
-def run_role(role: str) -> int:
+def run_role(role: str, listeners: Mapping[str, socket.socket] | None = None) -> int:
     """Run one process until it is told to stop; return its exit status."""
-    runner = Runner(modules_of(role))
+    runner = Runner(modules_of(role, listeners))
 
     def stop(number: int, frame: FrameType | None) -> None:
         runner.stop_requested.set()

@@ -2,7 +2,8 @@
 
 A request's body is read by the event loop before a thread is taken, so a slow sender costs
 nothing; an answer that is not a stream goes back in one piece. Requests of one tenant never hold
-all threads: the others of that tenant wait in the loop.
+all threads: the others of that tenant wait in the loop. What takes too much of this process is
+handed to another one (docs/adr/0013).
 """
 
 import asyncio
@@ -11,31 +12,55 @@ import logging
 import sys
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import IO, Any
 
-GONE_KEY = "detectviz.gone"  # in the WSGI environ: an Event, set when the client has hung up
+from detectviz.runtime.passage import Message, Passage, Receive, Scope, Send
+from detectviz.runtime.refusals import RefusedError, refuse
+from detectviz.runtime.shares import Shares
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+GONE_KEY = "detectviz.gone"  # in the WSGI environ: an Event, set when nobody waits for the answer
+
 Environ = dict[str, Any]
 
 _IN_MEMORY_BYTES = 1 << 20
 _MOST_WAITING = 64
+_REFUSED_AFTER_S = 1.0  # who does not wait as told would else keep the server busy with refusals
+_LARGE_BODY_BYTES = 1 << 17
+_PATIENCE_S = 0.1
+_STRANGERS = frozenset({401, 403, 404})  # what such a request cost is not the org's doing
 
 logger = logging.getLogger(__name__)
 
 
-class _RefusedError(Exception):
-    def __init__(self, status: HTTPStatus, text: str) -> None:
-        super().__init__(text)
-        self.status = status
+class Patience(threading.Event):
+    """Set when the client has hung up, or when the thread has worked for ``seconds`` of CPU.
+
+    Only who can stop and be asked again anywhere looks at it, so ``has_ended`` means that the
+    request may be handed over.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__()
+        self.has_ended = False
+        self._seconds = seconds
+        self._ends_at = float("inf")
+
+    def begin(self) -> None:
+        """Begin to count, in the thread that works."""
+        if self._seconds is not None:
+            self._ends_at = time.thread_time() + self._seconds
+
+    def is_set(self) -> bool:
+        """Tell whether to stop."""
+        if time.thread_time() > self._ends_at:
+            self.has_ended = True
+        return self.has_ended or super().is_set()
 
 
 @dataclass(slots=True)
@@ -54,6 +79,7 @@ class _Answer:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
     is_sent: bool = False
+    cpu_s: float = 0.0
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: object = None
@@ -81,6 +107,10 @@ class WsgiBridge:
     ``tenant_of`` names whose request a path is, or None; a tenant gets at most ``per_tenant``
     threads. Bodies beyond ``max_body_bytes`` are refused with 413, and with 503 what would have
     to wait behind 64 others of its tenant.
+
+    Through the passage of a path, if there is one and it is open, goes what this process has no
+    time for: requests of a tenant that has used up its share, large bodies of tenants, and what
+    looked at ``GONE_KEY`` when it had worked for 0.1 s.
     """
 
     def __init__(
@@ -92,6 +122,7 @@ class WsgiBridge:
         max_body_bytes: int,
         tenant_of: Callable[[str], str | None] = lambda _: None,
         per_tenant: int | None = None,
+        passage_of: Callable[[str], Passage | None] = lambda _: None,
     ) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -99,20 +130,60 @@ class WsgiBridge:
         self._tenant_of = tenant_of
         self._per_tenant = per_tenant or threads
         self._turnstiles: dict[str, _Turnstile] = {}
+        self._passage_of = passage_of
+        self._shares = Shares()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as body:
-                length = await self._read(receive, body)
-                async with self._turn(self._tenant_of(scope["path"])):
-                    await self._serve(environ_of(scope, body, length), receive, send)
-        except _RefusedError as error:
-            await _refuse(send, error.status, str(error))
+            await self._answer(scope, receive, send)
+        except RefusedError as error:
+            if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                await asyncio.sleep(_REFUSED_AFTER_S)
+            await refuse(send, scope["path"], error)
         except ConnectionAbortedError:
             return  # it left before it had said everything
 
-    async def _read(self, receive: Receive, body: IO[bytes]) -> int:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        tenant = self._tenant_of(scope["path"])
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as body:
+            length = await self._read(receive, None if self._is_full(tenant) else body)
+            async with self._turn(tenant):
+                passage = self._open_passage(scope["path"])
+                if passage is not None and tenant is not None and self._is_heavy(tenant, length):
+                    await self._hand_over(passage.hand_over(scope, body, receive, send), tenant)
+                    return
+                environ = environ_of(scope, body, length)
+                environ[GONE_KEY] = Patience(_PATIENCE_S if passage else None)
+                is_answered = await self._serve(tenant, environ, receive, send)
+                if passage is not None and not is_answered:
+                    body.seek(0)
+                    await self._hand_over(passage.hand_over(scope, body, receive, send), tenant)
+
+    def _is_full(self, tenant: str | None) -> bool:
+        turnstile = None if tenant is None else self._turnstiles.get(tenant)
+        return turnstile is not None and turnstile.waiting >= _MOST_WAITING
+
+    def _open_passage(self, path: str) -> Passage | None:
+        passage = self._passage_of(path)
+        return passage if passage is not None and passage.is_open else None
+
+    def _is_heavy(self, tenant: str, length: int) -> bool:
+        return length > _LARGE_BODY_BYTES or self._shares.is_overdrawn(tenant)
+
+    async def _hand_over(
+        self,
+        passing: Awaitable[None],
+        tenant: str | None,
+    ) -> None:
+        began = time.monotonic()
+        try:
+            await passing
+        finally:
+            if tenant is not None and self._shares.is_overdrawn(tenant):
+                self._shares.spend(tenant, time.monotonic() - began)
+
+    async def _read(self, receive: Receive, body: IO[bytes] | None) -> int:
         length = 0
         while True:
             message = await receive()
@@ -121,17 +192,21 @@ class WsgiBridge:
             chunk = message.get("body", b"")
             length += len(chunk)
             if length > self._max_body_bytes:
-                raise _RefusedError(
+                raise RefusedError(
                     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                     f"the body is larger than {self._max_body_bytes} bytes",
                 )
-            body.write(chunk)
+            if body is not None:
+                body.write(chunk)
             if not message.get("more_body"):
-                body.seek(0)
-                return length
+                break
+        if body is None:
+            raise _crowded()
+        body.seek(0)
+        return length
 
     @asynccontextmanager
-    async def _turn(self, tenant: str | None) -> Any:
+    async def _turn(self, tenant: str | None) -> AsyncIterator[None]:
         if tenant is None:
             yield
             return
@@ -139,10 +214,7 @@ class WsgiBridge:
             tenant, _Turnstile(asyncio.Semaphore(self._per_tenant))
         )
         if turnstile.waiting >= _MOST_WAITING:
-            raise _RefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "too many requests of this org are waiting; try again",
-            )
+            raise _crowded()
         turnstile.waiting += 1
         try:
             async with turnstile.slots:
@@ -152,9 +224,16 @@ class WsgiBridge:
             if not turnstile.waiting:
                 del self._turnstiles[tenant]
 
-    async def _serve(self, environ: Environ, receive: Receive, send: Send) -> None:
+    async def _serve(
+        self,
+        tenant: str | None,
+        environ: Environ,
+        receive: Receive,
+        send: Send,
+    ) -> bool:
+        """Answer here; return False when that has to be done elsewhere."""
+        gone: Patience = environ[GONE_KEY]
         loop = asyncio.get_running_loop()
-        gone = environ[GONE_KEY] = threading.Event()
         watch = loop.create_task(_watch(receive, gone))
 
         def push(message: Message) -> None:
@@ -167,14 +246,20 @@ class WsgiBridge:
             )
         finally:
             watch.cancel()
+        if tenant is not None and answer.status not in _STRANGERS:
+            self._shares.spend(tenant, answer.cpu_s)
+        if gone.has_ended and not answer.is_sent:
+            if tenant is not None:
+                self._shares.overdraw(tenant)
+            return False
         if not answer.is_sent:
             await send(answer.head())
             await send({"type": "http.response.body", "body": answer.body})
+        return True
 
-    def _run(
-        self, environ: Environ, push: Callable[[Message], None], gone: threading.Event
-    ) -> _Answer:
-        answer = _Answer()
+    def _run(self, environ: Environ, push: Callable[[Message], None], gone: Patience) -> _Answer:
+        answer, began = _Answer(), time.thread_time()
+        gone.begin()
         result = self._application(environ, answer.start)
         try:
             length = answer.length
@@ -193,6 +278,7 @@ class WsgiBridge:
             close = getattr(result, "close", None)
             if close is not None:
                 close()
+            answer.cpu_s = time.thread_time() - began
         return answer
 
 
@@ -238,14 +324,7 @@ async def _sent(send: Send, message: Message) -> None:
     await send(message)
 
 
-async def _refuse(send: Send, status: HTTPStatus, text: str) -> None:
-    body = f"{text}\n".encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", b"1"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _crowded() -> RefusedError:
+    return RefusedError(
+        HTTPStatus.SERVICE_UNAVAILABLE, "too many requests of this org are waiting; try again"
+    )

@@ -1,10 +1,14 @@
 """The servers of a process as modules: web (ASGI), sys (health and metrics), Celery, beat."""
 
+import asyncio
 import logging
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -23,8 +27,10 @@ from detectviz.runtime import signals
 from detectviz.runtime.beat import LEASE, beat_service
 from detectviz.runtime.leases import lease_forget
 from detectviz.runtime.modules import ModuleError
+from detectviz.runtime.passage import serve_passed
 
 START_TIMEOUT_S = 30.0
+HEAVY_IDLE_S = 300.0
 KEEP_ALIVE_S = 75  # senders that write every minute keep their connection
 
 logger = logging.getLogger(__name__)
@@ -72,6 +78,61 @@ class WebModule:
             self._receiver.stop()
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
+            self._thread.join(deadline_s)
+
+
+@dataclass(slots=True)
+class HeavyModule:
+    """Answers what the web process hands over; ends its process when there is nothing for long."""
+
+    listener: socket.socket
+    name: str = "heavy"
+    depends_on: Sequence[str] = ("drivers",)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _thread: threading.Thread | None = None
+    _under_way: int = 0
+    _answered: int = 0
+
+    def start(self) -> None:
+        """Serve from a thread."""
+        self._thread = threading.Thread(target=self._run, name="heavy", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        application = import_module("detectviz.asgi").heavy_application
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._under_way += 1
+            try:
+                await serve_passed(application, reader, writer)
+            finally:
+                self._under_way -= 1
+                self._answered += 1
+                self._end_later()
+
+        async def listen() -> None:
+            async with await asyncio.start_unix_server(serve, sock=self.listener) as server:
+                self._end_later()
+                await server.serve_forever()
+
+        asyncio.set_event_loop(self._loop)
+        with suppress(RuntimeError):  # it is stopped
+            self._loop.run_until_complete(listen())
+
+    def _end_later(self) -> None:
+        """End the process unless something comes in the next minutes."""
+        answered = self._answered
+
+        def end() -> None:
+            if not self._under_way and self._answered == answered:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        self._loop.call_later(HEAVY_IDLE_S, end)
+
+    def stop(self, deadline_s: float) -> None:
+        """Stop answering; the web process says so to who still waits."""
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(deadline_s)
 
 

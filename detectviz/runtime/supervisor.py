@@ -3,10 +3,12 @@
 import gc
 import logging
 import os
+import select
 import signal
+import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -14,6 +16,7 @@ from django.db import connections
 
 from detectviz.observability.metrics import process_forget
 from detectviz.runtime.memory import freed_return
+from detectviz.runtime.priority import priority_lower
 
 MIN_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
@@ -23,6 +26,14 @@ POLL_S = 0.1
 ORPHAN_POLL_S = 0.5
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A role that starts when somebody connects, as a session of its own, that nice."""
+
+    listener: socket.socket
+    niceness: int
 
 
 @dataclass(slots=True)
@@ -35,6 +46,12 @@ class _Child:
     restart_at: float = 0.0
     backoff_s: float = MIN_BACKOFF_S
     has_worked: bool = False
+    late: Late | None = None
+
+    @property
+    def wakes(self) -> socket.socket | None:
+        """What is connected to when a late child is wanted."""
+        return self.late.listener if self.late else None
 
 
 @dataclass(slots=True)
@@ -43,10 +60,14 @@ class Supervisor:
 
     A child that dies is started again after a growing pause; a child that ends by itself with
     status 1 during its first seconds means the configuration is wrong, and everything stops.
+
+    ``late`` roles run from when somebody connects to their listening socket
+    until they end with status 0; the socket is theirs to accept from.
     """
 
     roles: Sequence[str]
     run_role: Callable[[str], int]
+    late: Mapping[str, Late] = field(default_factory=dict)
     _children: list[_Child] = field(default_factory=list)
     _stopping: bool = False
     _status: int = 0
@@ -62,17 +83,27 @@ class Supervisor:
         self._children = [_Child(role) for role in self.roles]
         for child in self._children:
             self._spawn(child)
+        self._children += [_Child(role, late=late) for role, late in self.late.items()]
         while not self._stopping:
             self._reap()
+            called = self._wait()
             for child in self._children:
-                if not child.pid and time.monotonic() >= child.restart_at and not self._stopping:
+                is_due = not child.pid and time.monotonic() >= child.restart_at
+                if is_due and child.wakes in called and not self._stopping:
                     self._spawn(child)
-            time.sleep(POLL_S)
         self._stop_children()
         return self._status
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
+
+    def _wait(self) -> Sequence[socket.socket | None]:
+        """Sleep a little; return the sockets of late children where somebody waits, and None."""
+        asleep = [child.wakes for child in self._children if child.wakes and not child.pid]
+        called = select.select(asleep, [], [], POLL_S)[0]
+        if called and any(time.monotonic() < child.restart_at for child in self._children):
+            time.sleep(POLL_S)
+        return [None, *called]
 
     def _spawn(self, child: _Child) -> None:
         pid = os.fork()
@@ -80,6 +111,8 @@ class Supervisor:
             status = 1
             try:
                 _end_with_parent(os.getppid())
+                if child.late:
+                    priority_lower(child.late.niceness)
                 status = self.run_role(child.role)
             finally:
                 logging.shutdown()
@@ -99,8 +132,10 @@ class Supervisor:
         lived_s = time.monotonic() - child.started_at
         process_forget(child.pid)
         child.pid = 0
+        if child.wakes and status == 0:
+            return
         child.has_worked = child.has_worked or lived_s > STABLE_AFTER_S
-        if status == 1 and not child.has_worked:
+        if status == 1 and not child.has_worked and not child.wakes:
             logger.error("%s could not start; stopping (its message stands above)", child.role)
             self._status = 1
             self._stopping = True

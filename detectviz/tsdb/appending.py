@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from detectviz.tsdb.activity import ActiveSeries
+from detectviz.tsdb.activity import ActiveSeries, Room
 from detectviz.tsdb.admission import StoredBits, Verdict, judge
 from detectviz.tsdb.codec import Batch, encode_log
 from detectviz.tsdb.database import Database
@@ -20,7 +20,12 @@ from detectviz.tsdb.optional_columns import Chosen, picked
 from detectviz.tsdb.policy import PolicyOf, TenantPolicy
 from detectviz.tsdb.preparation import Prepared, prepare
 from detectviz.tsdb.rate_limit import charge
-from detectviz.tsdb.registration import Resolved, Strangers, resolve, strangers
+from detectviz.tsdb.registration import (
+    Resolved,
+    Strangers,
+    resolve,
+    strangers,
+)
 from detectviz.tsdb.tokens import Recalled, TokenMemory
 
 # Bits of stored samples of a tenant's series at some times.
@@ -89,6 +94,9 @@ class Appender:
         if not len(prepared.columns):
             return ColumnsReport(stored=0, refused=prepared.refused)
         asked = self._ask(tenant, len(columns), prepared)
+        reason = self._hopeless(asked)
+        if reason:
+            return _nothing(asked, reason)
         with self.lock, self._database.writing() as connection:
             charge(connection, tenant, len(columns), asked.policy, self._clock())
             with self._mirror_lock:
@@ -109,6 +117,34 @@ class Appender:
             strangers=strangers(prepared.columns, recalled.ids, policy),
         )
 
+    def _hopeless(self, asked: _Asked) -> str:
+        """Say, without the writers' lock, why the limit of series keeps everything out, if so.
+
+        So that who sends nothing but new series beyond its limit holds up nobody else.
+        """
+        keys, tenant = asked.strangers.keys, asked.tenant
+        if asked.policy.max_series is None or not keys or (asked.recalled.ids >= 0).any():
+            return ""
+        with self._database.reading() as connection, self._mirror_lock:
+            self._mirror.sync(connection)
+            index = self._mirror.index(tenant)
+            if len(index) < asked.policy.max_series:
+                return ""
+            self._mirror.follow_tails(connection)
+            room = self._room(connection, asked, wanted=len(keys))
+            is_full = room.series == 0 and all(index.find(key) is None for key in keys.values())
+            return room.reason if is_full else ""
+
+    def _room(self, connection: sqlite3.Connection, asked: _Asked, *, wanted: int) -> Room:
+        return self._active.room(
+            connection,
+            self._mirror,
+            asked.tenant,
+            wanted=wanted,
+            max_series=asked.policy.max_series,
+            now_ms=int(self._clock() * 1000),
+        )
+
     def _judge(self, connection: sqlite3.Connection, asked: _Asked) -> _Judged:
         tenant, columns, recalled = asked.tenant, asked.prepared.columns, asked.recalled
         self._mirror.sync(connection)
@@ -120,14 +156,7 @@ class Appender:
             )
             found = strangers(columns, recalled.ids, asked.policy)
         index, now_ms = self._mirror.index(tenant), int(self._clock() * 1000)
-        room = self._active.room(
-            connection,
-            self._mirror,
-            tenant,
-            wanted=len(found.keys),
-            max_series=asked.policy.max_series,
-            now_ms=now_ms,
-        )
+        room = self._room(connection, asked, wanted=len(found.keys))
         resolved = resolve(
             connection,
             tenant,
@@ -214,6 +243,27 @@ def _insert_log(connection: sqlite3.Connection, tenant: str, judged: _Judged) ->
         (judged.seq, tenant, len(stored), int(stored.timestamps_ms.max()), encode_log(stored)),
     )
     return stored
+
+
+def _nothing(asked: _Asked, reason: str) -> ColumnsReport:
+    """Report that every sample is refused."""
+    resolved = Resolved(
+        ids=np.full(len(asked.prepared.columns.series), -1, np.int64),
+        refused=asked.strangers.refused,
+        limited=dict.fromkeys(asked.strangers.keys, reason),
+        fresh=[],
+    )
+    batch, known = _batch(asked.prepared.columns, resolved.ids)
+    judged = _Judged(
+        resolved=resolved,
+        recalled=asked.recalled,
+        batch=batch,
+        known=known,
+        verdict=Verdict(stored=np.zeros(0, np.bool_), refused={}),
+        seq=0,
+        series=0,
+    )
+    return _report(asked, judged)
 
 
 def _report(asked: _Asked, judged: _Judged) -> ColumnsReport:

@@ -13,7 +13,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,9 +150,10 @@ class EmbeddedStore:
         with self._reading() as connection:
             view = self._view(connection, tenant, matchers)
             plan = rollup_plan(connection, tenant, view.places, hints, within)
-            columns = self._collect(connection, view, plan.raw if plan else within)
+            watch = hints.watch if hints else None
+            columns = self._collect(connection, view, plan.raw if plan else within, watch=watch)
             if plan and columns.histograms is not None:
-                plan, columns = None, self._collect(connection, view, within)
+                plan, columns = None, self._collect(connection, view, within, watch=watch)
             if plan:
                 columns = read_rollups(connection, tenant, view.places, plan, columns)
         return series_set(
@@ -323,12 +324,12 @@ class EmbeddedStore:
         within: Range,
         *,
         skip_damaged: bool = False,
+        watch: Callable[[int, int], None] | None = None,
     ) -> Columns:
-        segments = list(
-            self._blocks.segments(
-                connection, view.tenant, view.places, within, skip_damaged=skip_damaged
-            )
+        found = self._blocks.segments(
+            connection, view.tenant, view.places, within, skip_damaged=skip_damaged
         )
+        segments = list(found if watch is None else _watched(found, view, watch))
         segments += _head_segments(view, within)
         return assemble(len(view.selection.ids), segments)
 
@@ -348,6 +349,17 @@ class EmbeddedStore:
         keys = zip(owners[wanted].tolist(), columns.timestamps_ms[wanted].tolist(), strict=True)
         bits = columns.values[wanted].view(np.uint64).tolist()
         return dict(zip(keys, bits, strict=True))
+
+
+def _watched(
+    segments: Iterable[Segment], view: _View, watch: Callable[[int, int], None]
+) -> Iterator[Segment]:
+    series, samples = len(view.selection.ids), 0
+    watch(series, 0)
+    for segment in segments:
+        samples += int(segment.counts.sum())
+        watch(series, samples)
+        yield segment
 
 
 def _head_segments(view: _View, within: Range) -> list[Segment]:

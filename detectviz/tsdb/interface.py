@@ -85,11 +85,15 @@ class SelectHints:
     ``step_ms`` is the distance of the moments of evaluation (0 for a single one), ``window_ms``
     how far each looks back (the range, or the lookback of an instant selector), ``function`` the
     PromQL function the samples go straight into; empty for an instant selector.
+
+    ``watch`` may be told, as often as a store likes, how many series match and how many of their
+    samples have been read so far; what it raises ends the selection.
     """
 
     step_ms: int = 0
     window_ms: int = 0
     function: str = ""
+    watch: Callable[[int, int], None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -22,8 +23,14 @@ from apps.orgs.selectors import org_get
 from detectviz import __version__
 from detectviz.resources.manifests import manifests_apply
 from detectviz.resources.yaml import load_documents
-from detectviz.runtime.applications import processes_of, run_role
-from detectviz.runtime.supervisor import Supervisor
+from detectviz.runtime.applications import (
+    LATE_NICENESS,
+    late_forget,
+    late_listeners,
+    processes_of,
+    run_role,
+)
+from detectviz.runtime.supervisor import Late, Supervisor
 from detectviz.settings import env
 
 Say = Callable[[str], object]
@@ -104,9 +111,12 @@ def startup_run(*, application: str, say: Say) -> int:
     if "web" in roles:
         say(f"Detectviz {__version__} at {settings.EXTERNAL_URL}/  (Ctrl-C stops)")
         sys.stdout.flush()
+    listeners = late_listeners(roles)
+    late = {role: Late(listener, LATE_NICENESS[role]) for role, listener in listeners.items()}
     try:
-        return Supervisor(roles, run_role).run()
+        return Supervisor(roles, partial(run_role, listeners=listeners), late).run()
     finally:
+        late_forget(listeners)
         pid_path.unlink(missing_ok=True)
 
 

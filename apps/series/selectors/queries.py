@@ -13,6 +13,7 @@ from apps.series.selectors.store import series_store
 from detectviz.promql.engine import Engine
 from detectviz.promql.errors import PromqlError
 from detectviz.promql.limits import CancellationToken
+from detectviz.promql.push_down import push_down_instant, push_down_range
 from detectviz.promql.results import Result
 from detectviz.tsdb.interface import StoreError
 
@@ -45,6 +46,7 @@ class QueryOptions:
     timeout_s: float | None = None
     lookback_ms: int = 0
     gone: threading.Event | None = None  # set when nobody waits for the answer any more
+    push_down: bool = False  # let the store's own engine answer
 
 
 DEFAULTS = QueryOptions()
@@ -63,9 +65,15 @@ def query_instant(
 ) -> Timed:
     """Evaluate PromQL over a tenant's series at one time; raise PromqlError or StoreError."""
     engine, token = _engine(options)
-    return _timed(
-        "instant", tenant, promql, lambda: engine.instant(tenant, promql, at_ms, token=token)
-    )
+
+    def run() -> Result:
+        if options.push_down:
+            return push_down_instant(
+                engine.store, tenant, promql, at_ms, timeout_s=engine.timeout_s
+            )
+        return engine.instant(tenant, promql, at_ms, token=token)
+
+    return _timed("instant", tenant, promql, run)
 
 
 def query_range(
@@ -79,12 +87,21 @@ def query_range(
 ) -> Timed:
     """Evaluate PromQL at every step from start to end, both included."""
     engine, token = _engine(options)
-    return _timed(
-        "range",
-        tenant,
-        promql,
-        lambda: engine.range(tenant, promql, start_ms, end_ms, step_ms, token=token),
-    )
+
+    def run() -> Result:
+        if options.push_down:
+            return push_down_range(
+                engine.store,
+                tenant,
+                promql,
+                start_ms=start_ms,
+                end_ms=end_ms,
+                step_ms=step_ms,
+                timeout_s=engine.timeout_s,
+            )
+        return engine.range(tenant, promql, start_ms, end_ms, step_ms, token=token)
+
+    return _timed("range", tenant, promql, run)
 
 
 def _engine(options: QueryOptions) -> tuple[Engine, CancellationToken | None]:
@@ -93,6 +110,8 @@ def _engine(options: QueryOptions) -> tuple[Engine, CancellationToken | None]:
         series_store(),
         lookback_ms=options.lookback_ms or LOOKBACK_MS,
         max_samples=settings.QUERY_MAX_SAMPLES,
+        max_series=settings.QUERY_MAX_SERIES or None,
+        max_bytes=settings.QUERY_MAX_BYTES or None,
         timeout_s=longest_s if options.timeout_s is None else min(options.timeout_s, longest_s),
     )
     return engine, None if options.gone is None else CancellationToken(options.gone)

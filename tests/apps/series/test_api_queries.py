@@ -193,3 +193,33 @@ def test_expressions_are_formatted_and_taken_apart(asker: Asker) -> None:
 )
 def test_every_kind_of_node_has_a_shape(asker: Asker, promql: str) -> None:
     assert asker.get("parse_query", query=promql)["data"]["type"]
+
+
+def test_a_query_that_selects_too_many_series_is_refused(asker: Asker, settings: Settings) -> None:
+    settings.QUERY_MAX_SERIES = 5
+    for number in range(3):
+        asker.put(number, n=str(number))
+    assert asker.get("query", query="up", time=NOW_S)["status"] == "success"
+    answer = asker.get("query", status=422, query="up + up", time=NOW_S)
+    assert answer["errorType"] == "execution"
+    assert answer["error"] == "the query exceeded the maximum number of series (limit: 5 series)"
+
+
+def test_a_query_that_selects_too_many_bytes_is_refused(asker: Asker, settings: Settings) -> None:
+    settings.QUERY_MAX_BYTES = 40
+    asker.put(1, n="1")
+    assert asker.get("query", query="up + up", time=NOW_S)["status"] == "success"
+    answer = asker.get("query", status=422, query="up + up + up", time=NOW_S)
+    assert answer["error"] == (
+        "the query exceeded the aggregated size of selected samples (limit: 40 bytes)"
+    )
+
+
+def test_without_an_engine_behind_it_the_store_is_no_backend(asker: Asker) -> None:
+    asker.put(1)
+    answer = asker.get("query", status=422, query="up", time=NOW_S, engine="backend")
+    assert answer["error"] == "the series store has no engine of its own to evaluate this query"
+    assert asker.get("query_range", status=422, query="up", engine="backend", **RANGE) == answer
+    assert asker.get("query", query="up", time=NOW_S, engine="own")["status"] == "success"
+    asker.get("query", status=400, query="up", time=NOW_S, engine="other")
+    asker.get("query", status=400, query="up", time=NOW_S, engine="backend", lookback_delta="1m")

@@ -1,13 +1,15 @@
 """The bridge between the ASGI server and WSGI, driven as the server does."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from detectviz.runtime.bridge import GONE_KEY, Message, Scope, WsgiBridge
+from detectviz.runtime.bridge import GONE_KEY, WsgiBridge
+from detectviz.runtime.passage import Message, Scope
 
 Environ = dict[str, Any]
 Application = Callable[..., Iterable[bytes]]
@@ -165,6 +167,7 @@ def test_one_tenant_never_holds_every_thread() -> None:
 
 def test_a_crowd_of_one_tenant_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("detectviz.runtime.bridge._MOST_WAITING", 1)
+    monkeypatch.setattr("detectviz.runtime.bridge._REFUSED_AFTER_S", 0.01)
     release, entered = threading.Event(), threading.Event()
 
     def application(environ: Environ, start_response: Any) -> list[bytes]:
@@ -176,14 +179,27 @@ def test_a_crowd_of_one_tenant_is_turned_away(monkeypatch: pytest.MonkeyPatch) -
         served = bridge(application, per_tenant=1, tenant_of=lambda _: "one")
         first = asyncio.ensure_future(ask(served))
         await asyncio.to_thread(entered.wait, 5)
-        refused = await ask(served)
+        refused = await ask(served, asked=scope("/orgs/one/prometheus/api/v1/query"))
         release.set()
         await first
         return refused
 
-    head, _ = asyncio.run(run())
+    head, body = asyncio.run(run())
     assert head["status"] == 503
-    assert (b"retry-after", b"1") in head["headers"]
+    assert (b"retry-after", b"5") in head["headers"]
+    assert json.loads(body["body"]) == {
+        "status": "error",
+        "errorType": "unavailable",
+        "error": "too many requests of this org are waiting; try again",
+    }
+
+
+def test_a_body_too_large_for_the_query_door_is_refused_in_its_shape() -> None:
+    asked = scope("/orgs/one/prometheus/api/v1/query")
+    head, body = asyncio.run(ask(bridge(echo), b"x" * 1001, asked=asked))
+    assert head["status"] == 413
+    assert (b"content-type", b"application/json") in head["headers"]
+    assert json.loads(body["body"])["errorType"] == "bad_data"
 
 
 def test_what_the_application_raises_reaches_the_server() -> None:

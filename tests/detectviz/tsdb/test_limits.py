@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def test_new_series_beyond_the_limit_are_kept_out_and_known_ones_go_on(tmp_path:
     rejected = store.append("acme", [Sample({"__name__": "m", "n": "z"}, START_MS, 1)]).rejected
     assert [item.reason for item in rejected] == ["the limit of 2 series is reached"]
     assert store.append("other", [Sample({"__name__": "m"}, START_MS, 1)]).stored == 1
+    store.close()
+
+
+def test_what_the_limit_keeps_out_whole_does_not_wait_for_a_writer(tmp_path: Path) -> None:
+    store = opened(tmp_path, TenantPolicy(max_series=1))
+    assert send(store, "a").stored == 1
+    with sqlite3.connect(tmp_path / "series.sqlite", isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        report = send(store, "b", "c", at_ms=START_MS + 1)
+        writer.execute("ROLLBACK")
+    writer.close()
+    assert report.limited == dict.fromkeys((0, 1), "the limit of 1 series is reached")
+    assert (report.stored, dict(report.refused)) == (0, {})
     store.close()
 
 

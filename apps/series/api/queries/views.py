@@ -20,6 +20,7 @@ from detectviz.runtime.bridge import GONE_KEY
 
 TRUNCATED = "results truncated due to limit"
 MOST_STEPS = 11_000
+_BACKEND = "backend"
 _FORMS = frozenset({"GET", "HEAD", "POST"})
 _S = 1000
 
@@ -128,8 +129,20 @@ def _options(request: HttpRequest, parameters: Parameters) -> QueryOptions:
     if timeout_s is not None and timeout_s < 0:
         raise ParameterError.named("timeout", "it must not be negative")
     return QueryOptions(
-        timeout_s=timeout_s, lookback_ms=lookback_ms, gone=request.META.get(GONE_KEY)
+        timeout_s=timeout_s,
+        lookback_ms=lookback_ms,
+        gone=request.META.get(GONE_KEY),
+        push_down=_is_pushed_down(parameters),
     )
+
+
+def _is_pushed_down(parameters: Parameters) -> bool:
+    engine = parameters.text("engine")
+    if engine not in {"", "own", _BACKEND}:
+        raise ParameterError.named("engine", f'it must be "own" or "{_BACKEND}"')
+    if engine == _BACKEND and parameters.text("lookback_delta"):
+        raise ParameterError.named("lookback_delta", "the backend's own engine decides")
+    return engine == _BACKEND
 
 
 def _success(found: Timed, limit: int, stats: str) -> Success:

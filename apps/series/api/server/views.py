@@ -71,6 +71,8 @@ class FlagsView(PrometheusView):
             data={
                 "query.lookback-delta": format_duration(LOOKBACK_MS / 1000),
                 "query.max-samples": str(settings.QUERY_MAX_SAMPLES),
+                "query.max-series": str(settings.QUERY_MAX_SERIES),
+                "query.max-bytes": str(settings.QUERY_MAX_BYTES),
                 "query.timeout": format_duration(settings.QUERY_TIMEOUT_S),
                 "web.enable-admin-api": "true",
             }

@@ -144,7 +144,7 @@ def run_role(role: str, listeners: Mapping[str, socket.socket] | None = None) ->
     # Ctrl-C reaches the whole process group; the supervisor alone decides the order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _show_name(role)
-    if role == "web":
+    if role in {"web", "heavy"}:
         arrays_kept()
     logger.info("%s starts", role)
     return runner.run()

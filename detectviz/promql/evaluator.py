@@ -175,7 +175,7 @@ class Evaluator:
             return empty_vector(len(times_ms))
         if isinstance(parameter, StepString):
             groups = group_series(vector, _without_counted_label(node, parameter.value))
-            return count_values(vector, groups, parameter.value)
+            return count_values(vector, groups, parameter.value, self.reader.budget)
         groups = self.groups(vector, node)
         if isinstance(parameter, StepScalar):
             return self._with_parameter(node, vector, groups, parameter)

@@ -54,6 +54,7 @@ def extended_histograms(
     out = no_histograms(natives.wanted.shape)
     for row in natives.rows():
         for step in natives.steps(row).tolist():
+            natives.check()
             window = _window(natives, found, row, step, is_smoothed=extension is Extension.SMOOTHED)
             try:
                 difference = window.difference(is_counter=is_counter)

@@ -76,7 +76,11 @@ class NativeWindows:
     def one_by_one(self, row: int, compute: "_PerWindow") -> list[Histogram | None]:
         """Return what ``compute`` makes of each wanted window of a series."""
         low, high = (one[row, self.steps(row)].tolist() for one in self._edges())
-        return [compute(row, *edges) for edges in zip(low, high, strict=True)]
+        found: list[Histogram | None] = []
+        for edges in zip(low, high, strict=True):
+            self.check()
+            found.append(compute(row, *edges))
+        return found
 
     def _edges(self) -> tuple[Int64Array, Int64Array]:
         return self.windows.low, self.windows.high
@@ -350,5 +354,6 @@ def _compared(
     found[native[1:] != native[:-1]] = True
     samples = windows.histograms.tolist()
     for place in np.flatnonzero(native[1:] & native[:-1]).tolist():
+        windows.check()
         found[place] = histograms(samples[place + 1], samples[place])
     return found

@@ -12,12 +12,14 @@ from detectviz.promql.errors import EvaluationError
 from detectviz.promql.grouping import Groups
 from detectviz.promql.histograms.text import format_histogram
 from detectviz.promql.labels import Labels, is_valid_label_name, label_key
+from detectviz.promql.limits import Budget
 from detectviz.promql.numbers import format_fixed, format_general
 from detectviz.promql.quoting import quote
 from detectviz.promql.vectors import BoolArray, StepVector, empty_vector
 from detectviz.tsdb.interface import METRIC_NAME, Float64Array, Int64Array
 
 _LARGEST_INT64 = 2.0**63
+_BETWEEN_CHECKS = 1024  # series made between two looks at the clock
 
 
 def check_parameter(operator: str, parameter: Float64Array) -> None:
@@ -99,22 +101,32 @@ def _position(labels: Labels) -> float:
     return int.from_bytes(digest) / 2**48
 
 
-def _counted(members: StepVector) -> Iterator[tuple[str, Int64Array]]:
+def _counted(members: StepVector, budget: Budget) -> Iterator[tuple[str, Int64Array]]:
     """Yield each sample that occurs, as text, and how often it does at each step."""
     floats = members.floats()
-    for value in np.unique(floats.values[floats.present]).tolist():
-        equal = np.isnan(floats.values) if math.isnan(value) else floats.values == value
-        yield format_fixed(value), (equal & floats.present).sum(axis=0)
+    held = floats.values[floats.present]
+    found, codes = np.unique(held, return_inverse=True)
+    budget.charge(len(found) * members.steps)
+    budget.check()
+    places = codes * members.steps + np.nonzero(floats.present)[1]
+    counts = np.bincount(places, minlength=len(found) * members.steps)
+    rows = counts.reshape(len(found), members.steps)
+    for index, (value, row) in enumerate(zip(found.tolist(), rows, strict=True)):
+        if index % _BETWEEN_CHECKS == 0:
+            budget.check()
+        yield format_fixed(value), row
     if members.histograms is None:
         return
     texts = np.full(members.present.shape, "", dtype=np.object_)
     native = members.is_histogram
     texts[native] = [format_histogram(one) for one in members.histograms[native].tolist()]
     for text in sorted(set(texts[native].tolist())):
+        budget.charge(members.steps)
+        budget.check()
         yield text, (texts == text).sum(axis=0)
 
 
-def count_values(vector: StepVector, groups: Groups, name: str) -> StepVector:
+def count_values(vector: StepVector, groups: Groups, name: str, budget: Budget) -> StepVector:
     """Count equal samples per group; what they equal becomes label ``name``."""
     if not is_valid_label_name(name):
         raise EvaluationError(f"invalid label name {quote(name)}")
@@ -122,7 +134,7 @@ def count_values(vector: StepVector, groups: Groups, name: str) -> StepVector:
     counts: list[Int64Array] = []
     dropped: list[bool] = []
     for group in range(len(groups)):
-        for text, count in _counted(vector.take(groups.members(group))):
+        for text, count in _counted(vector.take(groups.members(group)), budget):
             labels.append({**groups.labels[group], name: text})
             counts.append(count)
             is_named = name == METRIC_NAME

@@ -18,7 +18,12 @@ def catalogue() -> Catalogue:
     """Return the process's one catalogue: the built-in plugins, then ``DETECTVIZ_PLUGIN_DIRS``."""
     with _lock:
         if not _scanned:
-            _scanned.append(scan([settings.BASE_DIR / "plugins", *settings.PLUGIN_DIRS]))
+            _scanned.append(
+                scan(
+                    [settings.BASE_DIR / "plugins", *settings.PLUGIN_DIRS],
+                    off=settings.PLUGINS_OFF,
+                )
+            )
         return _scanned[0]
 
 

@@ -1,6 +1,6 @@
 """The catalogue: what plugins there are, and their instances once used."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -111,8 +111,10 @@ class Catalogue:
         return instance
 
 
-def scan(sources: Sequence[Path]) -> Catalogue:
+def scan(sources: Sequence[Path], *, off: Collection[str] = ()) -> Catalogue:
     """Return the catalogue of every plugin below ``sources``, each laid out as kind/name.
+
+    Those named in ``off`` (``collectors/system``) are there and cannot be used.
 
     Reads manifests and no code. Of two plugins with one name the first source wins and the second
     is a problem of the catalogue, as are sources that do not exist and folders of unknown kinds.
@@ -126,7 +128,7 @@ def scan(sources: Sequence[Path]) -> Catalogue:
                 message = f"{plugin.kind.value}/{plugin.name} is already taken by {earlier.folder}."
                 problems.append(PluginProblem(path=plugin.folder, field="", message=message))
     checked = [_with_dependencies(plugin, plugins) for plugin in plugins.values()]
-    checked = include_choices(checked)
+    checked = include_choices([_switched(plugin, off) for plugin in checked])
     return Catalogue(checked, tuple(problems))
 
 
@@ -163,6 +165,14 @@ def _describe(folder: Path, kind: PluginKind) -> PluginDescription:
         manifest=manifest,
         problems=problems,
     )
+
+
+def _switched(plugin: PluginDescription, off: Collection[str]) -> PluginDescription:
+    if f"{plugin.kind.value}/{plugin.name}" not in off:
+        return plugin
+    message = "It is switched off on this installation (DETECTVIZ_PLUGINS_OFF)."
+    problem = PluginProblem(path=plugin.folder / MANIFEST_FILE, field="", message=message)
+    return replace(plugin, status="broken", problems=(*plugin.problems, problem))
 
 
 def _with_dependencies(

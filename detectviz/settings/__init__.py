@@ -24,6 +24,8 @@ EGRESS_ALLOW = env.networks("DETECTVIZ_EGRESS_ALLOW")
 EGRESS_ALLOW_PRIVATE = env.boolean("DETECTVIZ_EGRESS_ALLOW_PRIVATE", default=IS_EMBEDDED)
 LOGGING = logging_settings(env.choice("DETECTVIZ_LOG_FORMAT", "console", ("console", "json")))
 PLUGIN_DIRS = tuple(Path(word) for word in env.words("DETECTVIZ_PLUGIN_DIRS"))
+# Where machines are shared by organisations, none of them may look into one.
+PLUGINS_OFF = env.words("DETECTVIZ_PLUGINS_OFF", () if IS_EMBEDDED else ("collectors/system",))
 CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
 TRUSTED_PROXIES = env.networks("DETECTVIZ_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("DETECTVIZ_METRICS_TOKEN")

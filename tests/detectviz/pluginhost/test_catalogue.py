@@ -30,6 +30,16 @@ def test_scanning_imports_nothing(make_plugin: PluginMaker, tmp_path: Path) -> N
     assert catalogue.describe(COLLECTOR, "dummy").status == "available"
 
 
+def test_a_plugin_that_is_switched_off_is_shown_with_the_reason_and_never_runs(
+    make_plugin: PluginMaker, tmp_path: Path
+) -> None:
+    make_plugin(code="raise SystemExit('imported')")
+    catalogue = scan([tmp_path / "plugins"], off=["collectors/dummy", "none"])
+    assert catalogue.describe(COLLECTOR, "dummy").status == "broken"
+    with pytest.raises(BrokenPluginError, match="DETECTVIZ_PLUGINS_OFF"):
+        catalogue.load(COLLECTOR, "dummy")
+
+
 def test_loading_makes_one_instance(make_plugin: PluginMaker, tmp_path: Path) -> None:
     make_plugin()
     catalogue = scan([tmp_path / "plugins"])

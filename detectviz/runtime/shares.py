@@ -1,11 +1,13 @@
 """How much of the web process's time each tenant has left."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 SHARE = 0.2  # of a core, in the long run
 BURST_S = 1.0
+NEIGHBOUR_S = 60.0  # for so long a tenant that has asked counts as there
 _MOST_TENANTS = 10_000
 
 
@@ -28,6 +30,19 @@ class Shares:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._accounts: dict[str, _Account] = {}
+        self._latest: tuple[str, float] = ("", -math.inf)
+        self._before: tuple[str, float] = ("", -math.inf)  # by another than the latest
+
+    def note(self, tenant: str) -> None:
+        """Remember that a tenant has asked."""
+        if tenant != self._latest[0]:
+            self._before = self._latest
+        self._latest = (tenant, self._clock())
+
+    def has_neighbour(self, tenant: str) -> bool:
+        """Tell whether another tenant has asked in the last minute: one alone disturbs nobody."""
+        _, at_s = self._before if tenant == self._latest[0] else self._latest
+        return self._clock() - at_s < NEIGHBOUR_S
 
     def spend(self, tenant: str, seconds: float) -> None:
         """Take what a request has used."""

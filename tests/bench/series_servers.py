@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -77,9 +77,18 @@ class Server:
     def _call(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
     ) -> tuple[int, bytes]:
+        try:
+            return self._exchange(method, path, body, {**self.headers, **headers})
+        except RemoteDisconnected:  # it waited for the other servers for too long
+            self._connection = None
+            return self._exchange(method, path, body, {**self.headers, **headers})
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = HTTPConnection("127.0.0.1", self.port, timeout=120)
-        self._connection.request(method, self.prefix + path, body, {**self.headers, **headers})
+        self._connection.request(method, self.prefix + path, body, headers)
         response = self._connection.getresponse()
         return response.status, response.read()
 
@@ -173,7 +182,7 @@ def _detectviz(home: Path) -> Iterator[Server | None]:
             pid=product.processes["all"].pid,
             prefix="/orgs/default/prometheus",
             headers={"Authorization": f"Bearer {product.key}"},
-            blocks="series.sqlite*",
+            blocks="series.sqlite",
         )
 
 

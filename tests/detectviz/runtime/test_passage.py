@@ -12,11 +12,17 @@ import pytest
 
 from detectviz.runtime.bridge import GONE_KEY, Environ, WsgiBridge
 from detectviz.runtime.passage import Application, Message, Passage, Scope, serve_passed
+from detectviz.runtime.shares import Shares
 
 CPU_S = 0.3
 
 
-def bridge(application: Any, passage: Passage | None = None) -> WsgiBridge:
+def bridge(
+    application: Any, passage: Passage | None = None, *, is_alone: bool = False
+) -> WsgiBridge:
+    shares = Shares()
+    if not is_alone:
+        shares.note("/another")
     return WsgiBridge(
         application,
         name="t",
@@ -24,6 +30,7 @@ def bridge(application: Any, passage: Passage | None = None) -> WsgiBridge:
         max_body_bytes=1 << 22,
         tenant_of=lambda path: path,
         passage_of=lambda _: passage,
+        shares=shares,
     )
 
 
@@ -100,6 +107,14 @@ def test_a_large_body_is_answered_elsewhere_and_nothing_is_lost(tmp_path: Path) 
     assert b"".join(one.get("body", b"") for one in large) == "there q=%C3%BC ü 3000000".encode()
     assert large[0]["status"] == 200
     assert (b"x-b", b"\xe4") in large[0]["headers"]
+
+
+def test_a_tenant_that_is_alone_is_answered_here(tmp_path: Path) -> None:
+    async def run() -> list[Message]:
+        async with other_process(tmp_path / "s", bridge(told("there"))) as passage:
+            return await ask(bridge(told("here"), passage, is_alone=True), b"x" * 3_000_000)
+
+    assert asyncio.run(run())[-1]["body"].startswith(b"here")
 
 
 def test_a_query_that_takes_long_begins_again_elsewhere_and_the_next_goes_there(

@@ -1,6 +1,6 @@
 """How much of the web process's time each tenant has left."""
 
-from detectviz.runtime.shares import BURST_S, SHARE, Shares
+from detectviz.runtime.shares import BURST_S, NEIGHBOUR_S, SHARE, Shares
 
 
 class Clock:
@@ -40,3 +40,20 @@ def test_an_overdrawn_tenant_owes_no_more_than_its_burst() -> None:
     shares.spend("loud", 1e6)
     clock.now += BURST_S / SHARE + 1
     assert not shares.is_overdrawn("loud")
+
+
+def test_a_tenant_has_a_neighbour_while_another_has_asked_in_the_last_minute() -> None:
+    clock = Clock()
+    shares = Shares(clock)
+    assert not shares.has_neighbour("one")
+    shares.note("one")
+    shares.note("one")
+    assert not shares.has_neighbour("one")
+    assert shares.has_neighbour("two")
+    shares.note("two")
+    assert shares.has_neighbour("one")
+    clock.now += NEIGHBOUR_S - 1
+    shares.note("one")
+    assert shares.has_neighbour("one")
+    clock.now += 1
+    assert not shares.has_neighbour("one")

@@ -1,9 +1,12 @@
 """A program's request takes the short way and gets the same answer."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.test import RequestFactory
 
 from detectviz.runtime.keyed import KeyedHandler, is_keyed
@@ -15,6 +18,17 @@ def sent(path: str, **headers: str) -> dict[str, Any]:
     environ = {**request.environ, "HTTP_HOST": "testserver"}
     environ.pop("HTTP_COOKIE", None)
     return environ
+
+
+@pytest.fixture(autouse=True)
+def _same_connection() -> Iterator[None]:
+    """Keep the test's transaction: a handler closes connections around its requests."""
+    around = (request_started, request_finished)
+    for signal in around:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in around:
+        signal.connect(close_old_connections)
 
 
 def answered(handler: Any, environ: dict[str, Any]) -> tuple[str, dict[str, str], bytes]:

@@ -47,6 +47,18 @@ class EgressDeniedError(NetworkError):
         super().__init__(message, phase="connect", permanent=True)
 
 
+class QueryError(PluginError):
+    """A query was refused, by the plugin or by the datasource; ``message`` repeats its reason.
+
+    ``status`` is the HTTP status that fits: 400 for a wrong query, 404, 413 for an answer over a
+    limit, 422 for one that cannot be carried out.
+    """
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message, permanent=True)
+        self.status = status
+
+
 class DeliveryError(PluginError):
     """A notifier was refused.
 

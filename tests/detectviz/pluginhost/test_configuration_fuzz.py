@@ -20,7 +20,9 @@ from detectviz.pluginhost.schema import properties_of
 from detectviz.testing.plugins import built_in_plugins
 
 PLUGINS = built_in_plugins().list()
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+)
 JSON_VALUES: st.SearchStrategy[JsonValue] = st.recursive(
     SCALARS,
     lambda inner: (

@@ -32,6 +32,9 @@ class Manifest:
     with the options of each as ``<name>_sd`` beside it (put in when the host scans). Formats:
     calendar, cron, date-time, duration, email, hostname, regex (RE2), timezone, uri. References to
     its own ``$defs`` have been inlined.
+
+    ``query_schema`` is the same for one query of a datasource (``query.schema.json``): editor,
+    validation and defaults are made from it; it has no secrets. Empty for the other kinds.
     """
 
     name: str
@@ -49,3 +52,4 @@ class Manifest:
     permissions: Permissions = field(default_factory=Permissions)
     quality: Quality = "stable"
     defaults: JsonObject = field(default_factory=dict)
+    query_schema: JsonObject = field(default_factory=dict)

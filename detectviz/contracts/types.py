@@ -15,6 +15,7 @@ class PluginKind(StrEnum):
     """The kinds of plugin this host can run; the value is the folder below ``plugins/``."""
 
     COLLECTOR = "collectors"
+    DATASOURCE = "datasources"
     DISCOVERY = "discovery"
     NOTIFIER = "notifiers"
 

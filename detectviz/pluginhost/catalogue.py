@@ -7,6 +7,7 @@ from threading import RLock
 from typing import Literal, overload
 
 from detectviz.contracts.collector import Collector
+from detectviz.contracts.datasource import Datasource
 from detectviz.contracts.discovery import Discovery
 from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.notifier import Notifier
@@ -71,6 +72,8 @@ class Catalogue:
 
     @overload
     def load(self, kind: Literal[PluginKind.COLLECTOR], name: str) -> Collector: ...
+    @overload
+    def load(self, kind: Literal[PluginKind.DATASOURCE], name: str) -> Datasource: ...
     @overload
     def load(self, kind: Literal[PluginKind.DISCOVERY], name: str) -> Discovery: ...
     @overload

@@ -11,6 +11,7 @@ from detectviz.pluginhost.imports import find_violations
 from detectviz.pluginhost.loading import package_name
 from detectviz.pluginhost.manifest import (
     MANIFEST_FILE,
+    QUERY_SCHEMA_FILE,
     SCHEMA_FILE,
     find_missing_requirements,
     read_manifest,
@@ -64,11 +65,9 @@ def _file_problems(folder: Path) -> Iterator[PluginProblem]:
 
 def _schema_problems(folder: Path, manifest: Manifest) -> Iterator[PluginProblem]:
     path = folder / SCHEMA_FILE
+    yield from _undescribed(path, manifest.config_schema)
+    yield from _query_schema_problems(folder / QUERY_SCHEMA_FILE, manifest.query_schema)
     for place, described in _walk(manifest.config_schema, ()):
-        for wanted in ("title", "description"):
-            if not described.get(wanted):
-                message = f"Add a {wanted}: the form and the documentation show it."
-                yield PluginProblem(path=path, field=pointer((*place, wanted)), message=message)
         name = place[-1].lower()
         is_text = described.get("type") == "string" and "enum" not in described
         if is_text and not is_secret(described) and name.endswith(_SECRET_WORDS):
@@ -86,6 +85,22 @@ def _schema_problems(folder: Path, manifest: Manifest) -> Iterator[PluginProblem
         yield PluginProblem(
             path=folder / MANIFEST_FILE, field="/permissions/secrets", message=message
         )
+
+
+def _undescribed(path: Path, schema: JsonObject) -> Iterator[PluginProblem]:
+    for place, described in _walk(schema, ()):
+        for wanted in ("title", "description"):
+            if not described.get(wanted):
+                message = f"Add a {wanted}: the form and the documentation show it."
+                yield PluginProblem(path=path, field=pointer((*place, wanted)), message=message)
+
+
+def _query_schema_problems(path: Path, schema: JsonObject) -> Iterator[PluginProblem]:
+    yield from _undescribed(path, schema)
+    for place, described in _walk(schema, ()):
+        if is_secret(described):
+            message = "Move the secret to the configuration: a query is stored and shown as it is."
+            yield PluginProblem(path=path, field=pointer(place), message=message)
 
 
 def _walk(

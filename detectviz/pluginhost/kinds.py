@@ -24,6 +24,13 @@ KINDS: dict[PluginKind, Kind] = {
         contract="detectviz.contracts.collector:Collector",
         suite="detectviz.testing.collectors",
     ),
+    PluginKind.DATASOURCE: Kind(
+        kind=PluginKind.DATASOURCE,
+        title="Datasources",
+        verb="query",
+        contract="detectviz.contracts.datasource:Datasource",
+        suite="detectviz.testing.datasources",
+    ),
     PluginKind.DISCOVERY: Kind(
         kind=PluginKind.DISCOVERY,
         title="Discovery",

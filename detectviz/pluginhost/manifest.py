@@ -1,7 +1,8 @@
-"""Reading ``plugin.yaml`` and ``config.schema.json``; everything wrong is said at once."""
+"""Reading ``plugin.yaml`` and the schemas beside it; everything wrong is said at once."""
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -21,6 +22,7 @@ from detectviz.pluginhost.schema import find_schema_problems, inline_references
 
 MANIFEST_FILE = "plugin.yaml"
 SCHEMA_FILE = "config.schema.json"
+QUERY_SCHEMA_FILE = "query.schema.json"
 _LARGEST_FILE_BYTES = 262_144
 
 
@@ -58,20 +60,22 @@ def read_manifest(
 ) -> tuple[Manifest | None, tuple[PluginProblem, ...]]:
     """Return the manifest of the plugin in ``folder``, or None and everything to put right.
 
-    Reads two files and no code. ``kind`` is the kind of the folder above.
+    Reads these files and no code. ``kind`` is the kind of the folder above.
     """
     problems: list[PluginProblem] = []
     document = _read(folder / MANIFEST_FILE, _load_yaml, problems)
-    schema = _read(folder / SCHEMA_FILE, json.loads, problems)
+    schema = _read_schema(folder / SCHEMA_FILE, problems)
+    query_schema: JsonObject | None = {}
+    if kind is PluginKind.DATASOURCE:
+        query_schema = _read_schema(folder / QUERY_SCHEMA_FILE, problems)
     if document is not None:
         found = [*find_problems(_manifest_schema(), document)]
         found = found or [*_folder_problems(folder, kind, document)]
         problems += _located(folder / MANIFEST_FILE, found)
-    if schema is not None:
-        problems += _located(folder / SCHEMA_FILE, find_schema_problems(schema))
-    if problems or document is None or schema is None:
+    if problems or document is None or schema is None or query_schema is None:
         return None, tuple(problems)
-    return _build(kind, cast("_Document", document), inline_references(schema)), ()
+    built = _build(kind, cast("_Document", document), inline_references(schema))
+    return replace(built, query_schema=inline_references(query_schema)), ()
 
 
 def find_missing_requirements(folder: Path, manifest: Manifest) -> tuple[PluginProblem, ...]:
@@ -83,6 +87,13 @@ def find_missing_requirements(folder: Path, manifest: Manifest) -> tuple[PluginP
             place = f"/requirements/{index}"
             found.append(PluginProblem(path=folder / MANIFEST_FILE, field=place, message=message))
     return tuple(found)
+
+
+def _read_schema(path: Path, problems: list[PluginProblem]) -> JsonObject | None:
+    schema = _read(path, json.loads, problems)
+    if schema is not None:
+        problems += _located(path, find_schema_problems(schema))
+    return schema
 
 
 def _read(

@@ -1,12 +1,14 @@
 """`plugins check` finds what a reviewer would, without running the plugin."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from detectviz.contracts.types import JsonObject
+from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.pluginhost.checker import check_plugin
+from detectviz.pluginhost.manifest import read_manifest
 from detectviz.testing.plugins import PLUGINS, PROJECT_ROOT
 
 PluginMaker = Callable[..., Path]
@@ -134,9 +136,43 @@ def test_a_plain_text_that_looks_like_a_secret_is_named(make_plugin: PluginMaker
 
 def test_a_folder_of_no_kind_is_refused(tmp_path: Path) -> None:
     (problem,) = check_plugin(tmp_path)
-    assert "one of collectors, discovery, notifiers" in problem.message
+    assert "one of collectors, datasources, discovery" in problem.message
 
 
 def test_a_broken_manifest_is_told_first(make_plugin: PluginMaker) -> None:
     fields = [problem.field for problem in check_plugin(make_plugin(title=None))]
     assert fields == ["/title"]
+
+
+@pytest.fixture
+def datasource(make_plugin: PluginMaker) -> Path:
+    folder = make_plugin(kind="datasources")
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_dummy.py").write_text("")
+    return folder
+
+
+def _write_query_schema(folder: Path, **described: object) -> None:
+    properties = {"sql": {"type": "string", **described}}
+    schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    (folder / "query.schema.json").write_text(json.dumps(schema))
+
+
+def test_a_datasource_without_a_schema_of_its_queries_is_refused(datasource: Path) -> None:
+    (problem,) = check_plugin(datasource)
+    assert problem.path.name == "query.schema.json"
+
+
+def test_the_schema_of_queries_becomes_part_of_the_manifest(datasource: Path) -> None:
+    _write_query_schema(datasource, title="SQL", description="What to ask.")
+    assert check_plugin(datasource) == ()
+    manifest, _ = read_manifest(datasource, PluginKind.DATASOURCE)
+    assert manifest is not None
+    assert "sql" in str(manifest.query_schema)
+
+
+def test_a_secret_in_a_query_and_a_missing_description_are_named(datasource: Path) -> None:
+    _write_query_schema(datasource, title="SQL", writeOnly=True)
+    problems = check_plugin(datasource)
+    assert [problem.path.name for problem in problems] == ["query.schema.json"] * 2
+    assert any("Move the secret" in problem.message for problem in problems)

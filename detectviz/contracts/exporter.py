@@ -1,0 +1,52 @@
+"""Exporters: one verb, ``write``. They write and read nothing."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from detectviz.contracts.datasource import Connector, Instances
+from detectviz.contracts.network import HttpClient
+from detectviz.contracts.records import Record, RecordError, Signal
+from detectviz.contracts.types import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExporterContext:
+    """Everything one call may use.
+
+    ``batch_id`` is the same when a batch is written again after a failure: what can tell by it
+    that it has the batch already writes it once.
+    """
+
+    config: JsonObject
+    secrets: Mapping[str, str]
+    timeout_s: float
+    batch_id: str
+    http: HttpClient
+    connector: Connector
+    instances: Instances
+    now: Callable[[], datetime]
+    logger: logging.Logger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteReport:
+    """What became of a batch: ``written`` records, and those refused for good."""
+
+    written: int
+    errors: tuple[RecordError, ...] = ()
+
+
+class Exporter(Protocol):
+    """An exporter plugin's capability class; constructed once per process, without arguments."""
+
+    signals: frozenset[Signal]
+    """What it can write."""
+
+    def write(self, records: Sequence[Record], context: ExporterContext) -> WriteReport:
+        """Write a batch, all of it or with the refused ones named.
+
+        Raise PluginError when nothing was written; unless it is ``permanent`` the host tries again.
+        """

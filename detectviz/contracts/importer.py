@@ -1,0 +1,69 @@
+"""Importers: one verb, ``read``. They read and write nothing."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from detectviz.contracts.datasource import Connector
+from detectviz.contracts.network import HttpClient
+from detectviz.contracts.records import Record, RecordError, Signal
+from detectviz.contracts.types import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImporterContext:
+    """Everything one run may use.
+
+    ``cursor`` is that of the last batch the host has stored, empty at the beginning: a run that
+    ended before its time goes on there. ``is_cancelled`` is to be asked between batches.
+    """
+
+    config: JsonObject
+    secrets: Mapping[str, str]
+    timeout_s: float
+    batch_size: int
+    cursor: JsonObject
+    http: HttpClient
+    connector: Connector
+    is_cancelled: Callable[[], bool]
+    now: Callable[[], datetime]
+    logger: logging.Logger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Some records in order. ``total`` is how many the run will read in all, if that is known.
+
+    With ``cursor`` the run can go on after this batch; ``errors`` are records left out of it.
+    """
+
+    records: Sequence[Record]
+    cursor: JsonObject
+    total: int | None = None
+    errors: tuple[RecordError, ...] = ()
+
+
+class Importer(Protocol):
+    """An importer plugin's capability class; constructed once per process, without arguments."""
+
+    signals: frozenset[Signal]
+    """What it can read."""
+
+    def read(self, context: ImporterContext) -> Iterator[Batch]:
+        """Yield all there is from ``context.cursor`` on; raise PluginError when it can't be read.
+
+        One wrong record is an error of its batch, not an exception.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run stands, for whoever watches it."""
+
+    read: int = 0
+    written: int = 0
+    failed: int = 0
+    total: int | None = None
+    cursor: JsonObject = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -56,14 +56,3 @@ class Importer(Protocol):
 
         One wrong record is an error of its batch, not an exception.
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where a run stands, for whoever watches it."""
-
-    read: int = 0
-    written: int = 0
-    failed: int = 0
-    total: int | None = None
-    cursor: JsonObject = field(default_factory=dict)

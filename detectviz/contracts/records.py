@@ -23,7 +23,7 @@ class Signal(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRecord:
-    """One sample. ``labels`` hold ``__name__``; ``unit`` is UCUM or OpenMetrics, empty if unknown."""
+    """One sample. ``labels`` hold ``__name__``; ``unit`` is OpenMetrics', empty if unknown."""
 
     labels: Labels
     timestamp_ms: int

@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class ExtensionsConfig(AppConfig):
-    """Holds the catalogue of plugins; owns no tables yet."""
+    """Holds the plugin host of the process."""
 
     name = "apps.extensions"

@@ -35,6 +35,11 @@ class Manifest:
 
     ``query_schema`` is the same for one query of a datasource (``query.schema.json``): editor,
     validation and defaults are made from it; it has no secrets. Empty for the other kinds.
+
+    ``aliases`` are further names of the plugin, ``children`` (kind/name) the plugins it brings
+    along in its folder ``children/``. An eager plugin is loaded when a process starts, the others
+    at their first call. ``settings_schema`` (``settings.schema.json``) is what an org sets once
+    for the plugin; empty where there is nothing to set.
     """
 
     name: str
@@ -53,3 +58,7 @@ class Manifest:
     quality: Quality = "stable"
     defaults: JsonObject = field(default_factory=dict)
     query_schema: JsonObject = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    is_eager: bool = False
+    settings_schema: JsonObject = field(default_factory=dict)

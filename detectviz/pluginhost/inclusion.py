@@ -40,7 +40,7 @@ def _included(plugin: PluginDescription, others: list[PluginDescription]) -> Plu
             chosen = [
                 each.manifest
                 for each in others
-                if each.kind == PluginKind(kind) and each.manifest and each.status != "broken"
+                if each.kind == PluginKind(kind) and each.manifest and each.is_usable
             ]
             schema = _with_options(schema, name, sorted(chosen, key=lambda each: each.name))
     if schema is manifest.config_schema:

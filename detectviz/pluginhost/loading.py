@@ -1,7 +1,7 @@
 """Importing a plugin's folder as ``plugins.<kind>.<name>``, wherever the folder lies."""
 
 import sys
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -31,14 +31,24 @@ def load_capability(folder: Path, manifest: Manifest) -> object:
     return capability()
 
 
+def package_forget(kind: PluginKind, name: str) -> None:
+    """Forget the modules of a plugin, so that its next instance is made of what its folder has."""
+    _forget(package_name(kind, name))
+    invalidate_caches()
+
+
+def _forget(name: str) -> None:
+    for loaded in [each for each in sys.modules if f"{each}.".startswith(f"{name}.")]:
+        del sys.modules[loaded]
+
+
 def _ensure_package(name: str, folder: Path) -> None:
     known = sys.modules.get(name)
     if known is not None:
         if str(folder) in getattr(known, "__path__", ()):
             return
-        # The same name from another folder, as between two catalogues of one test run.
-        for loaded in [each for each in sys.modules if f"{each}.".startswith(f"{name}.")]:
-            del sys.modules[loaded]
+        # The same name from another folder, as between two hosts of one test run.
+        _forget(name)
     parent, _, child = name.rpartition(".")
     _ensure_parents(parent)
     package = _make_package(name, folder)

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Literal, TypedDict, cast
 
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
@@ -23,6 +23,7 @@ from detectviz.pluginhost.schema import find_schema_problems, inline_references
 MANIFEST_FILE = "plugin.yaml"
 SCHEMA_FILE = "config.schema.json"
 QUERY_SCHEMA_FILE = "query.schema.json"
+SETTINGS_SCHEMA_FILE = "settings.schema.json"
 _LARGEST_FILE_BYTES = 262_144
 
 
@@ -48,6 +49,9 @@ class _Document(TypedDict, total=False):
     permissions: _PermissionsDocument
     quality: Quality
     defaults: JsonObject
+    aliases: list[str]
+    children: list[str]
+    loading: Literal["lazy", "eager"]
 
 
 def folder_name(name: str) -> str:
@@ -56,11 +60,12 @@ def folder_name(name: str) -> str:
 
 
 def read_manifest(
-    folder: Path, kind: PluginKind
+    folder: Path, kind: PluginKind, *, has_own_name: bool = False
 ) -> tuple[Manifest | None, tuple[PluginProblem, ...]]:
     """Return the manifest of the plugin in ``folder``, or None and everything to put right.
 
-    Reads these files and no code. ``kind`` is the kind of the folder above.
+    Reads these files and no code. ``kind`` is the kind of the folder above. With ``has_own_name``
+    the folder may be called otherwise than the plugin.
     """
     problems: list[PluginProblem] = []
     document = _read(folder / MANIFEST_FILE, _load_yaml, problems)
@@ -68,14 +73,21 @@ def read_manifest(
     query_schema: JsonObject | None = {}
     if kind is PluginKind.DATASOURCE:
         query_schema = _read_schema(folder / QUERY_SCHEMA_FILE, problems)
+    settings_schema: JsonObject | None = {}
+    if (folder / SETTINGS_SCHEMA_FILE).exists():
+        settings_schema = _read_schema(folder / SETTINGS_SCHEMA_FILE, problems)
     if document is not None:
         found = [*find_problems(_manifest_schema(), document)]
-        found = found or [*_folder_problems(folder, kind, document)]
+        found = found or [*_folder_problems(folder, kind, document, has_own_name=has_own_name)]
         problems += _located(folder / MANIFEST_FILE, found)
-    if problems or document is None or schema is None or query_schema is None:
+    if None in (document, schema, query_schema, settings_schema) or problems:
         return None, tuple(problems)
-    built = _build(kind, cast("_Document", document), inline_references(schema))
-    return replace(built, query_schema=inline_references(query_schema)), ()
+    built = _build(kind, cast("_Document", document), inline_references(schema or {}))
+    return replace(
+        built,
+        query_schema=inline_references(query_schema or {}),
+        settings_schema=inline_references(settings_schema or {}),
+    ), ()
 
 
 def find_missing_requirements(folder: Path, manifest: Manifest) -> tuple[PluginProblem, ...]:
@@ -124,7 +136,10 @@ def _load_yaml(text: str) -> JsonValue:
 @cache
 def _manifest_schema() -> JsonObject:
     path = Path(__file__).with_name("manifest.schema.json")
-    return cast("JsonObject", json.loads(path.read_text(encoding="utf-8")))
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    # The kinds stand in one place, where their contracts are.
+    schema["properties"]["kind"]["enum"] = [kind.value for kind in PluginKind]
+    return cast("JsonObject", schema)
 
 
 def _located(
@@ -135,10 +150,10 @@ def _located(
 
 
 def _folder_problems(
-    folder: Path, kind: PluginKind, document: JsonObject
+    folder: Path, kind: PluginKind, document: JsonObject, *, has_own_name: bool
 ) -> Iterator[FieldProblem]:
     name = str(document["name"])
-    if folder_name(name) != folder.name:
+    if folder_name(name) != folder.name and not has_own_name:
         message = f"The folder is called {folder.name}; call it {folder_name(name)}."
         yield FieldProblem(field="/name", message=message)
     if document["kind"] != kind.value:
@@ -150,6 +165,7 @@ def _folder_problems(
         yield FieldProblem(field="/capability", message=message)
     yield from _version_problems(str(document["engine_version"]))
     yield from _requirement_problems(cast("_Document", document).get("requirements", []))
+    yield from _range_problems(cast("_Document", document).get("dependencies", []))
 
 
 def _version_problems(wanted: str) -> Iterator[FieldProblem]:
@@ -176,6 +192,15 @@ def _requirement_problems(requirements: list[str]) -> Iterator[FieldProblem]:
         if requirement is None or requirement.url:
             message = "Write a library and a version range such as dnspython>=2.9,<3."
             yield FieldProblem(field=f"/requirements/{index}", message=message)
+
+
+def _range_problems(dependencies: list[str]) -> Iterator[FieldProblem]:
+    for index, text in enumerate(dependencies):
+        try:
+            SpecifierSet(text.lstrip("abcdefghijklmnopqrstuvwxyz0123456789/-").strip())
+        except InvalidSpecifier:
+            message = "Write kind/name and perhaps a range such as tools/dns >=1,<2."
+            yield FieldProblem(field=f"/dependencies/{index}", message=message)
 
 
 def _missing_library(requirement: Requirement) -> str:
@@ -216,4 +241,7 @@ def _build(kind: PluginKind, document: _Document, schema: JsonObject) -> Manifes
         ),
         quality=document.get("quality", "stable"),
         defaults=document.get("defaults", {}),
+        aliases=tuple(document.get("aliases", ())),
+        children=tuple(document.get("children", ())),
+        is_eager=document.get("loading") == "eager",
     )

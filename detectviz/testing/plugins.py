@@ -4,17 +4,19 @@ from functools import cache
 from pathlib import Path
 
 from detectviz.contracts.types import JsonObject, JsonValue, PluginKind
-from detectviz.pluginhost.catalogue import Catalogue, scan
 from detectviz.pluginhost.configuration import ValidatedConfiguration, validate
+from detectviz.pluginhost.host import PluginHost
+from detectviz.pluginhost.pipeline import scan
+from detectviz.pluginhost.sources import FolderSource
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = PROJECT_ROOT / "plugins"
 
 
 @cache
-def built_in_plugins() -> Catalogue:
-    """Return the catalogue of the plugins of this project, scanned once per process."""
-    return scan([PLUGINS])
+def built_in_plugins() -> PluginHost:
+    """Return a host of the plugins of this project, scanned once per process."""
+    return PluginHost(scan([FolderSource(folder=PLUGINS, source="built-in")]))
 
 
 def checked_config(

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.extensions.selectors import catalogue, plugin_list
+from apps.extensions.selectors import plugin_host, plugin_list
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.description import PluginDescription
 from detectviz.pluginhost.errors import NotRegisteredError
@@ -50,7 +50,7 @@ class PluginView(APIView):
         _, access = org_access(request, org)
         access.require(PERMISSION)
         try:
-            plugin = catalogue().describe(PluginKind(kind), name)
+            plugin = plugin_host().describe(PluginKind(kind), name)
         except (ValueError, NotRegisteredError) as error:
             raise NotFoundError from error
         envelope = _envelope(plugin, org)

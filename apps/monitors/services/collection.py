@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.extensions.selectors import plugin_list
 from apps.monitors.services import telemetry
-from apps.monitors.services.network import CatalogueCollectors, discovery_host, engine_network
+from apps.monitors.services.network import HostedCollectors, discovery_host, engine_network
 from apps.monitors.services.pages import PageTeller
 from apps.monitors.services.plans import PlanCache
 from apps.monitors.services.reports import CheckReport
@@ -57,7 +57,7 @@ class CollectionHost:
         self.location = location
         network = engine_network()
         self._engine = Engine(
-            registry=CatalogueCollectors(),
+            registry=HostedCollectors(),
             sink=self,
             network=network,
             settings=EngineSettings(freeze_gc=freeze_gc),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from apps.extensions.selectors import catalogue
+from apps.extensions.selectors import plugin_client
 from detectviz.collection.discovery import DiscoveryChoice, DiscoveryHost
 from detectviz.contracts.collector import Collector
 from detectviz.contracts.config import get_object
@@ -17,27 +17,27 @@ from detectviz.pluginhost.inclusion import KEYWORD, options_name
 from detectviz.pluginhost.schema import properties_of
 
 
-class CatalogueCollectors:
-    """The engine's registry of collectors, over the process's plugin catalogue."""
+class HostedCollectors:
+    """The engine's registry of collectors, over the process's plugin host."""
 
     def get(self, name: str) -> Collector:
         """Return the collector called ``name``; raise PluginHostError when it can't be used."""
-        return catalogue().load(PluginKind.COLLECTOR, name)
+        collector: Collector = plugin_client().instance(PluginKind.COLLECTOR, name)
+        return collector
 
 
-class CatalogueDiscoveries:
-    """The engine's registry of discovery plugins, over the same catalogue."""
+class HostedDiscoveries:
+    """The engine's registry of discovery plugins, over the same host."""
 
     def get(self, name: str) -> Discovery:
         """Return the plugin called ``name``; raise PluginHostError when it can't be used."""
-        return catalogue().load(PluginKind.DISCOVERY, name)
+        discovery: Discovery = plugin_client().instance(PluginKind.DISCOVERY, name)
+        return discovery
 
 
 def discovery_host() -> DiscoveryHost:
     """Return how monitors of this process find their targets."""
-    return DiscoveryHost(
-        registry=CatalogueDiscoveries(), folder=Path(settings.DATA_DIR) / "discovery"
-    )
+    return DiscoveryHost(registry=HostedDiscoveries(), folder=Path(settings.DATA_DIR) / "discovery")
 
 
 def discovery_choice(

@@ -20,7 +20,7 @@ from apps.monitors.services.configuration import (
 from apps.monitors.services.evidence import evidence_clean, text_clean
 from apps.monitors.services.monitors import MonitorDraft, draft_of
 from apps.monitors.services.network import (
-    CatalogueCollectors,
+    HostedCollectors,
     discovery_choice,
     discovery_host,
     engine_network,
@@ -141,7 +141,7 @@ def monitor_test(
 def _run(check: ScheduledCheck, policy: Policy, now: datetime) -> Probe:
     result = run_once(
         check,
-        registry=CatalogueCollectors(),
+        registry=HostedCollectors(),
         network=engine_network(),
         discovery=discovery_host(),
     )

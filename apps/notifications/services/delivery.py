@@ -1,6 +1,5 @@
 """Lease, send, mark after: at least once on the wire, one idempotency key per delivery."""
 
-import logging
 import random
 import time
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from prometheus_client import Counter, Histogram
 
-from apps.extensions.selectors import catalogue
+from apps.extensions.selectors import plugin_client
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import AlertGroup, ContactPoint, Delivery, NotificationRecord
 from apps.notifications.services.configuration import receiver_secrets
@@ -23,7 +22,6 @@ from detectviz.contracts.errors import DeliveryError, NetworkError, PluginError
 from detectviz.contracts.notifier import Notification, Notifier, Receipt
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.errors import PluginHostError
-from detectviz.pluginhost.telemetry import executions_count
 from detectviz.runtime.leases import process_owner
 
 TIMEOUT_S = 15.0
@@ -43,8 +41,6 @@ duration_seconds = Histogram(
     "detectviz_notification_duration_seconds", "Duration of one attempt.", ["notifier"]
 )
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -62,13 +58,6 @@ class Attempt:
         if isinstance(self.error, NetworkError):
             return "timeout" if "timed out" in self.error.message else "serverError"
         return "clientError" if self.error is not None else ""
-
-    @property
-    def outcome(self) -> str:
-        """Tell a refused delivery from a plugin that is broken."""
-        if self.error is None:
-            return "ok"
-        return "failed" if isinstance(self.error, DeliveryError | NetworkError) else "error"
 
 
 def deliveries_due(*, now: datetime) -> list[int]:
@@ -140,32 +129,20 @@ def receiver_notify(
     *, notifier: str, config: dict[str, Any], secrets: dict[str, str], notification: Notification
 ) -> Attempt:
     """Call a notifier plugin once; whatever it raises is an outcome."""
-    attempt = _attempted(
-        notifier=notifier, config=config, secrets=secrets, notification=notification
-    )
-    executions_count(
-        PluginKind.NOTIFIER.value, notifier, attempt.outcome, took_s=attempt.duration_s
-    )
-    return attempt
-
-
-def _attempted(
-    *, notifier: str, config: dict[str, Any], secrets: dict[str, str], notification: Notification
-) -> Attempt:
     started = time.monotonic()
+    context = notifier_context(config=config, secrets=secrets, timeout_s=TIMEOUT_S)
+
+    def notify(plugin: Notifier) -> Receipt:
+        return plugin.notify(notification, context)
+
     try:
-        plugin: Notifier = catalogue().load(PluginKind.NOTIFIER, notifier)
-        context = notifier_context(config=config, secrets=secrets, timeout_s=TIMEOUT_S)
-        receipt = plugin.notify(notification, context)
-    except PluginError as error:
-        return Attempt(duration_s=time.monotonic() - started, error=error)
+        receipt = plugin_client().call(
+            PluginKind.NOTIFIER, notifier, "notify", notify, org=notification.org or None
+        )
     except PluginHostError as error:
-        broken = PluginError(str(error))
-        return Attempt(duration_s=time.monotonic() - started, error=broken)
-    except Exception as error:
-        logger.exception("notifier %s raised", notifier)
-        unknown = PluginError(f"{type(error).__name__}: {error}")
-        return Attempt(duration_s=time.monotonic() - started, error=unknown)
+        cause = error.__cause__
+        known = cause if isinstance(cause, PluginError) else PluginError(str(error))
+        return Attempt(duration_s=time.monotonic() - started, error=known)
     return Attempt(duration_s=time.monotonic() - started, receipt=receipt)
 
 

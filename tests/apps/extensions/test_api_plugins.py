@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from apps.extensions.selectors import catalogue_use
+from apps.extensions.selectors import plugin_host_use
 from apps.orgs.models import Org
-from detectviz.pluginhost.catalogue import scan
+from detectviz.pluginhost.host import PluginHost
+from detectviz.pluginhost.pipeline import scan
 from detectviz.testing.plugins import built_in_plugins
 from tests.factories.accounts import make_member
 from tests.factories.orgs import make_org
@@ -20,9 +21,9 @@ BASE = "/apis/plugins/v1/orgs/acme/plugins"
 
 @pytest.fixture(autouse=True)
 def plugins() -> Iterator[None]:
-    catalogue_use(built_in_plugins())
+    plugin_host_use(built_in_plugins())
     yield
-    catalogue_use(None)
+    plugin_host_use(None)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_one_plugin_tells_its_schema(api: Client) -> None:
 
 def test_a_broken_plugin_is_listed_with_its_reasons(api: Client, tmp_path: Path) -> None:
     (tmp_path / "collectors" / "half").mkdir(parents=True)
-    catalogue_use(scan([tmp_path]))
+    plugin_host_use(PluginHost(scan([tmp_path])))
     (item,) = api.get(BASE).json()["items"]
     assert item["status"]["state"] == "broken"
     assert item["status"]["problems"]

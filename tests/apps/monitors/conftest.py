@@ -6,9 +6,10 @@ from typing import cast
 
 import pytest
 
-from apps.extensions.selectors import catalogue_use
+from apps.extensions.selectors import plugin_host_use
 from apps.series.services import series_store_use
-from detectviz.pluginhost.catalogue import Catalogue, scan
+from detectviz.pluginhost.host import PluginHost
+from detectviz.pluginhost.pipeline import scan
 from detectviz.testing.plugins import PLUGINS
 from detectviz.tsdb.interface import SeriesStore
 from tests.factories.series import RecordingStore
@@ -58,7 +59,7 @@ class ProbeCollector:
 
 
 @pytest.fixture(scope="session")
-def probe_plugins(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+def probe_plugins(tmp_path_factory: pytest.TempPathFactory) -> PluginHost:
     """Return the built-in plugins and the collector ``probe``."""
     root = tmp_path_factory.mktemp("plugins")
     folder = root / "collectors" / "probe"
@@ -67,15 +68,15 @@ def probe_plugins(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     (folder / "plugin.yaml").write_text(PROBE_MANIFEST)
     (folder / "config.schema.json").write_text(json.dumps(PROBE_SCHEMA))
     (folder / "probe.py").write_text(PROBE_CODE)
-    return scan([PLUGINS, root])
+    return PluginHost(scan([PLUGINS, root]))
 
 
 @pytest.fixture
-def probe(probe_plugins: Catalogue) -> Iterator[None]:
+def probe(probe_plugins: PluginHost) -> Iterator[None]:
     """Have the collector ``probe`` beside the built-in ones."""
-    catalogue_use(probe_plugins)
+    plugin_host_use(probe_plugins)
     yield
-    catalogue_use(None)
+    plugin_host_use(None)
 
 
 @pytest.fixture

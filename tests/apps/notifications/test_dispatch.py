@@ -1,11 +1,13 @@
 """From an alert to a delivery, on a clock the test turns."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from apps.extensions.selectors import plugin_host_use
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import (
     AlertGroup,
@@ -24,9 +26,10 @@ from apps.notifications.services.inbox import alert_receive
 from apps.orgs.models import Org
 from detectviz.contracts.errors import DeliveryError
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
-from detectviz.contracts.types import PluginKind
 from detectviz.events.bus import publish
 from detectviz.events.types import AlertChanged, SoleWorkerStarts
+from detectviz.pluginhost.host import HostOptions, PluginHost
+from detectviz.testing.plugins import built_in_plugins
 from tests.factories.orgs import make_org
 
 pytestmark = pytest.mark.django_db
@@ -106,20 +109,18 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     receiver = Receiver()
 
-    class FakeCatalogue:
-        def load(self, kind: PluginKind, name: str) -> Receiver:
-            return receiver
-
-    monkeypatch.setattr(delivery_service, "catalogue", FakeCatalogue)
+    store = built_in_plugins().store
+    plugin_host_use(PluginHost(store, HostOptions(loader=lambda *_: receiver)))
     monkeypatch.setattr(delivery_service, "JITTER", 0.0)
     org = make_org()
     org_prepare(org_id=org.pk)
     world = World(org, receiver)
     configure(world)
-    return world
+    yield world
+    plugin_host_use(None)
 
 
 def configure(world: World, **options: Any) -> None:

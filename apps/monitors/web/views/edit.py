@@ -42,7 +42,7 @@ class MonitorTypesPage:
     @cached_property
     def types(self) -> list[PluginDescription]:
         """Usable collectors, by title."""
-        usable = [each for each in plugin_list(PluginKind.COLLECTOR) if each.status != "broken"]
+        usable = [each for each in plugin_list(PluginKind.COLLECTOR) if each.is_usable]
         return sorted(usable, key=lambda each: each.manifest.title if each.manifest else "")
 
 

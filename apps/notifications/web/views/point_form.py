@@ -37,7 +37,7 @@ _FORM = "notifications/partials/_contact_point_form.html"
 
 def usable_notifiers() -> list[PluginDescription]:
     """Return the notifiers to choose from, by title."""
-    usable = [each for each in plugin_list(PluginKind.NOTIFIER) if each.status != "broken"]
+    usable = [each for each in plugin_list(PluginKind.NOTIFIER) if each.is_usable]
     return sorted(usable, key=lambda each: each.manifest.title if each.manifest else "")
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from detectviz.contracts.types import PluginKind
-from detectviz.pluginhost.catalogue import scan
-from detectviz.pluginhost.errors import BrokenPluginError, NotRegisteredError
+from detectviz.pluginhost.errors import BrokenPluginError, NotRegisteredError, UnavailableError
+from detectviz.pluginhost.host import PluginHost
+from detectviz.pluginhost.pipeline import scan
 
 COLLECTOR = PluginKind.COLLECTOR
 PluginMaker = Callable[..., Path]
@@ -25,38 +26,38 @@ class DummyCollector:
 
 def test_scanning_imports_nothing(make_plugin: PluginMaker, tmp_path: Path) -> None:
     make_plugin(code="raise SystemExit('imported')")
-    catalogue = scan([tmp_path / "plugins"])
-    assert [plugin.name for plugin in catalogue.list()] == ["dummy"]
-    assert catalogue.describe(COLLECTOR, "dummy").status == "available"
+    host = PluginHost(scan([tmp_path / "plugins"]))
+    assert [plugin.name for plugin in host.list()] == ["dummy"]
+    assert host.describe(COLLECTOR, "dummy").status == "available"
 
 
 def test_a_plugin_that_is_switched_off_is_shown_with_the_reason_and_never_runs(
     make_plugin: PluginMaker, tmp_path: Path
 ) -> None:
     make_plugin(code="raise SystemExit('imported')")
-    catalogue = scan([tmp_path / "plugins"], off=["collectors/dummy", "none"])
-    assert catalogue.describe(COLLECTOR, "dummy").status == "broken"
-    with pytest.raises(BrokenPluginError, match="DETECTVIZ_PLUGINS_OFF"):
-        catalogue.load(COLLECTOR, "dummy")
+    host = PluginHost(scan([tmp_path / "plugins"], off=["collectors/dummy", "none"]))
+    assert host.describe(COLLECTOR, "dummy").status == "disabled"
+    with pytest.raises(UnavailableError, match="DETECTVIZ_PLUGINS_OFF"):
+        host.load(COLLECTOR, "dummy")
 
 
 def test_loading_makes_one_instance(make_plugin: PluginMaker, tmp_path: Path) -> None:
     make_plugin()
-    catalogue = scan([tmp_path / "plugins"])
-    instance = catalogue.load(COLLECTOR, "dummy")
+    host = PluginHost(scan([tmp_path / "plugins"]))
+    instance = host.load(COLLECTOR, "dummy")
     assert type(instance).__module__ == "plugins.collectors.dummy.dummy"
-    assert catalogue.load(COLLECTOR, "dummy") is instance
-    assert catalogue.describe(COLLECTOR, "dummy").status == "loaded"
+    assert host.load(COLLECTOR, "dummy") is instance
+    assert host.describe(COLLECTOR, "dummy").status == "loaded"
 
 
 def test_threads_loading_at_once_import_once(make_plugin: PluginMaker, tmp_path: Path) -> None:
     make_plugin(code=COUNTING)
-    catalogue = scan([tmp_path / "plugins"])
+    host = PluginHost(scan([tmp_path / "plugins"]))
     import builtins  # noqa: PLC0415 - the counter lives where any module can reach it
 
     builtins.dummy_imports = 0  # type: ignore[attr-defined]  # made by this test
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: catalogue.load(COLLECTOR, "dummy"), range(32)))
+        found = list(pool.map(lambda _: host.load(COLLECTOR, "dummy"), range(32)))
     assert len({id(each) for each in found}) == 1
     assert builtins.dummy_imports == 1  # type: ignore[attr-defined]  # made by this test
 
@@ -70,7 +71,7 @@ def test_modules_of_a_plugin_import_each_other_by_full_name(
         code="from plugins.collectors.two_words.words import DummyCollector\n",
     )
     (folder / "words.py").write_text("class DummyCollector:\n    def check(self): ...\n")
-    instance = scan([tmp_path / "plugins"]).load(COLLECTOR, "two-words")
+    instance = PluginHost(scan([tmp_path / "plugins"])).load(COLLECTOR, "two-words")
     assert type(instance).__module__ == "plugins.collectors.two_words.words"
 
 
@@ -79,15 +80,15 @@ def test_a_plugin_folder_never_reaches_the_search_path(
 ) -> None:
     make_plugin()
     before = list(sys.path)
-    scan([tmp_path / "plugins"]).load(COLLECTOR, "dummy")
+    PluginHost(scan([tmp_path / "plugins"])).load(COLLECTOR, "dummy")
     assert sys.path == before
 
 
-def test_another_catalogue_loads_its_own_folder(make_plugin: PluginMaker, tmp_path: Path) -> None:
+def test_another_host_loads_its_own_folder(make_plugin: PluginMaker, tmp_path: Path) -> None:
     make_plugin(source="one")
     make_plugin(source="two", code="class DummyCollector:\n    second = True\n    check = print\n")
-    scan([tmp_path / "one"]).load(COLLECTOR, "dummy")
-    second = scan([tmp_path / "two"]).load(COLLECTOR, "dummy")
+    PluginHost(scan([tmp_path / "one"])).load(COLLECTOR, "dummy")
+    second = PluginHost(scan([tmp_path / "two"])).load(COLLECTOR, "dummy")
     assert hasattr(second, "second")
 
 
@@ -106,15 +107,15 @@ def test_a_plugin_that_fails_to_load_is_shown_broken_and_stops_nobody(
 ) -> None:
     make_plugin(code=code)
     make_plugin(name="fine", folder="fine")
-    catalogue = scan([tmp_path / "plugins"])
+    host = PluginHost(scan([tmp_path / "plugins"]))
     with pytest.raises(BrokenPluginError, match=reason):
-        catalogue.load(COLLECTOR, "dummy")
-    broken = catalogue.describe(COLLECTOR, "dummy")
+        host.load(COLLECTOR, "dummy")
+    broken = host.describe(COLLECTOR, "dummy")
     assert broken.status == "broken"
     assert reason in broken.problems[0].message
     with pytest.raises(BrokenPluginError):
-        catalogue.manifest(COLLECTOR, "dummy")
-    assert catalogue.load(COLLECTOR, "fine")
+        host.manifest(COLLECTOR, "dummy")
+    assert host.load(COLLECTOR, "fine")
 
 
 def test_a_wrong_manifest_is_shown_broken_and_stops_nobody(
@@ -122,30 +123,34 @@ def test_a_wrong_manifest_is_shown_broken_and_stops_nobody(
 ) -> None:
     make_plugin(title=None)
     make_plugin(name="fine", folder="fine")
-    catalogue = scan([tmp_path / "plugins"])
-    statuses = {plugin.name: plugin.status for plugin in catalogue.list(COLLECTOR)}
+    host = PluginHost(scan([tmp_path / "plugins"]))
+    statuses = {plugin.name: plugin.status for plugin in host.list(COLLECTOR)}
     assert statuses == {"dummy": "broken", "fine": "available"}
     with pytest.raises(BrokenPluginError, match="Title is required"):
-        catalogue.load(COLLECTOR, "dummy")
+        host.load(COLLECTOR, "dummy")
 
 
 def test_asking_for_an_unknown_plugin_names_the_known_ones(
     make_plugin: PluginMaker, tmp_path: Path
 ) -> None:
     make_plugin()
-    catalogue = scan([tmp_path / "plugins"])
+    host = PluginHost(scan([tmp_path / "plugins"]))
     with pytest.raises(NotRegisteredError, match="use one of: dummy"):
-        catalogue.load(COLLECTOR, "../../etc")
+        host.load(COLLECTOR, "../../etc")
 
 
-def test_a_missing_dependency_breaks_only_its_plugin(
+def test_a_missing_dependency_breaks_its_plugin_and_those_that_need_it(
     make_plugin: PluginMaker, tmp_path: Path
 ) -> None:
     make_plugin(dependencies=["collectors/gone"])
-    make_plugin(name="fine", folder="fine", dependencies=["collectors/dummy"])
-    catalogue = scan([tmp_path / "plugins"])
-    assert catalogue.describe(COLLECTOR, "dummy").problems[0].field == "/dependencies/0"
-    assert catalogue.describe(COLLECTOR, "fine").status == "available"
+    make_plugin(name="dependant", folder="dependant", dependencies=["collectors/dummy"])
+    make_plugin(name="fine", folder="fine")
+    host = PluginHost(scan([tmp_path / "plugins"]))
+    assert host.describe(COLLECTOR, "dummy").problems[0].field == "/dependencies/0"
+    assert "is broken; put that right first" in (
+        host.describe(COLLECTOR, "dependant").problems[0].message
+    )
+    assert host.describe(COLLECTOR, "fine").status == "available"
 
 
 def test_the_first_source_wins_a_name_and_the_second_is_reported(
@@ -153,9 +158,9 @@ def test_the_first_source_wins_a_name_and_the_second_is_reported(
 ) -> None:
     first = make_plugin(source="one")
     second = make_plugin(source="two")
-    catalogue = scan([tmp_path / "one", tmp_path / "two", tmp_path / "three"])
-    assert catalogue.describe(COLLECTOR, "dummy").folder == first
-    assert [problem.path for problem in catalogue.problems] == [second, tmp_path / "three"]
+    host = PluginHost(scan([tmp_path / "one", tmp_path / "two", tmp_path / "three"]))
+    assert host.describe(COLLECTOR, "dummy").folder == first
+    assert [problem.path for problem in host.store.problems] == [second, tmp_path / "three"]
 
 
 def test_a_folder_of_an_unknown_kind_is_reported(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""The registry: the plugins that run in this process, and what became of their calls."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from detectviz.pluginhost.description import PluginDescription, PluginKey, shown
+from detectviz.pluginhost.errors import UnavailableError
+
+Outcome = Literal["ok", "failed", "error", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Calls of one plugin in this process since it was loaded.
+
+    ``failed`` calls ended with a typed error of the plugin, ``errors`` with any other;
+    ``errors_in_row`` counts the latter since the last call that ended well.
+    """
+
+    executions: int = 0
+    failed: int = 0
+    errors: int = 0
+    cancelled: int = 0
+    errors_in_row: int = 0
+    seconds: float = 0.0
+    last_error: str = ""
+    last_error_at: datetime | None = None
+
+
+class Running:
+    """One executing instance: counts its calls, and refuses new ones once decommissioned."""
+
+    def __init__(self, plugin: PluginDescription, instance: object) -> None:
+        self.plugin = plugin
+        self.instance = instance
+        self.started_at = datetime.now(UTC)
+        self.in_flight = 0
+        self.is_decommissioned = False
+        self._statistics = Statistics()
+        self._changed = threading.Condition()
+
+    @property
+    def statistics(self) -> Statistics:
+        """Return what became of the calls so far."""
+        return self._statistics
+
+    @contextmanager
+    def borrowed(self) -> Iterator[object]:
+        """Hand out the instance for one call; raise UnavailableError when it is decommissioned."""
+        self.enter()
+        try:
+            yield self.instance
+        finally:
+            self.leave()
+
+    def enter(self) -> None:
+        """Begin a call; raise UnavailableError when the instance is decommissioned."""
+        with self._changed:
+            if self.is_decommissioned:
+                raise UnavailableError(
+                    f"The plugin {shown(self.plugin.key)} is being taken out of service; "
+                    "try again in a moment.",
+                    kind=self.plugin.kind,
+                    name=self.plugin.name,
+                    reason="decommissioned",
+                )
+            self.in_flight += 1
+
+    def leave(self) -> None:
+        """End a call."""
+        with self._changed:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self._changed.notify_all()
+
+    def count(self, outcome: Outcome, *, took_s: float, error: str = "") -> None:
+        """Add one call to the statistics."""
+        with self._changed:
+            before = self._statistics
+            is_error = outcome == "error"
+            self._statistics = replace(
+                before,
+                executions=before.executions + 1,
+                failed=before.failed + (outcome == "failed"),
+                errors=before.errors + is_error,
+                cancelled=before.cancelled + (outcome == "cancelled"),
+                errors_in_row=before.errors_in_row + 1 if is_error else 0,
+                seconds=before.seconds + took_s,
+                last_error=error or before.last_error,
+                last_error_at=datetime.now(UTC) if error else before.last_error_at,
+            )
+
+    def decommission(self) -> None:
+        """Refuse calls from now on; those under way go on."""
+        with self._changed:
+            self.is_decommissioned = True
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until no call is under way; say whether that came true in time."""
+        ends_at = time.monotonic() + timeout_s
+        with self._changed:
+            while self.in_flight:
+                left_s = ends_at - time.monotonic()
+                if left_s <= 0:
+                    return False
+                self._changed.wait(left_s)
+        return True
+
+    def memory_bytes(self) -> int | None:
+        """Return the memory of a plugin that has a process of its own, None of one within ours."""
+        measure = getattr(self.instance, "memory_bytes", None)
+        if not self.plugin.is_isolated or not callable(measure):
+            return None
+        measured = measure()
+        return measured if isinstance(measured, int) else None
+
+
+class Registry:
+    """Executing instances by kind and name. Reading takes no lock."""
+
+    def __init__(self) -> None:
+        self._running: dict[PluginKey, Running] = {}
+
+    def find(self, key: PluginKey) -> Running | None:
+        """Return what runs under ``key``."""
+        return self._running.get(key)
+
+    def add(self, running: Running) -> Running | None:
+        """Let calls reach ``running``; return what it takes the place of."""
+        earlier = self._running.get(running.plugin.key)
+        self._running[running.plugin.key] = running
+        return earlier
+
+    def remove(self, key: PluginKey) -> Running | None:
+        """Let no call reach ``key`` any more; return what ran there, decommissioned."""
+        running = self._running.pop(key, None)
+        if running is not None:
+            running.decommission()
+        return running
+
+    def all(self) -> Mapping[PluginKey, Running]:
+        """Return everything that runs now."""
+        return dict(self._running)

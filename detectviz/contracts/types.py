@@ -17,7 +17,10 @@ class PluginKind(StrEnum):
     COLLECTOR = "collectors"
     DATASOURCE = "datasources"
     DISCOVERY = "discovery"
+    EXPORTER = "exporters"
+    IMPORTER = "importers"
     NOTIFIER = "notifiers"
+    PROCESSOR = "processors"
 
 
 class CheckState(StrEnum):

@@ -38,11 +38,32 @@ KINDS: dict[PluginKind, Kind] = {
         contract="detectviz.contracts.discovery:Discovery",
         suite="detectviz.testing.discovery",
     ),
+    PluginKind.EXPORTER: Kind(
+        kind=PluginKind.EXPORTER,
+        title="Exporters",
+        verb="write",
+        contract="detectviz.contracts.exporter:Exporter",
+        suite="detectviz.testing.exporters",
+    ),
+    PluginKind.IMPORTER: Kind(
+        kind=PluginKind.IMPORTER,
+        title="Importers",
+        verb="read",
+        contract="detectviz.contracts.importer:Importer",
+        suite="detectviz.testing.importers",
+    ),
     PluginKind.NOTIFIER: Kind(
         kind=PluginKind.NOTIFIER,
         title="Notifiers",
         verb="notify",
         contract="detectviz.contracts.notifier:Notifier",
         suite="detectviz.testing.notifiers",
+    ),
+    PluginKind.PROCESSOR: Kind(
+        kind=PluginKind.PROCESSOR,
+        title="Processors",
+        verb="process",
+        contract="detectviz.contracts.processor:Processor",
+        suite="detectviz.testing.processors",
     ),
 }

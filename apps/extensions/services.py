@@ -50,6 +50,8 @@ def configuration_check(
     secrets: Mapping[str, Any],
     stored: StoredConfiguration | None,
     path: str = "spec",
+    names: tuple[str, str] = ("config", "secrets"),
+    is_moved: bool = False,
 ) -> Configuration:
     """Return the configuration to store, or raise InvalidFieldsError naming every wrong field.
 
@@ -62,11 +64,11 @@ def configuration_check(
     kept = stored.secrets if stored and stored.plugin == manifest.name else {}
     merged = merge_secrets(schema, kept, secrets)
     outcome = validate(schema, config, merged)
-    problems = _by_field(outcome.problems, path)
-    if kept and stored and target_changed(schema, stored.config, config):
+    problems = _by_field(outcome.problems, path, names)
+    if kept and stored and (is_moved or target_changed(schema, stored.config, config)):
         for name in mask(schema, kept):
             if merged.get(name) == kept[name] and not isinstance(secrets.get(name), str):
-                problems.setdefault(f"{path}.secrets.{name}", []).append(
+                problems.setdefault(f"{path}.{names[1]}.{name}", []).append(
                     "Enter it again: the target has changed, and a stored secret is only sent "
                     "where it was meant to go."
                 )
@@ -84,12 +86,14 @@ def secrets_masked(*, kind: PluginKind, name: str, secrets: Mapping[str, str]) -
     return dict(mask(schema, secrets))
 
 
-def _by_field(problems: tuple[ConfigurationProblem, ...], path: str) -> dict[str, list[str]]:
+def _by_field(
+    problems: tuple[ConfigurationProblem, ...], path: str, names: tuple[str, str]
+) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for problem in problems:
         parts = [
             part.replace("~1", "/").replace("~0", "~") for part in problem.field.split("/")[1:]
         ]
-        place = "secrets" if problem.is_secret else "config"
+        place = names[problem.is_secret]
         fields.setdefault(".".join([path, place, *parts]), []).append(problem.message)
     return fields

@@ -13,11 +13,15 @@ Quality = Literal["experimental", "stable"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
-    """What the plugin asks the host for; everything else is refused."""
+    """What the plugin asks the host for; everything else is refused.
+
+    ``series`` of ``("read",)`` gives a datasource the org's own store.
+    """
 
     network: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,9 @@ class Manifest:
     ``x-show-if`` ({field: value or list of values}), ``x-labels`` ({choice: label}) lay out the
     form made from it; ``x-hint`` is said in place of a pattern, ``x-target: true`` marks where
     secrets are sent; ``x-plugins`` makes a text property a choice of the plugins of that kind,
-    with the options of each as ``<name>_sd`` beside it (put in when the host scans). Formats:
+    with the options of each as ``<name>_sd`` beside it (put in when the host scans);
+    ``x-connection``, of a datasource's schema as a whole, is an object schema of the connection
+    fields it uses (url, user, database, basic_auth, basic_auth_user). Formats:
     calendar, cron, date-time, duration, email, hostname, regex (RE2), timezone, uri. References to
     its own ``$defs`` have been inlined.
 

@@ -79,6 +79,27 @@ class SyncHttpClient:
         for address in future.result().addresses:
             self._policy.check(address, port)
 
+    def allowed_address(self, host: str, port: int, *, timeout_s: float = 10.0) -> str:
+        """Return the first address of ``host`` that may be reached.
+
+        Raise NetworkError for a name that can't be resolved, EgressDeniedError when no address
+        may be reached.
+        """
+        loop, _, resolver = self._start()
+        future = asyncio.run_coroutine_threadsafe(resolver.resolve(host), loop)
+        try:
+            addresses = future.result(timeout_s).addresses
+        except (TimeoutError, CancelledError):
+            future.cancel()
+            raise DeadlineExceededError(
+                f"resolving {host} took longer than {timeout_s:g} s", phase="resolve"
+            ) from None
+        allowed = (each for each in addresses if self._policy.is_allowed(each, port))
+        address = next(allowed, None)
+        if address is None:
+            self._policy.check(addresses[0], port)
+        return address or addresses[0]
+
     def close(self) -> None:
         """Stop the private loop; a later call starts it again."""
         with self._lock:

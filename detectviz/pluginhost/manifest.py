@@ -31,6 +31,7 @@ class _PermissionsDocument(TypedDict, total=False):
     network: list[str]
     files: list[str]
     secrets: list[str]
+    series: list[str]
 
 
 class _Document(TypedDict, total=False):
@@ -238,6 +239,7 @@ def _build(kind: PluginKind, document: _Document, schema: JsonObject) -> Manifes
             network=tuple(permissions.get("network", ())),
             files=tuple(permissions.get("files", ())),
             secrets=tuple(permissions.get("secrets", ())),
+            series=tuple(permissions.get("series", ())),
         ),
         quality=document.get("quality", "stable"),
         defaults=document.get("defaults", {}),

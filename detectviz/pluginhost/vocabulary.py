@@ -82,7 +82,10 @@ _KEYWORDS: dict[str, Callable[[JsonValue], bool]] = {
     "x-plugins": _is_kind,
     "required": _is_names,
 }
-_ONE_INSIDE = ("items", "additionalProperties", "propertyNames", "not", "if", "then", "else")
+_ONE_INSIDE = (
+    *("items", "additionalProperties", "propertyNames", "not", "if", "then", "else"),
+    "x-connection",
+)
 _LIST_INSIDE = ("allOf", "anyOf", "oneOf")
 _MAP_INSIDE = ("properties", "$defs")
 _KNOWN = (*_KEYWORDS, *_ONE_INSIDE, *_LIST_INSIDE, *_MAP_INSIDE)

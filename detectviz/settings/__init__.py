@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.audit",
     "apps.extensions",
+    "apps.datasources",
     "apps.series",
     "apps.monitors",
     "apps.alerting",
@@ -130,6 +131,7 @@ USE_I18N = False
 
 # --- ports of the framework, filled by apps ----------------------------------------------------
 DETECTVIZ_SERIES_STORE = "apps.series.services.series_store"
+DETECTVIZ_SERIES_QUERIER = "apps.series.selectors.querier.series_querier"
 DETECTVIZ_COLLECTION_MODULE = "apps.monitors.services.collection.CollectionModule"
 
 # --- people -----------------------------------------------------------------------------------
@@ -199,6 +201,12 @@ QUERY_MAX_SAMPLES = env.integer("DETECTVIZ_QUERY_MAX_SAMPLES", 50_000_000, minim
 QUERY_MAX_SERIES = env.integer("DETECTVIZ_QUERY_MAX_SERIES", 500_000)
 QUERY_MAX_BYTES = env.integer("DETECTVIZ_QUERY_MAX_BYTES", 1 << 30)
 MAX_REQUEST_BYTES = env.integer("DETECTVIZ_MAX_REQUEST_BYTES", 64 << 20, minimum=1 << 16)
+# --- datasources ------------------------------------------------------------------------------
+DATASOURCE_FILES_DIR = Path(
+    env.text("DETECTVIZ_DATASOURCE_FILES_DIR", str(DATA_DIR / "datasource-files"))
+)
+DATASOURCE_MAX_ROWS = env.integer("DETECTVIZ_DATASOURCE_MAX_ROWS", 1_000_000, minimum=1)
+DATASOURCE_MAX_BYTES = env.integer("DETECTVIZ_DATASOURCE_MAX_BYTES", 64 << 20, minimum=1 << 10)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

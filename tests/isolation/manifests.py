@@ -24,6 +24,14 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
             "runbook_url": f"https://{mark}.example.org/",
             "config": {"period": "1h"},
         },
+        "Datasource": {
+            "title": mark,
+            "type": "testdata",
+            "url": f"http://127.0.0.1:9/{mark}",
+            "user": mark,
+            "database": mark,
+            "basic_auth_user": mark,
+        },
         "RuleGroup": {
             "title": mark,
             "labels": {"mark": mark},

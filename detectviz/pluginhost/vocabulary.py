@@ -68,7 +68,9 @@ def _is_anything(value: JsonValue) -> bool:
 
 _KEYWORDS: dict[str, Callable[[JsonValue], bool]] = {
     **dict.fromkeys(("$schema", "$id", "$ref", "$comment", "title", "description"), _is_text),
-    **dict.fromkeys(("format", "x-group", "x-hint", "x-placeholder", "x-widget"), _is_text),
+    **dict.fromkeys(
+        ("format", "x-group", "x-hint", "x-language", "x-placeholder", "x-widget"), _is_text
+    ),
     **dict.fromkeys(("writeOnly", "uniqueItems", "x-target"), _is_bool),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), _is_count),
     **dict.fromkeys(("minProperties", "maxProperties", "x-order"), _is_count),

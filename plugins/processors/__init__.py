@@ -1,1 +1,0 @@
-"""Processors: plugins that change records on their way."""

@@ -50,12 +50,13 @@ def _ensure_package(name: str, folder: Path) -> None:
         # The same name from another folder, as between two hosts of one test run.
         _forget(name)
     parent, _, child = name.rpartition(".")
-    _ensure_parents(parent)
+    ensure_parents(parent)
     package = _make_package(name, folder)
     setattr(sys.modules[parent], child, package)
 
 
-def _ensure_parents(name: str) -> None:
+def ensure_parents(name: str) -> None:
+    """Have the package ``name`` and those above it, made where the installation has none."""
     root, _, _ = name.partition(".")
     for package in (root, name):
         if package not in sys.modules:

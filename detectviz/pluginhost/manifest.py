@@ -113,7 +113,9 @@ def _read(
     path: Path, parse: Callable[[str], JsonValue], problems: list[PluginProblem]
 ) -> JsonObject | None:
     try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
+        if path.exists() and not path.is_file():
+            message = "This is no plain file."  # reading from a pipe would wait for ever
+        elif path.stat().st_size > _LARGEST_FILE_BYTES:
             message = f"The file is larger than {_LARGEST_FILE_BYTES} bytes; shorten it."
         else:
             document = parse(path.read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.errors import PluginProblem
 
 ENTRY_POINTS: Final = "detectviz.plugins"
+INSTALLED: Final = "installed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,9 @@ class FolderSource:
                 problems.append(PluginProblem(path=kind_folder, field="", message=message))
                 continue
             for folder in _folders(kind_folder):
-                yield Found(folder=folder, kind=PluginKind(kind_folder.name), source=self.source)
+                # An installed plugin is a link to its version: another one is another folder.
+                place = folder.resolve() if self.source == INSTALLED else folder
+                yield Found(folder=place, kind=PluginKind(kind_folder.name), source=self.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

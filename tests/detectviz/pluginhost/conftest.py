@@ -1,13 +1,25 @@
 """A plugin folder that can be spoilt in one place at a time."""
 
+import base64
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from detectviz.clock import utc_now
 from detectviz.contracts.types import JsonObject
+from detectviz.pluginhost.bundles import bundle_write
+from detectviz.pluginhost.files import read_files
+from detectviz.pluginhost.installing import plugin_sign
+from detectviz.pluginhost.signing import SIGNATURE_FILE, key_id_of
+from detectviz.pluginhost.trust import TrustPolicy
+from detectviz.pluginhost.truststate import TrustState
+from detectviz.pluginhost.truststores import trust_files_read
 
 MANIFEST: dict[str, object] = {
     "api_version": "detectviz/v1",
@@ -85,3 +97,49 @@ def make_plugin(tmp_path: Path) -> PluginMaker:
         return place
 
     return make
+
+
+class Signer:
+    """A key, a trust folder that believes it, and the plugins it signed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.key = Ed25519PrivateKey.generate()
+        self.public_key = self.key.public_key().public_bytes_raw()
+        self.key_id = key_id_of(self.public_key)
+
+    def trust(self, level: str = "verified", name: str = "store", **changes: object) -> None:
+        """Have the store ``name`` vouch for the key; ``changes`` are of the store's file."""
+        key = {"public_key": base64.b64encode(self.public_key).decode(), "registries": ["*"]}
+        document = {"name": name, "level": level, "keys": [key], **changes}
+        place = self.folder / "trust" / f"{name}.yaml"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(yaml.safe_dump(document))
+
+    def rules(self, **document: object) -> None:
+        """Write the rules."""
+        (self.folder / "trust").mkdir(parents=True, exist_ok=True)
+        (self.folder / "trust" / "rules.yaml").write_text(yaml.safe_dump(document))
+
+    def policy(self, **changes: Any) -> TrustPolicy:
+        """Return what is believed now."""
+        files = trust_files_read(self.folder / "trust")
+        state = TrustState(self.folder / "state" / "seen.json")
+        return TrustPolicy(state=state, files=files, **changes)
+
+    def sign(self, plugin: Path, *, days: int = 30, issued_at: datetime | None = None) -> bytes:
+        """Sign a plugin's folder and return its bundle."""
+        now = issued_at or utc_now() - timedelta(minutes=1)
+        signature = plugin_sign(
+            plugin, self.key, issued_at=now, expires_at=now + timedelta(days=days)
+        )
+        (plugin / SIGNATURE_FILE).write_bytes(signature)
+        return bundle_write(read_files(plugin))
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    """Return a key that is believed as far as ``verified``."""
+    made = Signer(tmp_path)
+    made.trust()
+    return made

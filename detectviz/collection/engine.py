@@ -102,6 +102,11 @@ class Engine:
 
     # --- from any thread --------------------------------------------------------------------
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread that ``start`` made runs, and the one that flushes."""
+        return self._thread is not None and self._thread.is_alive() and self._flusher.is_alive
+
     def start(self) -> None:
         """Run in a daemon thread; return when checks can be submitted."""
         self._thread = threading.Thread(target=self.run, name="collection", daemon=True)
@@ -170,18 +175,24 @@ class Engine:
         the caller to release their claims. Blocks; not for the engine's own thread.
         """
         loop = self._loop
-        if loop is None or self._ended.is_set():
+        if loop is None:
+            return ()
+        if self._ended.is_set():
+            self._flush_rest(timeout_s)  # the loop broke: what it found is still here
             return ()
         answer: Future[list[ScheduledCheck]] = asyncio.run_coroutine_threadsafe(
             self._drain(timeout_s), loop
         )
         left = answer.result(timeout_s + 2 * UNWIND_S)
-        unflushed = self._flusher.close(timeout_s)
-        if unflushed:
-            logger.error("%d results could not be stored before the end", unflushed)
+        self._flush_rest(timeout_s)
         self._call(self._end)
         self._ended.wait(timeout_s + UNWIND_S)
         return tuple(left)
+
+    def _flush_rest(self, timeout_s: float) -> None:
+        unflushed = self._flusher.close(timeout_s)
+        if unflushed:
+            logger.error("%d results could not be stored before the end", unflushed)
 
     def _call(self, function: Callable[[], None]) -> None:
         loop = self._loop

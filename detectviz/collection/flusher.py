@@ -61,6 +61,11 @@ class Flusher:
         self._was_full = self._was_full or full
         return full
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
@@ -80,7 +85,12 @@ class Flusher:
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(timeout_s + 1.0)
+        while self._buffer and not self._thread.is_alive() and self._has_time():
+            self._flush_until_taken()  # the thread broke: the caller's does its work
         return len(self._buffer)
+
+    def _has_time(self) -> bool:
+        return time.monotonic() < self._give_up_at
 
     def _run(self) -> None:
         while self._await_batch():
@@ -93,7 +103,7 @@ class Flusher:
                 self._changed.wait()
             if not self._is_closing and len(self._buffer) < self._batch:
                 self._changed.wait_for(self._is_due, self._every_s)
-        return bool(self._buffer) and time.monotonic() < self._give_up_at
+        return bool(self._buffer) and self._has_time()
 
     def _is_due(self) -> bool:
         return self._is_closing or len(self._buffer) >= self._batch

@@ -99,7 +99,7 @@ def _scheduler() -> str:
 
 
 def _workers() -> str:
-    roles = {process.role for process in heartbeat_list(utc_now())}
+    roles = {role for process in heartbeat_list(utc_now()) for role in process.role.split("+")}
     # The embedded control process works, too.
     if "control" in roles:
         roles.add("worker")

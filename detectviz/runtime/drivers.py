@@ -82,12 +82,12 @@ class DriversModule:
         """Do nothing: the drivers stop next."""
 
 
-def driver_modules(role: str) -> list[Module]:
-    """Return the drivers of a process, and the module that stands for all of them."""
+def driver_modules(*roles: str) -> list[Module]:
+    """Return the drivers of a process of these roles, and the module that stands for all."""
     drivers = [database_driver()]
     if not settings.IS_EMBEDDED:
         drivers.append(broker_driver())
-    if role not in ROLES_WITHOUT_SERIES:
+    if set(roles) - ROLES_WITHOUT_SERIES:
         drivers.append(series_driver())
     return [*drivers, DriversModule(depends_on=tuple(driver.name for driver in drivers))]
 

@@ -23,6 +23,7 @@ class ProcessHeartbeat(models.Model):
     role = models.CharField(max_length=50)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+    modules = models.JSONField(default=list, null=True)  # processes of an older version say nothing
 
     def __str__(self) -> str:
         """Return the owner."""

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import close_old_connections
@@ -12,19 +12,33 @@ from django.db.utils import DatabaseError
 from detectviz.clock import utc_now
 from detectviz.runtime.leases import process_owner
 from detectviz.runtime.models import ProcessHeartbeat
+from detectviz.runtime.modules import ModuleStatus, Runner
 
 BEAT_S = 3.0
 ALIVE_S = 10.0
 
+_runners: list[Runner] = []
+
 logger = logging.getLogger(__name__)
 
 
+def runner_use(runner: Runner) -> None:
+    """Have this process's heartbeat tell of the modules of ``runner``."""
+    _runners[:] = [runner]
+
+
 def heartbeat_record(*, role: str, started_at: datetime, now: datetime) -> None:
-    """Say that this process is alive."""
+    """Say that this process is alive, and how its modules are."""
+    modules = [_as_row(status) for runner in _runners for status in runner.statuses()]
     ProcessHeartbeat.objects.update_or_create(
-        owner=process_owner(), defaults={"role": role, "started_at": started_at, "seen_at": now}
+        owner=process_owner(),
+        defaults={"role": role, "started_at": started_at, "seen_at": now, "modules": modules},
     )
     ProcessHeartbeat.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+
+
+def _as_row(status: ModuleStatus) -> dict[str, object]:
+    return {**asdict(status), "depends_on": list(status.depends_on), "state": status.state.value}
 
 
 def heartbeat_list(now: datetime) -> list[ProcessHeartbeat]:

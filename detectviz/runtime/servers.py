@@ -72,6 +72,12 @@ class WebModule:
                 raise ModuleError(f"no web server on {settings.HOST}:{settings.PORT}")
             time.sleep(0.01)
 
+    def complaint(self) -> str:
+        """Tell when the thread has ended by itself."""
+        return (
+            "" if self._thread is not None and self._thread.is_alive() else "the web server ended"
+        )
+
     def stop(self, deadline_s: float) -> None:
         """Finish requests under way; open streams end."""
         if self._receiver is not None:
@@ -129,6 +135,10 @@ class HeavyModule:
 
         self._loop.call_later(HEAVY_IDLE_S, end)
 
+    def complaint(self) -> str:
+        """Tell when the thread has ended by itself."""
+        return "" if self._thread is not None and self._thread.is_alive() else "its loop ended"
+
     def stop(self, deadline_s: float) -> None:
         """Stop answering; the web process says so to who still waits."""
         if self._thread is not None:
@@ -175,6 +185,7 @@ class SysModule:
     name: str = "sys"
     depends_on: Sequence[str] = ("drivers",)
     _server: ThreadingHTTPServer | None = None
+    _thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Bind and serve from a thread."""
@@ -184,7 +195,12 @@ class SysModule:
             raise ModuleError(
                 f"port {settings.SYS_PORT} is taken ({error.strerror}); set DETECTVIZ_SYS_PORT"
             ) from error
-        threading.Thread(target=self._server.serve_forever, name="sys", daemon=True).start()
+        self._thread = threading.Thread(target=self._server.serve_forever, name="sys", daemon=True)
+        self._thread.start()
+
+    def complaint(self) -> str:
+        """Tell when the thread has ended by itself."""
+        return "" if self._thread is not None and self._thread.is_alive() else "its server ended"
 
     def stop(self, deadline_s: float) -> None:
         """Close the port."""
@@ -227,6 +243,14 @@ class WorkerModule:
         self._thread = threading.Thread(target=self._worker.start, name=self.name, daemon=True)
         self._thread.start()
 
+    def complaint(self) -> str:
+        """Tell when the thread has ended by itself."""
+        return (
+            ""
+            if self._thread is not None and self._thread.is_alive()
+            else "the Celery worker ended"
+        )
+
     def stop(self, deadline_s: float) -> None:
         """Finish running tasks; what is queued is found again in SQL."""
         if self._worker is not None and self._thread is not None:
@@ -251,6 +275,10 @@ class BeatModule:
         self._service = beat_service()
         self._thread = threading.Thread(target=self._service.start, name="beat", daemon=True)
         self._thread.start()
+
+    def complaint(self) -> str:
+        """Tell when the thread has ended by itself."""
+        return "" if self._thread is not None and self._thread.is_alive() else "the scheduler ended"
 
     def stop(self, deadline_s: float) -> None:
         """Stop and give the lease back."""

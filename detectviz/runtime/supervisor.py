@@ -17,6 +17,7 @@ from django.db import connections
 from detectviz.observability.metrics import process_forget
 from detectviz.runtime.memory import freed_return
 from detectviz.runtime.priority import priority_lower
+from detectviz.runtime.systemd import Notifier
 
 MIN_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
@@ -62,12 +63,17 @@ class Supervisor:
     status 1 during its first seconds means the configuration is wrong, and everything stops.
 
     ``late`` roles run from when somebody connects to their listening socket
-    until they end with status 0; the socket is theirs to accept from.
+    until they end with status 0; the socket is theirs to accept from. ``service`` hears when all
+    ``roles`` run, that we still supervise, and when the end begins.
     """
 
     roles: Sequence[str]
-    run_role: Callable[[str], int]
+    run_role: Callable[[str, Callable[[], object]], int]
     late: Mapping[str, Late] = field(default_factory=dict)
+    service: Notifier = field(default_factory=Notifier)
+    _told: tuple[int, int] = field(default_factory=os.pipe)
+    _running: set[int] = field(default_factory=set)
+    _is_ready: bool = False
     _children: list[_Child] = field(default_factory=list)
     _stopping: bool = False
     _status: int = 0
@@ -87,10 +93,12 @@ class Supervisor:
         while not self._stopping:
             self._reap()
             called = self._wait()
+            self.service.beat()
             for child in self._children:
                 is_due = not child.pid and time.monotonic() >= child.restart_at
                 if is_due and child.wakes in called and not self._stopping:
                     self._spawn(child)
+        self.service.stopping()
         self._stop_children()
         return self._status
 
@@ -100,10 +108,26 @@ class Supervisor:
     def _wait(self) -> Sequence[socket.socket | None]:
         """Sleep a little; return the sockets of late children where somebody waits, and None."""
         asleep = [child.wakes for child in self._children if child.wakes and not child.pid]
-        called = select.select(asleep, [], [], POLL_S)[0]
+        waited_for: list[socket.socket | int] = [self._told[0], *asleep]
+        heard = select.select(waited_for, [], [], POLL_S)[0]
+        if self._told[0] in heard:
+            self._hear()
+        called = [one for one in heard if isinstance(one, socket.socket)]
         if called and any(time.monotonic() < child.restart_at for child in self._children):
             time.sleep(POLL_S)
         return [None, *called]
+
+    def _hear(self) -> None:
+        """Note which children run; tell the service manager when all have come up once."""
+        self._running |= {int(word) for word in os.read(self._told[0], 4096).split()}
+        if not self._is_ready and {child.pid for child in self._children if not child.late} <= (
+            self._running
+        ):
+            self._is_ready = True
+            self.service.ready(f"runs {', '.join(self.roles)}")
+
+    def _tell_running(self) -> None:
+        os.write(self._told[1], f"{os.getpid()} ".encode("ascii"))
 
     def _spawn(self, child: _Child) -> None:
         pid = os.fork()
@@ -113,7 +137,7 @@ class Supervisor:
                 _end_with_parent(os.getppid())
                 if child.late:
                     priority_lower(child.late.niceness)
-                status = self.run_role(child.role)
+                status = self.run_role(child.role, self._tell_running)
             finally:
                 logging.shutdown()
                 os._exit(status)
@@ -131,6 +155,7 @@ class Supervisor:
     def _on_exit(self, child: _Child, status: int) -> None:
         lived_s = time.monotonic() - child.started_at
         process_forget(child.pid)
+        self._running.discard(child.pid)
         child.pid = 0
         if child.wakes and status == 0:
             return

@@ -34,6 +34,14 @@ INGEST_BODY_BYTES = env.integer(
     "DETECTVIZ_INGEST_BODY_BYTES", 32 << 20, minimum=1 << 10, maximum=1 << 30
 )
 
+# What systemd asks to be told, by its own variables.
+NOTIFY_SOCKET = env.text("NOTIFY_SOCKET")
+WATCHDOG_USEC = env.integer("WATCHDOG_USEC", 0, maximum=2**53)
+WATCHDOG_PID = env.integer("WATCHDOG_PID", 0)
+# What workers of this process's pool do; empty: everything. The composition says.
+POOL_QUEUES: tuple[str, ...] = ()
+POOL_CONCURRENCY = 4
+
 SECRET_KEY = env.generated_secret("DETECTVIZ_SECRET_KEY", DATA_DIR / "secrets" / "secret-key")
 MASTER_KEYS = env.generated_secret("DETECTVIZ_MASTER_KEYS", DATA_DIR / "secrets" / "master-keys")
 

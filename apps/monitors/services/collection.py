@@ -106,6 +106,12 @@ class CollectionHost:
             self._flushing.close()
             self._flushing = None
 
+    def complaint(self) -> str:
+        """Return which of the threads has ended by itself, empty while all run."""
+        if not self._feeder.is_alive():
+            return "what claims due monitors ended"
+        return "" if self._engine.is_alive else "the collection engine ended"
+
     def stats(self) -> EngineStats:
         """Return the engine's counters."""
         return self._engine.stats()
@@ -217,6 +223,10 @@ class CollectionModule:
         host.start()
         _hosted.append(host)
         self._receiver = signals.listen("collector", lambda _: host.wake())
+
+    def complaint(self) -> str:
+        """Return what no longer works, empty while all does."""
+        return _hosted[0].complaint() if _hosted else "no engine is hosted"
 
     def stop(self, deadline_s: float) -> None:
         """Drain the engine and give claims back."""

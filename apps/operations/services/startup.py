@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,20 +28,23 @@ from detectviz.runtime.applications import (
     late_forget,
     late_listeners,
     processes_of,
+    run_alone,
     run_role,
 )
+from detectviz.runtime.pidfile import pid_file
 from detectviz.runtime.supervisor import Late, Supervisor
+from detectviz.runtime.systemd import Notifier, service_notifier
 from detectviz.settings import env
 
 Say = Callable[[str], object]
 DEMO_PORT = 8080  # where fixtures/demo says the product listens
 
 
-def startup_prepare(*, application: str, with_demo: bool, say: Say) -> None:
+def startup_prepare(*, applications: Sequence[str], with_demo: bool, say: Say) -> None:
     """Bring data directory and database to this version; idempotent and quick when done."""
     database_await()
     role_warn(say=say)
-    if application not in {"all", "web"}:
+    if not {"all", "web"} & set(applications):
         schema_await(say=say)
         return
     with schema_lock():
@@ -103,21 +106,28 @@ def _at_own_port(text: str) -> str:
     )
 
 
-def startup_run(*, application: str, say: Say) -> int:
-    """Run the processes until Ctrl-C or SIGTERM; return the exit status."""
-    roles = processes_of(application, is_embedded=settings.IS_EMBEDDED)
-    pid_path = Path(settings.DATA_DIR) / f"detectviz-{application}.pid"
-    pid_path.write_text(f"{os.getpid()}\n", encoding="ascii")
-    if "web" in roles:
-        say(f"Detectviz {__version__} at {settings.EXTERNAL_URL}/  (Ctrl-C stops)")
-        sys.stdout.flush()
+def startup_run(*, applications: Sequence[str], say: Say, is_alone: bool = False) -> int:
+    """Run the processes until Ctrl-C or SIGTERM; return the exit status.
+
+    ``is_alone``: all in this one process, which ends when a module fails.
+    """
+    roles = processes_of(applications, is_embedded=settings.IS_EMBEDDED)
+    service = service_notifier()
+    with pid_file(Path(settings.DATA_DIR) / f"detectviz-{'+'.join(applications)}.pid"):
+        if "web" in roles:
+            say(f"Detectviz {__version__} at {settings.EXTERNAL_URL}/  (Ctrl-C stops)")
+            sys.stdout.flush()
+        return run_alone(roles, service) if is_alone else _supervise(roles, service)
+
+
+def _supervise(roles: Sequence[str], service: Notifier) -> int:
     listeners = late_listeners(roles)
     late = {role: Late(listener, LATE_NICENESS[role]) for role, listener in listeners.items()}
     try:
-        return Supervisor(roles, partial(run_role, listeners=listeners), late).run()
+        run = partial(run_role, listeners=listeners)
+        return Supervisor(roles, run, late, service).run()
     finally:
         late_forget(listeners)
-        pid_path.unlink(missing_ok=True)
 
 
 def _static_stamp() -> str:

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -247,6 +248,28 @@ def test_a_sink_that_never_takes_them_is_told_at_the_end() -> None:
     flusher = a_flusher(sink)
     flusher.put(an_outcome(1))
     assert flusher.close(0.05) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_a_broken_thread_left_is_flushed_at_the_end() -> None:
+    class Breaking(Sink):
+        def flush(self, outcomes: Sequence[Outcome]) -> None:
+            if not self.flushed.is_set():
+                self.flushed.set()
+                raise SystemExit
+            super().flush(outcomes)
+
+    sink = Breaking()
+    flusher = a_flusher(sink)
+    flusher.put(an_outcome(1))
+    assert sink.flushed.wait(2)
+    ends_at = time.monotonic() + 5
+    while flusher.is_alive and time.monotonic() < ends_at:
+        time.sleep(0.001)
+    flusher.put(an_outcome(2))
+
+    assert flusher.close(1.0) == 0
+    assert sink.batches == [[1, 2]]
 
 
 def test_a_full_buffer_says_so_and_tells_when_there_is_room() -> None:

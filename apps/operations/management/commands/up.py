@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.operations.services.startup import startup_prepare, startup_run
 from detectviz.checks import sentence, settings_problems
-
-APPLICATIONS = ("all", "web", "worker", "beat", "sys")
+from detectviz.runtime.applications import applications_parse
+from detectviz.runtime.modules import ModuleError
+from detectviz.runtime.pidfile import AlreadyRunningError
 
 
 class Command(BaseCommand):
@@ -26,16 +28,34 @@ class Command(BaseCommand):
         """Add the options; host and port are read by the command line before settings are."""
         parser.add_argument("--host", help="address to listen on (DETECTVIZ_HOST)")
         parser.add_argument("--port", type=int, help="port to listen on (DETECTVIZ_PORT)")
-        parser.add_argument("--app", choices=APPLICATIONS, default="all", help="what to run here")
+        parser.add_argument(
+            "--app",
+            default="all",
+            help="what to run here: all, or web, worker, beat, sys by commas",
+        )
+        parser.add_argument(
+            "--one-process",
+            action="store_true",
+            help="run all of it in this one process, which ends when a part of it fails",
+        )
         parser.add_argument("--demo", action="store_true", help="add demonstration data")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare what is missing, then run."""
         self._require_settings()
-        application = options["app"]
-        self._require_possible(application)
-        startup_prepare(application=application, with_demo=options["demo"], say=self._say)
-        sys.exit(startup_run(application=application, say=self._say))
+        try:
+            applications = applications_parse(options["app"])
+        except ModuleError as error:
+            raise CommandError(str(error), returncode=2) from error
+        self._require_possible(applications)
+        startup_prepare(applications=applications, with_demo=options["demo"], say=self._say)
+        try:
+            status = startup_run(
+                applications=applications, say=self._say, is_alone=options["one_process"]
+            )
+        except AlreadyRunningError as error:
+            raise CommandError(str(error)) from error
+        sys.exit(status)
 
     def _say(self, text: str) -> None:
         """Print at once: what is waited for must be seen while it is waited for."""
@@ -51,15 +71,15 @@ class Command(BaseCommand):
         if serious:
             raise CommandError("\n".join(serious))
 
-    def _require_possible(self, application: str) -> None:
-        if settings.IS_EMBEDDED and application != "all":
+    def _require_possible(self, applications: Sequence[str]) -> None:
+        if settings.IS_EMBEDDED and applications != ("all",):
             raise CommandError(
-                f"--app {application} needs processes that find each other: set "
+                f"--app {','.join(applications)} needs processes that find each other: set "
                 "DETECTVIZ_REDIS_URL (and DETECTVIZ_DATABASE_URL), or run --app all."
             )
-        if application in {"all", "web"}:
+        if {"all", "web"} & set(applications):
             _require_free(settings.HOST, settings.PORT, "DETECTVIZ_PORT", "--port")
-        if application != "web":
+        if set(applications) != {"web"}:
             _require_free(settings.HOST, settings.SYS_PORT, "DETECTVIZ_SYS_PORT", "")
         if not os.access(Path(settings.DATA_DIR), os.W_OK):
             raise CommandError(f"The data directory {settings.DATA_DIR} is not writable.")

@@ -1,0 +1,1 @@
+"""Processors: plugins that change records on their way."""

@@ -15,13 +15,21 @@ Quality = Literal["experimental", "stable"]
 class Permissions:
     """What the plugin asks the host for; everything else is refused.
 
-    ``series`` of ``("read",)`` gives a datasource the org's own store.
+    ``network`` are protocols; ``hosts`` whom to reach with them: names, ``*.example.org``, networks
+    such as ``10.0.0.0/8``, each with ``:port`` if wanted, ``config`` for those the configuration
+    names (what none means) and ``*``. ``files`` are absolute paths shown to the plugin's own process,
+    or ``discovery`` for the org's folder. ``series`` of ``("read",)`` gives a datasource the org's
+    own store. ``events`` are ``publish:Name`` or ``subscribe:Name`` with ``*``; ``commands`` of
+    ``("scripts",)`` runs the operator's scripts.
     """
 
     network: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     series: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

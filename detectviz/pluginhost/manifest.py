@@ -32,6 +32,9 @@ class _PermissionsDocument(TypedDict, total=False):
     files: list[str]
     secrets: list[str]
     series: list[str]
+    hosts: list[str]
+    events: list[str]
+    commands: list[str]
 
 
 class _Document(TypedDict, total=False):
@@ -242,6 +245,9 @@ def _build(kind: PluginKind, document: _Document, schema: JsonObject) -> Manifes
             files=tuple(permissions.get("files", ())),
             secrets=tuple(permissions.get("secrets", ())),
             series=tuple(permissions.get("series", ())),
+            hosts=tuple(permissions.get("hosts", ())),
+            events=tuple(permissions.get("events", ())),
+            commands=tuple(permissions.get("commands", ())),
         ),
         quality=document.get("quality", "stable"),
         defaults=document.get("defaults", {}),

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from detectviz.contracts.batches import WriteReport
 from detectviz.contracts.datasource import Connector, Instances
 from detectviz.contracts.network import HttpClient
-from detectviz.contracts.records import Record, RecordError, Signal
+from detectviz.contracts.platform import Platform
+from detectviz.contracts.records import Record, Signal
 from detectviz.contracts.types import JsonObject
 
 
@@ -17,7 +19,8 @@ class ExporterContext:
     """Everything one call may use.
 
     ``batch_id`` is the same when a batch is written again after a failure: what can tell by it
-    that it has the batch already writes it once.
+    that it has the batch already writes it once. ``platform`` is the org's own data, given to
+    plugins whose manifest asks for it.
     """
 
     config: JsonObject
@@ -29,14 +32,7 @@ class ExporterContext:
     instances: Instances
     now: Callable[[], datetime]
     logger: logging.Logger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteReport:
-    """What became of a batch: ``written`` records, and those refused for good."""
-
-    written: int
-    errors: tuple[RecordError, ...] = ()
+    platform: Platform | None = None
 
 
 class Exporter(Protocol):

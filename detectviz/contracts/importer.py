@@ -1,14 +1,16 @@
 """Importers: one verb, ``read``. They read and write nothing."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from detectviz.contracts.batches import Batch
 from detectviz.contracts.datasource import Connector
 from detectviz.contracts.network import HttpClient
-from detectviz.contracts.records import Record, RecordError, Signal
+from detectviz.contracts.platform import Platform
+from detectviz.contracts.records import Signal
 from detectviz.contracts.types import JsonObject
 
 
@@ -18,6 +20,7 @@ class ImporterContext:
 
     ``cursor`` is that of the last batch the host has stored, empty at the beginning: a run that
     ended before its time goes on there. ``is_cancelled`` is to be asked between batches.
+    ``platform`` is the org's own data, given to plugins whose manifest asks for it.
     """
 
     config: JsonObject
@@ -30,19 +33,7 @@ class ImporterContext:
     is_cancelled: Callable[[], bool]
     now: Callable[[], datetime]
     logger: logging.Logger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Some records in order. ``total`` is how many the run will read in all, if that is known.
-
-    With ``cursor`` the run can go on after this batch; ``errors`` are records left out of it.
-    """
-
-    records: Sequence[Record]
-    cursor: JsonObject
-    total: int | None = None
-    errors: tuple[RecordError, ...] = ()
+    platform: Platform | None = None
 
 
 class Importer(Protocol):

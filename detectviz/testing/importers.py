@@ -9,9 +9,10 @@ from typing import cast
 import orjson
 import pytest
 
+from detectviz.contracts.batches import Batch
 from detectviz.contracts.datasource import Connector
 from detectviz.contracts.errors import PluginError
-from detectviz.contracts.importer import Batch, Importer, ImporterContext
+from detectviz.contracts.importer import Importer, ImporterContext
 from detectviz.contracts.network import HttpClient
 from detectviz.contracts.records import RECORD_TYPES, Record
 from detectviz.contracts.types import JsonObject, JsonValue, PluginKind

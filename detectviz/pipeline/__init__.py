@@ -1,0 +1,1 @@
+"""Records from one place to others, through processors, without filling the memory."""

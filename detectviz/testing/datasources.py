@@ -16,7 +16,7 @@ recorded answers, or the real client); one that reads the org's series overrides
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import ClassVar, Final, cast
@@ -106,6 +106,19 @@ class DatasourceConformance:
         """Return the guarded way of client libraries."""
         return FakeConnector()
 
+    @pytest.fixture
+    def fresh(self) -> Iterator[Callable[[], MemoryInstances]]:
+        """Yield what makes the instances of one more datasource; all are closed afterwards."""
+        made: list[MemoryInstances] = []
+
+        def make() -> MemoryInstances:
+            made.append(MemoryInstances())
+            return made[-1]
+
+        yield make
+        for instances in made:
+            instances.close()
+
     # --- what a test may ask ----------------------------------------------------------------
 
     @property
@@ -128,13 +141,12 @@ class DatasourceConformance:
         connector: FakeConnector,
         http: HttpClient | None,
         series: SeriesQuerier | None,
-    ) -> Iterator[DatasourceContext]:
-        """Yield the context of one call; what it keeps is closed afterwards."""
-        instances = MemoryInstances()
-        yield datasource_context(
-            settings, connector=connector, instances=instances, http=http, series=series
+        fresh: Callable[[], MemoryInstances],
+    ) -> DatasourceContext:
+        """Return the context of one call; what it keeps is closed afterwards."""
+        return datasource_context(
+            settings, connector=connector, instances=fresh(), http=http, series=series
         )
-        instances.close()
 
     # --- manifest and schemas ---------------------------------------------------------------
 
@@ -216,25 +228,29 @@ class DatasourceConformance:
         assert health.status == "ok", health.message
 
     def test_a_wrong_password_is_told(
-        self, context: DatasourceContext, settings: DatasourceSettings
+        self,
+        context: DatasourceContext,
+        settings: DatasourceSettings,
+        fresh: Callable[[], MemoryInstances],
     ) -> None:
         if self.wrong_secrets is None:
             pytest.skip("it signs in to nothing")
-        instances = MemoryInstances()
         wrong = replace(settings, secrets={**settings.secrets, **self.wrong_secrets})
-        context = replace(context, settings=wrong, instances=instances)
+        context = replace(context, settings=wrong, instances=fresh())
         assert self._health(context).status == "error"
         with pytest.raises(PluginError):
             self.datasource().query(self.data_query(self.queries[0]), context)
-        instances.close()
 
     def test_a_server_that_is_not_there_is_told(
-        self, context: DatasourceContext, settings: DatasourceSettings
+        self,
+        context: DatasourceContext,
+        settings: DatasourceSettings,
+        fresh: Callable[[], MemoryInstances],
     ) -> None:
         self._skip_without_network()
         nowhere = replace(settings, url=f"127.0.0.1:{free_port()}")
         refused = FakeHttp(bad_answers()["refused"])
-        context = replace(context, http=refused, instances=MemoryInstances())
+        context = replace(context, http=refused, instances=fresh())
         if not self.speaks_http:
             context = replace(context, settings=nowhere)
         assert self._health(context).status == "error"
@@ -243,14 +259,14 @@ class DatasourceConformance:
         assert not caught.value.permanent, "a server that is down may come back"
 
     def test_an_address_the_egress_guard_denies_is_told_and_not_reached(
-        self, context: DatasourceContext
+        self, context: DatasourceContext, fresh: Callable[[], MemoryInstances]
     ) -> None:
         self._skip_without_network()
         context = replace(
             context,
             connector=FakeConnector(error=EgressDeniedError(DENIED)),
             http=FakeHttp(bad_answers()["denied"]),
-            instances=MemoryInstances(),
+            instances=fresh(),
         )
         health = self._health(context)
         assert health.status == "error"
@@ -260,12 +276,12 @@ class DatasourceConformance:
 
     @pytest.mark.parametrize("behaviour", bad_answers())
     def test_whatever_a_server_answers_it_bears_it(
-        self, context: DatasourceContext, behaviour: str
+        self, context: DatasourceContext, fresh: Callable[[], MemoryInstances], behaviour: str
     ) -> None:
         if not self.speaks_http:
             pytest.skip("it does not speak HTTP")
         http = FakeHttp(bad_answers()[behaviour])
-        context = replace(context, http=http, instances=MemoryInstances())
+        context = replace(context, http=http, instances=fresh())
         for model in self.queries:
             answer = _outcome(self.datasource(), self.data_query(model), context)
             self._assert_no_secret(context, answer)
@@ -274,12 +290,15 @@ class DatasourceConformance:
     # --- secrets, neighbours, threads -------------------------------------------------------
 
     def test_no_secret_is_in_an_answer_an_error_or_the_log(
-        self, context: DatasourceContext, caplog: pytest.LogCaptureFixture
+        self,
+        context: DatasourceContext,
+        fresh: Callable[[], MemoryInstances],
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         caplog.set_level(logging.DEBUG)
         denied = FakeConnector(error=EgressDeniedError(DENIED))
         unreachable = replace(context, connector=denied, http=FakeHttp(bad_answers()["denied"]))
-        unreachable = replace(unreachable, instances=MemoryInstances())
+        unreachable = replace(unreachable, instances=fresh())
         for each in (context, unreachable):
             for model in (*self.queries, *(wrong for wrong, _ in self.wrong_queries)):
                 answer = _outcome(self.datasource(), self.data_query(model), each)
@@ -289,17 +308,18 @@ class DatasourceConformance:
         self._assert_no_secret(context, caplog.text)
 
     def test_two_datasources_do_not_mix(
-        self, context: DatasourceContext, other_settings: DatasourceSettings | None
+        self,
+        context: DatasourceContext,
+        other_settings: DatasourceSettings | None,
+        fresh: Callable[[], MemoryInstances],
     ) -> None:
         if other_settings is None:
             pytest.skip("there is no second one to compare with")
-        instances = MemoryInstances()
-        other = replace(context, settings=other_settings, instances=instances)
+        other = replace(context, settings=other_settings, instances=fresh())
         query = self.data_query(self.queries[0])
         first, second, again = (
             _plain(self.datasource().query(query, each)) for each in (context, other, context)
         )
-        instances.close()
         assert first == again
         assert first != second
 

@@ -14,6 +14,16 @@ from detectviz.contracts.records import Record, Signal
 from detectviz.contracts.types import JsonObject
 
 
+class Outputs(Protocol):
+    """The files a run makes, for whoever may see the pipeline to take away."""
+
+    def append(self, name: str, data: bytes, *, batch_id: str) -> None:
+        """Add to the file ``name``, once for each ``batch_id``; raise PluginError when full."""
+
+    def size(self, name: str) -> int:
+        """Return how many bytes the file has, 0 when there is none yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExporterContext:
     """Everything one call may use.
@@ -30,6 +40,7 @@ class ExporterContext:
     http: HttpClient
     connector: Connector
     instances: Instances
+    outputs: Outputs
     now: Callable[[], datetime]
     logger: logging.Logger
     platform: Platform | None = None

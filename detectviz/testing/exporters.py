@@ -7,7 +7,7 @@ import pytest
 
 from detectviz.contracts.datasource import Connector, Instances
 from detectviz.contracts.errors import PluginError
-from detectviz.contracts.exporter import Exporter, ExporterContext
+from detectviz.contracts.exporter import Exporter, ExporterContext, Outputs
 from detectviz.contracts.network import HttpClient
 from detectviz.contracts.records import Record
 from detectviz.contracts.types import JsonObject, JsonValue, PluginKind
@@ -15,6 +15,24 @@ from detectviz.testing.datasource_fakes import FakeConnector, MemoryInstances
 from detectviz.testing.notifiers import FakeHttp
 from detectviz.testing.plugins import built_in_plugins, checked_config
 from detectviz.testing.records import NOW, RECORDS
+
+
+class MemoryOutputs:
+    """contracts' Outputs, kept in memory."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self._seen: set[tuple[str, str]] = set()
+
+    def append(self, name: str, data: bytes, *, batch_id: str) -> None:
+        """Add to a file once for each batch."""
+        if (name, batch_id) not in self._seen:
+            self._seen.add((name, batch_id))
+            self.files[name] = self.files.get(name, b"") + data
+
+    def size(self, name: str) -> int:
+        """Return how many bytes the file has."""
+        return len(self.files.get(name, b""))
 
 
 def make_exporter_context(
@@ -25,6 +43,7 @@ def make_exporter_context(
     http: HttpClient | None = None,
     connector: Connector | None = None,
     instances: Instances | None = None,
+    outputs: Outputs | None = None,
     batch_id: str = "batch-1",
 ) -> ExporterContext:
     """Return the context the host would give the exporter ``name``; the schema must agree."""
@@ -37,6 +56,7 @@ def make_exporter_context(
         http=http or FakeHttp(),
         connector=connector or FakeConnector(),
         instances=instances or MemoryInstances(),
+        outputs=outputs or MemoryOutputs(),
         now=lambda: NOW,
         logger=logging.getLogger(f"tests.exporters.{name}"),
     )

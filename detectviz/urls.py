@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/core/v1/", include("apps.accounts.api.urls")),
     path("apis/core/v1/", include("apps.audit.api.urls")),
     path("apis/", include("apps.extensions.api.urls")),
+    path("apis/datasources/v1/", include("apps.datasources.api.urls")),
     path("apis/notifications/v1/", include("apps.notifications.api.urls")),
     path("apis/", include((resource_urlpatterns(), "apis"))),
     path("", include("apps.accounts.web.urls")),

@@ -295,6 +295,7 @@ def environ_of(scope: Scope, body: IO[bytes], length: int) -> Environ:
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": scope.get("root_path", "").encode().decode("latin1"),
         "PATH_INFO": scope["path"].encode().decode("latin1"),
+        "RAW_URI": (scope.get("raw_path") or b"").decode("latin1"),
         "QUERY_STRING": scope["query_string"].decode("latin1"),
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "SERVER_NAME": server[0],

@@ -80,6 +80,7 @@ SUBRESOURCE_BODIES: Mapping[str, Any] = {
     "backtest": {"expr": "up == 0", "range": "1h"},
     "evaluate-preview": {"expr": "up == 0"},
     "explain": {"labels": {"alertname": "Down"}},
+    "health": {},
     "pause": {},
     "restore-builtin": {},
     "resume": {},

@@ -64,6 +64,13 @@ _CRUD_PAGES = {
     "serviceaccount": ("serviceaccounts", "accounts"),
 }
 
+_PLUGIN_DOOR = Rule(
+    door="rest",
+    methods=dict.fromkeys(("GET", "HEAD", "POST"), ("datasources:read", "datasources:query")),
+    values={"path": "=nothing"},
+    bodies={"POST": {}},
+)
+
 TABLE: Mapping[str, Rule] = {
     # --- without an org ---
     "healthz": _other(200, 405),
@@ -86,6 +93,9 @@ TABLE: Mapping[str, Rule] = {
     "monitors_api:push-signal": _other(
         200, 405, values={"token": "push_token", "signal": "=start"}, is_secret_door=True
     ),
+    # --- what one datasource's plugin answers ---
+    "datasources-api:resources": _PLUGIN_DOOR,
+    "datasources-api:proxy": _PLUGIN_DOOR,
     # --- what senders push ---
     "series_ingest:remote-write": _push(),
     "series_ingest:otlp-metrics": _push(),

@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 from django.db import models
 
 from apps.datasources.api.serializers import DatasourceSpec
+from apps.datasources.api.views import handle_health
 from apps.datasources.models import Datasource
 from apps.datasources.services.datasources import datasource_delete, datasource_write, draft_of
 from apps.extensions.services import secrets_masked
 from detectviz.contracts.types import PluginKind
-from detectviz.resources.registry import ResourceKind, Write, registry
+from detectviz.resources.registry import ResourceKind, Subresource, Write, registry
 
 
 class DatasourceKind(ResourceKind[Datasource]):
@@ -31,6 +32,16 @@ class DatasourceKind(ResourceKind[Datasource]):
         "spec.read_only": "read_only",
         "status.health": "health_status",
     }
+
+    subresources: ClassVar[tuple[Subresource, ...]] = (
+        Subresource(
+            name="health",
+            method="POST",
+            permission="query",
+            handler=handle_health,
+            summary="Check now whether the datasource works.",
+        ),
+    )
 
     def to_spec(self, instance: Datasource) -> dict[str, Any]:
         """Return the spec, secrets masked."""

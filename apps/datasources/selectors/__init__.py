@@ -1,6 +1,10 @@
 """Questions about datasources; every one starts from an org."""
 
-from apps.datasources.selectors.datasources import datasource_list, datasource_types
+from apps.datasources.selectors.datasources import (
+    datasource_get,
+    datasource_list,
+    datasource_types,
+)
 from apps.datasources.selectors.resolution import (
     ResolvedDatasource,
     datasource_resolve,
@@ -9,6 +13,7 @@ from apps.datasources.selectors.resolution import (
 
 __all__ = [
     "ResolvedDatasource",
+    "datasource_get",
     "datasource_list",
     "datasource_resolve",
     "datasource_types",

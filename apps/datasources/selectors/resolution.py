@@ -85,7 +85,7 @@ def datasource_resolve(*, org: models.Model, ref: str) -> ResolvedDatasource:
     known, generation = _memory.get(key)
     if known is not None:
         return known
-    found = _resolved(_row(org, ref))
+    found = resolved_of(_row(org, ref))
     _memory.keep(key, found, generation)
     return found
 
@@ -122,7 +122,8 @@ def _row(org: models.Model, ref: str) -> Datasource:
     return row
 
 
-def _resolved(row: Datasource) -> ResolvedDatasource:
+def resolved_of(row: Datasource) -> ResolvedDatasource:
+    """Return a row as a call needs it, remembering nothing."""
     return ResolvedDatasource(
         plugin=row.type,
         name=row.name,

@@ -1,29 +1,58 @@
-"""What plugins there are, read once per process."""
+"""What plugins there are, and which of them may be used; one host per process."""
 
+import asyncio
+import os
 import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
+from django.db import models
+from django.db.models import Sum
+from django.urls import reverse
 
+from apps.extensions.models import OrgPlugin, PluginStamp, PluginSwitch, PluginUse
 from detectviz.contracts.manifest import Manifest
-from detectviz.contracts.types import PluginKind
+from detectviz.contracts.types import JsonObject, PluginKind
+from detectviz.pluginhost.assets import Assets, AssetShelf
 from detectviz.pluginhost.client import PluginClient
-from detectviz.pluginhost.description import PluginDescription
-from detectviz.pluginhost.host import PluginHost
+from detectviz.pluginhost.description import PluginDescription, PluginKey
+from detectviz.pluginhost.errors import NotRegisteredError
+from detectviz.pluginhost.host import HostOptions, PluginHost
 from detectviz.pluginhost.pipeline import scan
+from detectviz.pluginhost.policy import Policy, PolicyHolder
 from detectviz.pluginhost.sources import EntryPointSource, FolderSource, Source
 from detectviz.pluginhost.store import Store
+from detectviz.tenancy.context import all_orgs_scope
 
-_lock = threading.Lock()
-_hosts: list[PluginHost] = []
+_KINDS = frozenset(kind.value for kind in PluginKind)
+_lock = threading.RLock()
+_hosts: list[tuple[int, PluginHost]] = []  # with the process that made it
+_holder = PolicyHolder()
+_shelf = AssetShelf()
+
+
+# --- the process's host ----------------------------------------------------------------------
 
 
 def plugin_host() -> PluginHost:
-    """Return the process's one plugin host."""
+    """Return the process's one plugin host; a process that was forked has one of its own."""
     with _lock:
+        if _hosts and _hosts[0][0] != os.getpid():
+            _hosts.clear()
+            _holder.forget()
         if not _hosts:
-            _hosts.append(PluginHost(plugins_scan()))
-        return _hosts[0]
+            _hosts.append((os.getpid(), PluginHost(plugins_scan(), host_options())))
+        return _hosts[0][1]
+
+
+def host_options() -> HostOptions:
+    """Return what the process's host asks: the policy of the moment."""
+    return HostOptions(is_enabled=_holder.is_enabled, settings_of=_holder.settings_of)
 
 
 def plugins_scan() -> Store:
@@ -45,12 +74,28 @@ def plugins_scan() -> Store:
 def plugin_host_use(host: PluginHost | None) -> None:
     """Put ``host`` in the place of the process's own; None has the next call make a new one."""
     with _lock:
-        _hosts[:] = [] if host is None else [host]
+        _hosts[:] = [] if host is None else [(os.getpid(), host)]
 
 
 def plugin_client() -> PluginClient:
-    """Return the way of this process's calls to plugins."""
+    """Return the way of this process's calls to plugins.
+
+    The first call reads the policy, unless it comes from an event loop, which may not wait.
+    """
+    if not _holder.is_loaded and not _is_in_loop():
+        _holder.use(policy_read())
     return plugin_host().client
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+# --- plugins -----------------------------------------------------------------------------------
 
 
 def plugin_list(kind: PluginKind | None = None) -> tuple[PluginDescription, ...]:
@@ -58,17 +103,139 @@ def plugin_list(kind: PluginKind | None = None) -> tuple[PluginDescription, ...]
     return plugin_host().list(kind)
 
 
+def plugin_choices(kind: PluginKind, org: models.Model) -> tuple[PluginDescription, ...]:
+    """Return the plugins of a kind that an org can use now, by name."""
+    name = str(getattr(org, "name", ""))
+    return tuple(
+        plugin for plugin in plugin_list(kind) if plugin.is_usable and is_enabled(plugin, name)
+    )
+
+
+def plugin_get(kind: str, name: str) -> PluginDescription | None:
+    """Return one plugin by what stands in an address, None for what there is not."""
+    if kind not in _KINDS:
+        return None
+    try:
+        return plugin_host().describe(PluginKind(kind), name)
+    except NotRegisteredError:
+        return None
+
+
 def plugin_manifest(kind: PluginKind, name: str) -> Manifest:
     """Return the manifest of a usable plugin; raise NotRegisteredError or UnavailableError."""
     return plugin_host().manifest(kind, name)
 
 
+def is_enabled(plugin: PluginDescription, org: str | None) -> bool:
+    """Say whether neither deployment nor org (its name) switched off the plugin or its parent."""
+    family = plugin_host().store.family(plugin.key)
+    return all(_holder.is_enabled(key, org) for key in family)
+
+
+# --- what SQL says -------------------------------------------------------------------------------
+
+
+def policy_holder() -> PolicyHolder:
+    """Return what this process goes by."""
+    return _holder
+
+
+def stamp_get() -> tuple[int, int]:
+    """Return the numbers that tell whether switches or folders changed; one cheap query."""
+    found = PluginStamp.objects.filter(pk=1).values_list("policy", "folders").first()
+    return found or (0, 0)
+
+
+def policy_read() -> Policy:
+    """Read which plugins are off now. The stamp is read first: it may be too old, never too new."""
+    version, folders = stamp_get()
+    switches = list(PluginSwitch.objects.filter(kind__in=_KINDS))
+    org_off: dict[str, set[PluginKey]] = defaultdict(set)
+    with all_orgs_scope(reason="the policy is the process's, for all orgs"):
+        rows = OrgPlugin.objects.across_orgs(reason="the policy is the process's, for all orgs")
+        off = rows.filter(is_enabled=False, kind__in=_KINDS)
+        for org, kind, name in off.values_list("org__name", "kind", "name"):
+            org_off[org].add((PluginKind(kind), name))
+    return Policy(
+        version=version,
+        folders=folders,
+        off=frozenset(_key(each) for each in switches if not each.is_enabled),
+        org_off={org: frozenset(keys) for org, keys in org_off.items()},
+        settings={_key(each): each.settings for each in switches if each.settings},
+    )
+
+
+def _key(row: PluginSwitch) -> PluginKey:
+    return PluginKind(row.kind), row.name
+
+
+def org_plugin_get(org: models.Model, key: PluginKey) -> OrgPlugin | None:
+    """Return an org's row on a plugin."""
+    found: OrgPlugin | None = (
+        OrgPlugin.objects.for_org(org).filter(kind=key[0].value, name=key[1]).first()
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginSettings:
+    """What an org set for a plugin, defaults filled when it was written; secrets are decrypted."""
+
+    config: JsonObject = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+def plugin_settings(org: models.Model, kind: PluginKind, name: str) -> PluginSettings:
+    """Return an org's settings of a plugin: what its calls for this org are given."""
+    row = org_plugin_get(org, (kind, name))
+    if row is None:
+        return PluginSettings()
+    return PluginSettings(config=row.config, secrets=dict(row.secrets))
+
+
+# --- assets and use ------------------------------------------------------------------------------
+
+
 def plugin_icon_path(kind: str, name: str) -> Path | None:
     """Return where a plugin's icon lies, None for unknown plugins and those without one."""
-    for plugin in plugin_host().list():
-        path = plugin.folder / "static" / "icon.svg"
-        if (plugin.kind.value, plugin.name) == (kind, name):
-            return next(
-                (each for each in (path, plugin.folder / "icon.svg") if each.is_file()), None
-            )
-    return None
+    plugin = plugin_get(kind, name)
+    if plugin is None:
+        return None
+    places = (plugin.folder / "static" / "icon.svg", plugin.folder / "icon.svg")
+    inside = plugin.folder.resolve()
+    return next(
+        (each for each in places if each.is_file() and each.resolve().is_relative_to(inside)), None
+    )
+
+
+def plugin_assets(kind: str, name: str) -> Assets | None:
+    """Return what a usable plugin shows in browsers; None for those switched off or not there."""
+    plugin = plugin_get(kind, name)
+    if plugin is None or not plugin.is_usable or not is_enabled(plugin, None):
+        return None
+    return _shelf.of(plugin)
+
+
+def plugin_asset_path(kind: PluginKind, name: str, file: str) -> str | None:
+    """Return the path (below the root) under which browsers may keep a plugin's file for ever."""
+    assets = plugin_assets(kind.value, name)
+    if assets is None or assets.find(file) is None:
+        return None
+    return reverse("extensions:plugin-asset", args=[kind.value, name, assets.digest, file])
+
+
+def plugin_use(since: date) -> dict[PluginKey, dict[str, Any]]:
+    """Return calls per plugin since a day, over all processes and orgs."""
+    rows = PluginUse.objects.filter(day__gte=since, kind__in=_KINDS).values("kind", "name")
+    summed = rows.annotate(
+        calls=Sum("executions"), bad=Sum("failed"), raised=Sum("errors"), took=Sum("seconds")
+    ).order_by()
+    return {
+        (PluginKind(row["kind"]), row["name"]): {
+            "executions": row["calls"],
+            "failed": row["bad"],
+            "errors": row["raised"],
+            "seconds": row["took"],
+        }
+        for row in summed
+    }

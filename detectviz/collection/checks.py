@@ -54,8 +54,11 @@ class Outcome:
 class CollectorRegistry(Protocol):
     """Where the engine finds collector plugins."""
 
-    def get(self, name: str) -> Collector:
-        """Return the collector called ``name``; raise any exception when there is none to use."""
+    def get(self, name: str, org: str) -> Collector:
+        """Return the collector called ``name`` for a check of ``org``.
+
+        Raise any exception when there is none to use.
+        """
 
 
 class ResultSink(Protocol):

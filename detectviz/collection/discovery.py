@@ -40,8 +40,11 @@ class DiscoveryChoice:
 class DiscoveryRegistry(Protocol):
     """Where discovery plugins are found."""
 
-    def get(self, name: str) -> Discovery:
-        """Return the plugin called ``name``; raise any exception when there is none to use."""
+    def get(self, name: str, org: str) -> Discovery:
+        """Return the plugin called ``name`` for a check of ``org``.
+
+        Raise any exception when there is none to use.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,7 @@ class DiscoveryHost:
             monotonic=self.monotonic,
             logger=logging.getLogger(f"detectviz.discovery.{choice.name}"),
         )
-        return MonitorDiscoverer(self.registry, choice, context, memory)
+        return MonitorDiscoverer(self.registry, choice, context, memory, org=org)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,11 +93,17 @@ class MonitorDiscoverer:
         choice: DiscoveryChoice,
         context: DiscoveryContext,
         memory: MutableMapping[str, object],
+        *,
+        org: str = "",
     ) -> None:
         self._registry = registry
         self._choice = choice
         self._context = context
         self._memory = memory
+        self._org = org
+
+    def _plugin(self) -> Discovery:
+        return self._registry.get(self._choice.name, self._org)
 
     async def discover(self) -> Discovered:
         """Return the groups: new ones if it is time, the last good ones if asking fails."""
@@ -105,7 +114,7 @@ class MonitorDiscoverer:
         if last is not None and moment - last.asked_at < refresh_s:
             return last.discovered
         try:
-            groups = _checked(await self._registry.get(self._choice.name).discover(self._context))
+            groups = _checked(await self._plugin().discover(self._context))
         except PluginError as error:
             if last is None:
                 raise

@@ -92,7 +92,7 @@ class Flights:
         self._counters.count_start(flight.lag_s)
         self._current.add(flight)
         try:
-            collector = self._registry.get(check.collector)
+            collector = self._registry.get(check.collector, check.org)
             task = loop.create_task(collector.check(self._context(check)))
         except Exception as error:  # noqa: BLE001 - a plugin that cannot be loaded is a result
             self._settle(flight, from_exception(error, check))

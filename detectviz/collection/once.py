@@ -39,7 +39,7 @@ async def run_check(
     )
     try:
         async with asyncio.timeout(check.timeout_s + GRACE_S) as deadline:
-            answer = await registry.get(check.collector).check(context)
+            answer = await registry.get(check.collector, check.org).check(context)
     except TimeoutError as error:
         return timed_out(check) if deadline.expired() else from_exception(error, check)
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises is a result

@@ -57,7 +57,7 @@ class PluginClient:
         try:
             plugin = self._describe(kind, name)
             if not self._is_enabled(plugin.key, org):
-                raise _disabled(plugin, org)
+                raise _disabled(plugin, org if self._is_enabled(plugin.key, None) else None)
             return self._open(plugin)
         except PluginHostError as error:
             # Names that are no plugin's come from outside and become no label.
@@ -71,6 +71,13 @@ class PluginClient:
         Raise as ``running`` does.
         """
         return self.running(kind, name, org=org).instance
+
+    def count(
+        self, kind: PluginKind, name: str, outcome: Outcome, *, took_s: float, executions: int
+    ) -> None:
+        """Count calls of an ``instance`` that ended alike; ``took_s`` is the sum of durations."""
+        self._registry.ledger((kind, name)).count(outcome, took_s=took_s, executions=executions)
+        telemetry.executions_count(kind.value, name, outcome, took_s=took_s, executions=executions)
 
     def call(
         self,
@@ -156,7 +163,7 @@ class _Execution:
         telemetry.in_flight.labels(self._kind.value, self._name).dec()
         outcome = _outcome(error, self._is_cancelled)
         text = "" if error is None or outcome == "cancelled" else _sentence(error)
-        self._running.count(outcome, took_s=took_s, error=text)
+        self._running.ledger.count(outcome, took_s=took_s, error=text)
         telemetry.executions_count(self._kind.value, self._name, outcome, took_s=took_s)
         if error is not None:
             self._raise(error, outcome)

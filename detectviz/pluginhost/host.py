@@ -1,7 +1,9 @@
 """The plugin host of a process: one store, one registry, one client, and the life of instances."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +21,14 @@ from detectviz.pluginhost.dependencies import dependencies_of
 from detectviz.pluginhost.description import PluginDescription, PluginKey, shown
 from detectviz.pluginhost.errors import BrokenPluginError, PluginProblem
 from detectviz.pluginhost.kinds import KINDS
-from detectviz.pluginhost.lifecycle import HOOK_TIMEOUT_S, hook_context, hook_run, hook_try
+from detectviz.pluginhost.lifecycle import (
+    HOOK_TIMEOUT_S,
+    Hook,
+    HookFailedError,
+    hook_context,
+    hook_run,
+    hook_try,
+)
 from detectviz.pluginhost.loading import load_capability, package_forget
 from detectviz.pluginhost.manifest import MANIFEST_FILE
 from detectviz.pluginhost.registry import Registry, Running
@@ -29,6 +38,9 @@ Loader = Callable[[Path, Manifest], object]
 
 DRAIN_S: Final = 30.0
 _SICK_AFTER: Final = 5
+_RETRY_S: Final = 5.0
+_LONGEST_RETRY_S: Final = 300.0
+_FIRST_HOOKS: Final[tuple[Hook, ...]] = ("on_register", "on_start")
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +83,15 @@ class PluginHealth:
     memory_bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """Why a plugin could not be loaded, and until when nobody tries again (monotonic)."""
+
+    problem: PluginProblem
+    ends_at: float
+    tries: int
+
+
 class PluginHost:
     """Everything a process knows of plugins and does with them. Thread-safe.
 
@@ -82,7 +103,7 @@ class PluginHost:
         self.store = store
         self.registry = Registry()
         self._options = options or HostOptions()
-        self._failures: dict[PluginKey, PluginDescription] = {}
+        self._failures: dict[PluginKey, _Failure] = {}
         self._lock = threading.RLock()
         self.client = PluginClient(
             self.registry,
@@ -127,8 +148,8 @@ class PluginHost:
         if self.registry.find(plugin.key) is not None:
             return replace(plugin, status="loaded")
         failed = self._failures.get(plugin.key)
-        if failed is not None and failed.fingerprint == plugin.fingerprint:
-            return replace(plugin, status="broken", problems=failed.problems)
+        if failed is not None and time.monotonic() < failed.ends_at:
+            return replace(plugin, status="broken", problems=(failed.problem,))
         return plugin
 
     def _is_enabled(self, key: PluginKey, org: str | None) -> bool:
@@ -167,13 +188,13 @@ class PluginHost:
                 self._open(self.describe(PluginKind(needed.kind), needed.name))
             instance = self._construct(plugin, manifest)
             context = hook_context(plugin, self._options.settings_of(plugin.key))
-            for hook in ("on_register", "on_start"):
+            for hook in _FIRST_HOOKS:
                 hook_run(instance, hook, context, timeout_s=self._options.hook_timeout_s)
         except Exception as error:
             self._fail(plugin, error)
             self.describe(plugin.kind, plugin.name).require()
             raise
-        running = Running(plugin, instance)
+        running = Running(plugin, instance, self.registry.ledger(plugin.key))
         self._failures.pop(plugin.key, None)
         self.registry.add(running)
         telemetry.loads_total.labels(plugin.kind.value, plugin.name, "ok").inc()
@@ -196,7 +217,14 @@ class PluginHost:
             field="/capability",
             message=f"{type(error).__name__}: {error}",
         )
-        self._failures[plugin.key] = replace(plugin, status="broken", problems=(problem,))
+        earlier = self._failures.get(plugin.key)
+        tries = earlier.tries + 1 if earlier else 1
+        # What a start lacked may come; code that does not load stays as it is.
+        is_passing = isinstance(error, HookFailedError)
+        wait_s = min(_RETRY_S * 2 ** (tries - 1), _LONGEST_RETRY_S) if is_passing else math.inf
+        self._failures[plugin.key] = _Failure(
+            problem=problem, ends_at=time.monotonic() + wait_s, tries=tries
+        )
 
     def start(self) -> None:
         """Load the plugins that do not want to wait for their first call; failures are shown."""
@@ -226,6 +254,7 @@ class PluginHost:
             plugin = store.find(*key)
             if key in changed and plugin is not None and plugin.is_usable:
                 self._try_again(plugin)
+        self.start()
 
     def _has_changed(self, running: Running) -> bool:
         now = self.store.find(*running.plugin.key)
@@ -237,6 +266,15 @@ class PluginHost:
                 self._open(plugin)
         except BrokenPluginError as error:
             logger.warning("%s", error)
+
+    def policy_apply(self) -> None:
+        """Take out of service what was switched off for the deployment, start what came back."""
+        with self._lock:
+            self._failures.clear()
+            off = [key for key in self.registry.all() if not self._is_enabled(key, None)]
+            for key in self._stop_order(off):
+                self.decommission(key)
+        self.start()
 
     def decommission(self, key: PluginKey) -> None:
         """Take a plugin out of service: no new calls; it stops when those under way have ended.
@@ -259,9 +297,7 @@ class PluginHost:
             )
         self._run_last(running, ("on_stop",))
 
-    def _run_last(
-        self, running: Running, hooks: tuple[Literal["on_stop", "on_shutdown"], ...]
-    ) -> None:
+    def _run_last(self, running: Running, hooks: tuple[Hook, ...]) -> None:
         context = hook_context(running.plugin, self._options.settings_of(running.plugin.key))
         for hook in hooks:
             hook_try(running.instance, hook, context, timeout_s=self._options.hook_timeout_s)

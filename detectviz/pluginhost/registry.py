@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from detectviz.pluginhost.description import PluginDescription, PluginKey, shown
 from detectviz.pluginhost.errors import UnavailableError
@@ -32,25 +32,51 @@ class Statistics:
     last_error_at: datetime | None = None
 
 
-class Running:
-    """One executing instance: counts its calls, and refuses new ones once decommissioned."""
+class Ledger:
+    """The calls of one plugin in this process, whichever instance they reached."""
 
-    def __init__(self, plugin: PluginDescription, instance: object) -> None:
+    def __init__(self) -> None:
+        self.statistics = Statistics()
+        self._lock = threading.Lock()
+
+    def count(
+        self, outcome: Outcome, *, took_s: float, error: str = "", executions: int = 1
+    ) -> None:
+        """Add calls that ended alike; ``took_s`` is the sum of their durations."""
+        with self._lock:
+            before = self.statistics
+            is_error = outcome == "error"
+            self.statistics = Statistics(
+                executions=before.executions + executions,
+                failed=before.failed + (executions if outcome == "failed" else 0),
+                errors=before.errors + (executions if is_error else 0),
+                cancelled=before.cancelled + (executions if outcome == "cancelled" else 0),
+                errors_in_row=before.errors_in_row + executions if is_error else 0,
+                seconds=before.seconds + took_s,
+                last_error=error or before.last_error,
+                last_error_at=datetime.now(UTC) if error else before.last_error_at,
+            )
+
+
+class Running:
+    """One executing instance: knows its calls under way, refuses new ones once decommissioned."""
+
+    def __init__(self, plugin: PluginDescription, instance: Any, ledger: Ledger) -> None:
         self.plugin = plugin
         self.instance = instance
+        self.ledger = ledger
         self.started_at = datetime.now(UTC)
         self.in_flight = 0
         self.is_decommissioned = False
-        self._statistics = Statistics()
         self._changed = threading.Condition()
 
     @property
     def statistics(self) -> Statistics:
         """Return what became of the calls so far."""
-        return self._statistics
+        return self.ledger.statistics
 
     @contextmanager
-    def borrowed(self) -> Iterator[object]:
+    def borrowed(self) -> Iterator[Any]:
         """Hand out the instance for one call; raise UnavailableError when it is decommissioned."""
         self.enter()
         try:
@@ -77,23 +103,6 @@ class Running:
             self.in_flight -= 1
             if not self.in_flight:
                 self._changed.notify_all()
-
-    def count(self, outcome: Outcome, *, took_s: float, error: str = "") -> None:
-        """Add one call to the statistics."""
-        with self._changed:
-            before = self._statistics
-            is_error = outcome == "error"
-            self._statistics = replace(
-                before,
-                executions=before.executions + 1,
-                failed=before.failed + (outcome == "failed"),
-                errors=before.errors + is_error,
-                cancelled=before.cancelled + (outcome == "cancelled"),
-                errors_in_row=before.errors_in_row + 1 if is_error else 0,
-                seconds=before.seconds + took_s,
-                last_error=error or before.last_error,
-                last_error_at=datetime.now(UTC) if error else before.last_error_at,
-            )
 
     def decommission(self) -> None:
         """Refuse calls from now on; those under way go on."""
@@ -125,10 +134,19 @@ class Registry:
 
     def __init__(self) -> None:
         self._running: dict[PluginKey, Running] = {}
+        self._ledgers: dict[PluginKey, Ledger] = {}
 
     def find(self, key: PluginKey) -> Running | None:
         """Return what runs under ``key``."""
         return self._running.get(key)
+
+    def ledger(self, key: PluginKey) -> Ledger:
+        """Return the ledger of a plugin; it outlives its instances."""
+        return self._ledgers.setdefault(key, Ledger())
+
+    def ledgers(self) -> Mapping[PluginKey, Ledger]:
+        """Return the ledgers of every plugin that was called."""
+        return dict(self._ledgers)
 
     def add(self, running: Running) -> Running | None:
         """Let calls reach ``running``; return what it takes the place of."""

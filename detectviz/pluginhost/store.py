@@ -27,6 +27,7 @@ class Store:
         self._aliases = MappingProxyType(dict(aliases or {}))
         self.problems = problems
         self.order = order or tuple(self._plugins)
+        self._families = {key: self._family(key) for key in self._plugins}
 
     def list(self, kind: PluginKind | None = None) -> tuple[PluginDescription, ...]:
         """Return every plugin, broken ones too, by kind and name."""
@@ -65,6 +66,9 @@ class Store:
 
     def family(self, key: PluginKey) -> tuple[PluginKey, ...]:
         """Return the key and those of its parents: switching one of them off switches it off."""
+        return self._families.get(key, (key,))
+
+    def _family(self, key: PluginKey) -> tuple[PluginKey, ...]:
         found: list[PluginKey] = []
         upper: PluginKey | None = key
         while upper is not None and upper not in found:

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 128
 # Started beside web when needed. What writes stands back less: others wait for its locks.
 LATE_NICENESS = {"heavy": 10, "bulk": 5}
+ROLES_WITHOUT_PLUGINS = frozenset({"beat", "sys"})
 WORK_QUEUES = ("evaluate", "notify", "jobs")
 ROLES = ("web", "collector", "control", "worker", "beat", "sys")
 # ``cli`` is the command line itself and ``agent`` a name kept for what will check elsewhere.
@@ -164,6 +165,10 @@ def registry_of(role: str, listeners: Mapping[str, socket.socket] | None = None)
     if settings.TSDB_URL and set(roles) - ROLES_WITHOUT_SERIES:
         registry.register_invisible("series-sender", SeriesSenderModule, needs=("drivers",))
         background.append("series-sender")
+    if set(roles) - ROLES_WITHOUT_PLUGINS:
+        make_plugins = import_string(settings.DETECTVIZ_PLUGINS_MODULE)
+        registry.register_invisible("plugins", make_plugins, needs=("drivers",))
+        background.append("plugins")
     if listeners and role in listeners:
         services: list[Module] = [HeavyModule(listeners[role])]
     else:

@@ -140,6 +140,7 @@ USE_I18N = False
 # --- ports of the framework, filled by apps ----------------------------------------------------
 DETECTVIZ_SERIES_STORE = "apps.series.services.series_store"
 DETECTVIZ_SERIES_QUERIER = "apps.series.selectors.querier.series_querier"
+DETECTVIZ_PLUGINS_MODULE = "apps.extensions.services.following.PluginsModule"
 DETECTVIZ_COLLECTION_MODULE = "apps.monitors.services.collection.CollectionModule"
 
 # --- people -----------------------------------------------------------------------------------

@@ -46,6 +46,10 @@ def _change(needed: str, **more: Any) -> Rule:
     return Rule(door="rest", methods=dict.fromkeys(("POST", "PUT"), (needed,)), **more)
 
 
+def _post(needed: str, **more: Any) -> Rule:
+    return Rule(door="rest", methods={"POST": (needed,)}, **more)
+
+
 def _other(*statuses: int, **more: Any) -> Rule:
     return Rule(door="other", statuses=frozenset(statuses), **more)
 
@@ -85,6 +89,9 @@ TABLE: Mapping[str, Rule] = {
     "accounts:password-change": _other(200, 302, 405),
     "accounts:org-switch": _other(302, 404, 405),
     "extensions:plugin-icon": _other(200, 405, values=_PLUGIN),
+    "extensions:plugin-asset": _other(
+        404, 405, values={**_PLUGIN, "digest": "=0", "path": "=icon.svg"}
+    ),
     # --- the token is the credential ---
     "accounts:invitation-accept": _other(
         200, 302, 405, 409, 422, values={"token": "invitation_token"}, is_secret_door=True
@@ -154,6 +161,24 @@ TABLE: Mapping[str, Rule] = {
     "audit-api:auditevents-detail": _rest("audit:read", values={"name": "audit"}),
     "extensions_api:plugin-list": _rest("plugins:read"),
     "extensions_api:plugin-detail": _rest("plugins:read", values=_PLUGIN),
+    "extensions_api:plugin-enable": _post("plugins:update", values=_PLUGIN),
+    "extensions_api:plugin-disable": _post("plugins:update", values=_PLUGIN),
+    "extensions_api:plugin-config": Rule(
+        door="rest",
+        methods={
+            "GET": ("plugins:read",),
+            "HEAD": ("plugins:read",),
+            "PUT": ("plugins:update",),
+        },
+        values=_PLUGIN,
+        bodies={"PUT": {"spec": {"config": {}}}},
+    ),
+    "extensions_api:plugin-deployment": Rule(
+        door="rest",
+        methods={"PUT": (NOBODY,)},
+        values=_PLUGIN,
+        bodies={"PUT": {"spec": {"enabled": True}}},
+    ),
     "apis:apply": Rule(
         door="rest", methods={"POST": ("folders:update",)}, bodies={"POST": _FOLDER}
     ),

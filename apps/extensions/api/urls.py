@@ -2,14 +2,22 @@
 
 from django.urls import path
 
-from apps.extensions.api.views import PluginListView, PluginView
+from apps.extensions.api.views import (
+    PluginConfigView,
+    PluginDeploymentView,
+    PluginListView,
+    PluginSwitchView,
+    PluginView,
+)
+
+_PLUGIN = "plugins/v1/orgs/<str:org>/plugins/<str:kind>/<str:name>"
 
 app_name = "extensions_api"
 urlpatterns = [
     path("plugins/v1/orgs/<str:org>/plugins", PluginListView.as_view(), name="plugin-list"),
-    path(
-        "plugins/v1/orgs/<str:org>/plugins/<str:kind>/<str:name>",
-        PluginView.as_view(),
-        name="plugin-detail",
-    ),
+    path(_PLUGIN, PluginView.as_view(), name="plugin-detail"),
+    path(f"{_PLUGIN}/enable", PluginSwitchView.as_view(is_enabled=True), name="plugin-enable"),
+    path(f"{_PLUGIN}/disable", PluginSwitchView.as_view(is_enabled=False), name="plugin-disable"),
+    path(f"{_PLUGIN}/config", PluginConfigView.as_view(), name="plugin-config"),
+    path(f"{_PLUGIN}/deployment", PluginDeploymentView.as_view(), name="plugin-deployment"),
 ]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import models
+
 from apps.extensions.services import (
     Configuration,
     StoredConfiguration,
@@ -14,9 +16,12 @@ from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import PluginKind
 
 
-def collector_manifest(name: str) -> Manifest:
-    """Return the manifest of a collector; raise InvalidFieldsError naming ``spec.type``."""
-    return manifest_require(kind=PluginKind.COLLECTOR, name=name, path="spec.type")
+def collector_manifest(name: str, org: models.Model | None = None) -> Manifest:
+    """Return the manifest of a collector; raise InvalidFieldsError naming ``spec.type``.
+
+    With ``org``, which chooses it newly, one that is switched off is refused.
+    """
+    return manifest_require(kind=PluginKind.COLLECTOR, name=name, path="spec.type", org=org)
 
 
 def is_passive(manifest: Manifest) -> bool:
@@ -30,6 +35,7 @@ def collector_configuration(
     config: Mapping[str, Any],
     secrets: Mapping[str, Any],
     instance: Monitor | None,
+    org: models.Model | None = None,
 ) -> Configuration:
     """Return the configuration to store; ``instance`` lends the secrets that are kept.
 
@@ -40,6 +46,6 @@ def collector_configuration(
         stored = StoredConfiguration(
             plugin=instance.type, config=instance.config, secrets=instance.secrets
         )
-    return configuration_check(
-        manifest=collector_manifest(type_name), config=config, secrets=secrets, stored=stored
-    )
+    is_kept = instance is not None and instance.type == type_name
+    manifest = collector_manifest(type_name, None if is_kept else org)
+    return configuration_check(manifest=manifest, config=config, secrets=secrets, stored=stored)

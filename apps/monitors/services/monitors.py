@@ -94,7 +94,11 @@ def monitor_write(
     """
     now = now or utc_now()
     checked = collector_configuration(
-        type_name=draft.type, config=draft.config, secrets=draft.secrets, instance=instance
+        type_name=draft.type,
+        config=draft.config,
+        secrets=draft.secrets,
+        instance=instance,
+        org=org,
     )
     monitor = instance or Monitor(org_id=org.pk)
     before = {name: _comparable(monitor, name) for name in _FIELDS}

@@ -1,38 +1,88 @@
 """What monitors of this deployment may reach, and the plugins that reach for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from django.conf import settings
 
 from apps.extensions.selectors import plugin_client
 from detectviz.collection.discovery import DiscoveryChoice, DiscoveryHost
-from detectviz.contracts.collector import Collector
+from detectviz.contracts.collector import CheckResult, Collector, CollectorContext
 from detectviz.contracts.config import get_object
-from detectviz.contracts.discovery import Discovery
+from detectviz.contracts.discovery import Discovery, DiscoveryContext, TargetGroup
+from detectviz.contracts.errors import PluginError
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.net.guard import EgressPolicy
 from detectviz.net.network import EngineNetwork
+from detectviz.pluginhost.errors import PluginHostError
 from detectviz.pluginhost.inclusion import KEYWORD, options_name
+from detectviz.pluginhost.registry import Running
 from detectviz.pluginhost.schema import properties_of
 
 
 class HostedCollectors:
     """The engine's registry of collectors, over the process's plugin host."""
 
-    def get(self, name: str) -> Collector:
+    def __init__(self) -> None:
+        self._counted: dict[str, _CountedCollector] = {}
+
+    def get(self, name: str, org: str) -> Collector:
         """Return the collector called ``name``; raise PluginHostError when it can't be used."""
-        collector: Collector = plugin_client().instance(PluginKind.COLLECTOR, name)
-        return collector
+        running = plugin_client().running(PluginKind.COLLECTOR, name, org=org or None)
+        counted = self._counted.get(name)
+        if counted is None or counted.running is not running:
+            counted = self._counted[name] = _CountedCollector(running)
+        return counted
+
+
+class _CountedCollector:
+    """A collector whose checks under way are known, so that it stops after the last of them.
+
+    What the checks came to is counted by the batch: see ``telemetry``.
+    """
+
+    def __init__(self, running: Running) -> None:
+        self.running = running
+        self._collector: Collector = running.instance
+
+    async def check(self, context: CollectorContext) -> CheckResult:
+        """Run one check."""
+        self.running.enter()
+        try:
+            return await self._collector.check(context)
+        finally:
+            self.running.leave()
 
 
 class HostedDiscoveries:
     """The engine's registry of discovery plugins, over the same host."""
 
-    def get(self, name: str) -> Discovery:
-        """Return the plugin called ``name``; raise PluginHostError when it can't be used."""
-        discovery: Discovery = plugin_client().instance(PluginKind.DISCOVERY, name)
-        return discovery
+    def get(self, name: str, org: str) -> Discovery:
+        """Return the way to the plugin called ``name``."""
+        return _CalledDiscovery(name, org)
+
+
+class _CalledDiscovery:
+    """Asks a discovery plugin through the client, and raises as the plugin would."""
+
+    def __init__(self, name: str, org: str) -> None:
+        self._name = name
+        self._org = org
+
+    async def discover(self, context: DiscoveryContext) -> Sequence[TargetGroup]:
+        """Ask; what keeps the plugin from answering is a PluginError, too."""
+
+        async def discover(plugin: Discovery) -> Sequence[TargetGroup]:
+            return await plugin.discover(context)
+
+        try:
+            return await plugin_client().call_async(
+                PluginKind.DISCOVERY, self._name, "discover", discover, org=self._org or None
+            )
+        except PluginHostError as error:
+            if isinstance(error.__cause__, Exception):
+                raise error.__cause__ from None
+            raise PluginError(str(error)) from error
 
 
 def discovery_host() -> DiscoveryHost:

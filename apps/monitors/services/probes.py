@@ -113,7 +113,11 @@ def monitor_test(
     """
     now = now or utc_now()
     checked = collector_configuration(
-        type_name=draft.type, config=draft.config, secrets=draft.secrets, instance=instance
+        type_name=draft.type,
+        config=draft.config,
+        secrets=draft.secrets,
+        instance=instance,
+        org=org,
     )
     manifest = collector_manifest(draft.type)
     check = ScheduledCheck(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from django.db.models import Count, Min
 from prometheus_client import Counter, Gauge, Histogram
 
+from apps.extensions.selectors import plugin_client
 from apps.monitors.models import Monitor, MonitorSchedule
 from apps.monitors.services.reports import CheckReport
 from apps.monitors.services.results import StoredResults
@@ -30,7 +31,7 @@ from detectviz.observability.scrape import (
     age_s,
     scraped,
 )
-from detectviz.pluginhost.telemetry import executions_count
+from detectviz.pluginhost.registry import Outcome as CallOutcome
 
 _ACROSS = "the platform's own metrics are about all orgs"
 ERROR_TYPES = frozenset(
@@ -44,7 +45,11 @@ ERROR_TYPES = frozenset(
         PluginError,
     )
 )
-_OUTCOMES = {CheckState.UP: "ok", CheckState.DEGRADED: "ok", CheckState.DOWN: "failed"}
+_OUTCOMES: dict[CheckState, CallOutcome] = {
+    CheckState.UP: "ok",
+    CheckState.DEGRADED: "ok",
+    CheckState.DOWN: "failed",
+}
 
 checks_total = Counter("detectviz_checks_total", "Finished checks by their own result.", ["state"])
 slots_skipped = Counter("detectviz_slots_skipped_total", "Planned checks passed over as too late.")
@@ -138,9 +143,9 @@ def _collectors_count(reports: Sequence[CheckReport]) -> None:
         for duration_s in durations:
             observe(duration_s)
         metrics_ingested_total.labels(collector).inc(sum(len(one.metrics) for one in results))
-        outcome = _OUTCOMES.get(state, "error")
-        executions_count(
-            PluginKind.COLLECTOR.value,
+        outcome: CallOutcome = _OUTCOMES.get(state, "error")
+        plugin_client().count(
+            PluginKind.COLLECTOR,
             collector,
             outcome,
             took_s=sum(durations),

@@ -19,6 +19,10 @@ DISPATCH = "notifications.dispatch"
 QUIET_ABOUT_RESOLVED = frozenset({"email"})
 
 
+def _is_kept(stored: Mapping[str, Any] | None, receiver: Mapping[str, Any]) -> bool:
+    return stored is not None and stored["notifier"] == receiver["notifier"]
+
+
 def contact_point_write(
     *,
     org: models.Model,
@@ -38,7 +42,10 @@ def contact_point_write(
         path = f"spec.receivers[{index}]"
         try:
             manifest = manifest_require(
-                kind=PluginKind.NOTIFIER, name=receiver["notifier"], path=f"{path}.notifier"
+                kind=PluginKind.NOTIFIER,
+                name=receiver["notifier"],
+                path=f"{path}.notifier",
+                org=None if _is_kept(stored.get(receiver_name), receiver) else org,
             )
             outcome = configuration_check(
                 manifest=manifest,

@@ -27,7 +27,7 @@ class Registry:
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
 
-    def get(self, name: str) -> Plugin:
+    def get(self, name: str, org: str) -> Plugin:
         return self._plugin
 
 

@@ -58,7 +58,7 @@ class Registry:
     def __init__(self, collector: Collector) -> None:
         self.collector = collector
 
-    def get(self, name: str) -> Collector:
+    def get(self, name: str, org: str) -> Collector:
         if name != "fake":
             raise LookupError(f"no collector is called {name}")
         return self.collector

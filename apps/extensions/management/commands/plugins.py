@@ -1,4 +1,4 @@
-"""`detectviz plugins list|info|check`."""
+"""`detectviz plugins list|info|check|enable|disable|reload`."""
 
 import sys
 from argparse import ArgumentParser
@@ -9,10 +9,13 @@ import orjson
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from apps.extensions.selectors import plugin_list
+from apps.extensions.selectors import plugin_get, plugin_list
+from apps.extensions.services.switches import plugin_switch, plugins_changed
 from detectviz.cli.base import OrgCommand
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.checker import check_plugin
+from detectviz.resources.errors import DomainError
+from detectviz.tenancy.selectors import org_get
 
 
 class Command(OrgCommand):
@@ -27,13 +30,26 @@ class Command(OrgCommand):
         listing.add_argument("-o", "--output", choices=("table", "json"), default="table")
         info = verbs.add_parser("info", help="one plugin and its configuration schema")
         info.add_argument("name", help="name or kind/name")
+        for verb in ("enable", "disable"):
+            switch = verbs.add_parser(verb, help=f"{verb} a plugin, here or for one org")
+            switch.add_argument("name", help="kind/name")
+            switch.add_argument("--org", default="", help="for this org only")
+        verbs.add_parser("reload", help="have every process look for plugins again")
         check = verbs.add_parser("check", help="validate plugin folders offline")
         check.add_argument("folders", nargs="*", type=Path)
         check.add_argument("--all", action="store_true", help="every built-in plugin")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the verb."""
-        {"list": self._list, "info": self._info, "check": self._check}[options["verb"]](options)
+        verbs = {
+            "list": self._list,
+            "info": self._info,
+            "check": self._check,
+            "enable": self._switch,
+            "disable": self._switch,
+            "reload": self._reload,
+        }
+        verbs[options["verb"]](options)
 
     def _list(self, options: dict[str, Any]) -> None:
         rows = [
@@ -79,6 +95,26 @@ class Command(OrgCommand):
                     "config_schema": plugin.manifest.config_schema,
                 }
             self.print_documents([document], "yaml")
+
+    def _switch(self, options: dict[str, Any]) -> None:
+        kind, _, name = options["name"].partition("/")
+        plugin = plugin_get(kind, name)
+        if plugin is None:
+            raise CommandError(f"There is no plugin {options['name']!r}; see `plugins list`.")
+        org = org_get(name=options["org"]) if options["org"] else None
+        if options["org"] and org is None:
+            raise CommandError(f"There is no org {options['org']!r}.")
+        is_enabled = options["verb"] == "enable"
+        try:
+            plugin_switch(plugin=plugin, is_enabled=is_enabled, org=org)
+        except DomainError as error:
+            raise CommandError(error.message) from error
+        where = f"for {options['org']}" if org else "on this deployment"
+        self.stdout.write(f"{options['name']} is {'on' if is_enabled else 'off'} {where}")
+
+    def _reload(self, options: dict[str, Any]) -> None:
+        plugins_changed()
+        self.stdout.write("every process looks for plugins within seconds")
 
     def _check(self, options: dict[str, Any]) -> None:
         root = Path(settings.BASE_DIR)

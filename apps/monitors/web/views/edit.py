@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apps.extensions.selectors import plugin_list, plugin_manifest
+from apps.extensions.selectors import plugin_choices, plugin_manifest
 from apps.monitors.models import Monitor
 from apps.monitors.services.probes import monitor_try_spec
 from apps.monitors.web.forms import document_of, monitor_form, spec_of, submitted_document
@@ -42,7 +42,7 @@ class MonitorTypesPage:
     @cached_property
     def types(self) -> list[PluginDescription]:
         """Usable collectors, by title."""
-        usable = [each for each in plugin_list(PluginKind.COLLECTOR) if each.is_usable]
+        usable = plugin_choices(PluginKind.COLLECTOR, self.scope.org)
         return sorted(usable, key=lambda each: each.manifest.title if each.manifest else "")
 
 

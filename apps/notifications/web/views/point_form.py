@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.db import models
 from django.http import HttpResponse
 from django.urls import reverse
 
-from apps.extensions.selectors import plugin_list
+from apps.extensions.selectors import plugin_choices
 from apps.notifications.models import ContactPoint
 from apps.notifications.web.forms.contact_points import (
     PointForm,
@@ -35,9 +36,9 @@ _PAGE = "notifications/contact_point_edit.html"
 _FORM = "notifications/partials/_contact_point_form.html"
 
 
-def usable_notifiers() -> list[PluginDescription]:
+def usable_notifiers(org: models.Model) -> list[PluginDescription]:
     """Return the notifiers to choose from, by title."""
-    usable = [each for each in plugin_list(PluginKind.NOTIFIER) if each.is_usable]
+    usable = plugin_choices(PluginKind.NOTIFIER, org)
     return sorted(usable, key=lambda each: each.manifest.title if each.manifest else "")
 
 
@@ -50,7 +51,7 @@ class NotifiersPage:
     @cached_property
     def notifiers(self) -> list[PluginDescription]:
         """Usable notifiers."""
-        return usable_notifiers()
+        return usable_notifiers(self.scope.org)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class PointFormPage:
     @cached_property
     def notifiers(self) -> list[PluginDescription]:
         """The notifiers to add a receiver of."""
-        return usable_notifiers()
+        return usable_notifiers(self.scope.org)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Registry:
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
 
-    def get(self, name: str) -> Collector:
+    def get(self, name: str, org: str) -> Collector:
         return self._collector
 
 

@@ -101,7 +101,7 @@ async def test_the_last_good_targets_stay_while_the_answer_is_bad(
 
 
 class _Registry:
-    def get(self, name: str) -> HttpDiscovery:
+    def get(self, name: str, org: str) -> HttpDiscovery:
         return HttpDiscovery()
 
 

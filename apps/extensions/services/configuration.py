@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.extensions.selectors import plugin_manifest
+from django.db import models
+
+from apps.extensions.selectors import is_enabled, plugin_host, plugin_manifest
 from detectviz.contracts.manifest import Manifest
-from detectviz.contracts.types import PluginKind
+from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.pluginhost.configuration import (
     ConfigurationProblem,
     mask,
@@ -35,12 +37,23 @@ class StoredConfiguration:
     secrets: Mapping[str, str]
 
 
-def manifest_require(*, kind: PluginKind, name: str, path: str) -> Manifest:
-    """Return a usable plugin's manifest; raise InvalidFieldsError naming ``path``."""
+def manifest_require(
+    *, kind: PluginKind, name: str, path: str, org: models.Model | None = None
+) -> Manifest:
+    """Return the manifest of a usable plugin; raise InvalidFieldsError naming ``path``.
+
+    ``org`` is given where the plugin is newly chosen: one that is switched off is refused then.
+    """
     try:
-        return plugin_manifest(kind, name)
+        manifest = plugin_manifest(kind, name)
+        plugin = plugin_host().describe(kind, name)
+        if org is not None and not is_enabled(plugin, str(getattr(org, "name", ""))):
+            raise InvalidFieldsError(
+                {path: [f"The plugin {name} is switched off; an administrator can enable it."]}
+            )
     except PluginHostError as error:
         raise InvalidFieldsError({path: [str(error)]}) from error
+    return manifest
 
 
 def configuration_check(
@@ -52,15 +65,16 @@ def configuration_check(
     path: str = "spec",
     names: tuple[str, str] = ("config", "secrets"),
     is_moved: bool = False,
+    schema: JsonObject | None = None,
 ) -> Configuration:
     """Return the configuration to store, or raise InvalidFieldsError naming every wrong field.
 
     Secrets given as text replace stored ones, null removes them, ``{"set": true}`` or absence
     keeps them. Secrets are kept only while they go where they went before: with another plugin
     or another target host they must be entered again. ``path`` is where config and secrets
-    stand in the document.
+    stand in the document; ``schema`` is the plugin's for one resource unless another is given.
     """
-    schema = manifest.config_schema
+    schema = manifest.config_schema if schema is None else schema
     kept = stored.secrets if stored and stored.plugin == manifest.name else {}
     merged = merge_secrets(schema, kept, secrets)
     outcome = validate(schema, config, merged)

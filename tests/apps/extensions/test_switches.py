@@ -59,7 +59,7 @@ def test_a_plugin_that_is_off_is_not_newly_chosen_and_may_be_kept(host: PluginHo
     org = make_org()
     _switch(host, is_enabled=False, org=org)
     plugins_refresh()
-    assert manifest_require(kind=COLLECTOR, name="probe", path="spec.type")
+    assert manifest_require(kind=COLLECTOR, name="probe", path="spec.type").name == "probe"
     with pytest.raises(InvalidFieldsError, match="switched off"):
         manifest_require(kind=COLLECTOR, name="probe", path="spec.type", org=org)
 

@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/", include((resource_urlpatterns(), "apis"))),
     path("", include("apps.accounts.web.urls")),
     path("", include("apps.extensions.web.urls")),
+    path("", include("apps.datasources.web.urls")),
     path("", include("apps.series.web.urls")),
     path("", include("apps.monitors.web.urls")),
     path("", include("apps.audit.web.urls")),

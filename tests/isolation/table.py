@@ -245,6 +245,14 @@ TABLE: Mapping[str, Rule] = {
     "alerting:rulegroup-enable": _button("rulegroups:update"),
     "alerting:rulegroup-delete": _button("rulegroups:delete"),
     # --- telling ---
+    "datasources:datasource-list": _look("datasources:read"),
+    "datasources:datasource-types": _look("datasources:create"),
+    "datasources:datasource-create": _look("datasources:create", values={"type_name": "=testdata"}),
+    "datasources:datasource-detail": _look("datasources:read"),
+    "datasources:datasource-edit": _look("datasources:update"),
+    "datasources:datasource-test": _button("datasources:query"),
+    "datasources:datasource-clone": _button("datasources:create"),
+    "datasources:datasource-delete": _button("datasources:delete"),
     "notifications:contactpoint-list": _look("contactpoints:read"),
     "notifications:contactpoint-types": _look("contactpoints:create"),
     "notifications:contactpoint-create": _look(

@@ -2,7 +2,8 @@
 
 A plugin's schema describes ``json_data`` and the secrets. Its keyword ``x-connection`` is an
 object schema too, of those of url, user, database, basic_auth and basic_auth_user that the plugin
-uses; what it says of one is laid over the description here. Without it all may be filled in.
+uses; what it says of one is laid over the description here. Without it url, user and database may
+be filled in, and basic authentication where there is a secret for it.
 """
 
 from collections.abc import Mapping
@@ -56,6 +57,7 @@ FIELDS: Final[Mapping[str, JsonObject]] = {
         "x-order": 50,
     },
 }
+_BASIC_SECRETS: Final = frozenset({"basic_auth_password", "basicAuthPassword"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -63,7 +65,9 @@ def connection_schema(schema: JsonObject) -> JsonObject:
     """Return the object schema of the connection fields that a plugin uses."""
     said = schema.get(KEYWORD)
     if not isinstance(said, Mapping):
-        return _object(FIELDS, ())
+        has_basic = bool(_BASIC_SECRETS & properties_of(schema).keys())
+        usual = {name: FIELDS[name] for name in FIELDS if has_basic or "basic" not in name}
+        return _object(usual, ())
     chosen = properties_of(said)
     merged = {name: {**FIELDS.get(name, {}), **described} for name, described in chosen.items()}
     return _object(merged, said.get("required", ()))

@@ -23,6 +23,9 @@ class Outputs(Protocol):
     def size(self, name: str) -> int:
         """Return how many bytes the file has, 0 when there is none yet."""
 
+    def head(self, name: str) -> str:
+        """Return its first line without the line end, empty when there is no file yet."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExporterContext:

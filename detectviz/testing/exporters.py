@@ -1,6 +1,7 @@
 """The conformance suite of exporters."""
 
 import logging
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -33,6 +34,10 @@ class MemoryOutputs:
     def size(self, name: str) -> int:
         """Return how many bytes the file has."""
         return len(self.files.get(name, b""))
+
+    def head(self, name: str) -> str:
+        """Return its first line."""
+        return self.files.get(name, b"").split(b"\n", 1)[0].decode().rstrip("\r")
 
 
 def make_exporter_context(
@@ -97,7 +102,8 @@ class ExporterSuite:
         for signal in sorted(exporter.signals):
             before = self.stored()
             records = [RECORDS[signal](number) for number in range(7)]
-            report = exporter.write(records, good_context)
+            context = replace(good_context, batch_id=f"batch-{signal}")
+            report = exporter.write(records, context)
             assert (report.written, report.errors) == (7, ())
             assert self.stored() - before == 7
 

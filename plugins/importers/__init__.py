@@ -1,0 +1,1 @@
+"""Importers: plugins that read records from elsewhere."""

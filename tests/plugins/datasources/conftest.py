@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+import trustme
 
 from detectviz.testing.databases import postgresql_server
 from detectviz.testing.mariadb import MariadbServer, mariadb_server
@@ -15,6 +16,7 @@ INSERT INTO points SELECT '2026-01-15T11:00:00Z'::timestamptz + n * interval '1 
 CREATE TABLE other (secret text);
 CREATE ROLE reader LOGIN PASSWORD 'reader-secret-71';
 GRANT SELECT ON points TO reader;
+CREATE SEQUENCE numbers;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 """
 POSTGRESQL_HBA = """
@@ -31,6 +33,7 @@ MARIADB_SEED = (
          FROM test.seq_0_to_59, test.hosts""",
     "CREATE TABLE second.points AS SELECT NOW() AS at, 'z' AS host, 1 AS used",
     "CREATE TABLE test.other (secret TEXT)",
+    "CREATE SEQUENCE test.numbers",
     "CREATE USER reader IDENTIFIED BY 'reader-secret-71'",
     "GRANT SELECT ON test.points TO reader",
     "GRANT SELECT ON second.points TO reader",
@@ -54,6 +57,34 @@ def postgresql() -> Iterator[str]:
             session.execute("CREATE TABLE points AS SELECT now() AS at, 'z' AS host, 1 AS used")
             session.execute("GRANT SELECT ON points TO PUBLIC")
         yield url.partition("@")[2].partition("/")[0]
+
+
+@pytest.fixture(scope="session")
+def postgresql_ca(postgresql: str) -> str:
+    """Switch TLS on, with a certificate for ``db.test``, and return its authority."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("db.test")
+    pems = {
+        "certificate.pem": certificate.cert_chain_pems[0].bytes().decode(),
+        "key.pem": certificate.private_key_pem.bytes().decode(),
+    }
+    url = f"postgresql://postgres@{postgresql}/test"
+    with psycopg.connect(url, autocommit=True) as session:
+        for name, pem in pems.items():
+            values = ", ".join(f"('{line}')" for line in pem.splitlines())
+            # Programs of COPY run in the data directory.
+            program = f"umask 077 && cat > {name}"
+            session.execute(f"COPY (VALUES {values}) TO PROGRAM '{program}'".encode())
+        session.execute("ALTER SYSTEM SET ssl_cert_file = 'certificate.pem'")
+        session.execute("ALTER SYSTEM SET ssl_key_file = 'key.pem'")
+        session.execute("ALTER SYSTEM SET ssl = on")
+        session.execute("SELECT pg_reload_conf()")
+    while True:
+        try:
+            psycopg.connect(f"{url}?sslmode=require").close()
+        except psycopg.OperationalError:
+            continue
+        return authority.cert_pem.bytes().decode()
 
 
 def _wait_for_passwords(url: str) -> None:

@@ -11,5 +11,6 @@ class MonitorsConfig(AppConfig):
     name = "apps.monitors"
 
     def ready(self) -> None:
-        """Register the metrics that are looked up."""
+        """Register the metrics that are looked up, and what uses collectors."""
         import_module("apps.monitors.services.telemetry")
+        import_module("apps.monitors.services.usage")

@@ -14,3 +14,4 @@ class NotificationsConfig(AppConfig):
         """Subscribe to what other apps say, and register the metrics that are looked up."""
         import_module("apps.notifications.receivers")
         import_module("apps.notifications.services.telemetry")
+        import_module("apps.notifications.services.usage")

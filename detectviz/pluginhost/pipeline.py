@@ -69,10 +69,11 @@ def scan(
         key: _switched(_judged(plugin, plugins, judge), off) for key, plugin in plugins.items()
     }
     resolved, order = dependencies_resolve(judged)
+    aliases = _aliases(resolved, problems)
     return Store(
         include_choices(resolved.values()),
         tuple(problems),
-        aliases=_aliases(resolved, problems),
+        aliases=aliases,
         order=tuple(order),
     )
 

@@ -46,18 +46,35 @@ module.stop(5)
 Environment = dict[str, str]
 
 
-class Follower:
-    """Another process with plugins of its own, asked which version of ``probe`` it would call."""
+WRITER = """
+import sys
+import django
+django.setup()
+from django.core.management import call_command
+
+call_command("migrate", verbosity=0)
+print("null", flush=True)
+for line in sys.stdin:
+    call_command("plugins", *line.split(), stdout=sys.stderr)
+    print("null", flush=True)
+"""
+
+
+class Other:
+    """Another process: it answers every line with a line."""
 
     def __init__(self, child: "subprocess.Popen[str]") -> None:
         assert child.stdin
         assert child.stdout
         self._questions, self._answers = child.stdin, child.stdout
 
-    def ask(self, org: str = "") -> Any:
-        self._questions.write(f"{org}\n")
+    def ask(self, question: str = "") -> Any:
+        self._questions.write(f"{question}\n")
         self._questions.flush()
-        ready, _, _ = select.select([self._answers], [], [], 30)
+        return self.read()
+
+    def read(self) -> Any:
+        ready, _, _ = select.select([self._answers], [], [], 60)
         assert ready, "the other process does not answer"
         return json.loads(self._answers.readline())
 
@@ -67,28 +84,17 @@ class Follower:
 
 
 @contextmanager
-def _follower(environment: Environment) -> Iterator[Follower]:
+def _other(code: str, environment: Environment) -> Iterator[Other]:
     with subprocess.Popen(
-        [sys.executable, "-c", FOLLOWER],
+        [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
         cwd=settings.BASE_DIR,
     ) as child:
-        yield Follower(child)
+        yield Other(child)
     assert child.returncode == 0
-
-
-def _manage(environment: Environment, *words: str) -> None:
-    subprocess.run(
-        [sys.executable, "manage.py", *words],
-        env=environment,
-        cwd=settings.BASE_DIR,
-        check=True,
-        timeout=60,
-        stdout=subprocess.DEVNULL,
-    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -122,14 +128,15 @@ def test_another_process_follows_switches_and_new_versions_without_a_restart(
         "DETECTVIZ_DATABASE_URL": f"sqlite:///{tmp_path}/data/test.sqlite3",
     }
     (tmp_path / "data").mkdir()
-    _manage(environment, "migrate", "--verbosity", "0")
-    with _follower(environment) as process:
-        assert process.ask() == "1.0.0"
-        _manage(environment, "plugins", "disable", "collectors/probe")
-        assert process.becomes("UnavailableError")
-        _manage(environment, "plugins", "enable", "collectors/probe")
-        assert process.becomes("1.0.0")
-        write_plugin(version="2.0.0")
-        assert process.ask() == "1.0.0"
-        _manage(environment, "plugins", "reload")
-        assert process.becomes("2.0.0")
+    with _other(WRITER, environment) as writer:
+        writer.read()
+        with _other(FOLLOWER, environment) as process:
+            assert process.ask() == "1.0.0"
+            writer.ask("disable collectors/probe")
+            assert process.becomes("UnavailableError")
+            writer.ask("enable collectors/probe")
+            assert process.becomes("1.0.0")
+            write_plugin(version="2.0.0")
+            assert process.ask() == "1.0.0"
+            writer.ask("reload")
+            assert process.becomes("2.0.0")

@@ -5,6 +5,7 @@ A new page needs a row here; ``_look`` for a page without a form, ``_form`` for 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from detectviz.permissions.table import PLATFORM_PERMISSIONS
@@ -40,6 +41,17 @@ def _ask(*needed: str, is_form: bool = False, **more: Any) -> Rule:
     """One address of Prometheus' API; what needs parameters answers 400 without them."""
     methods = ("GET", "HEAD", "POST") if is_form else ("GET", "HEAD")
     return Rule(door="rest", methods=dict.fromkeys(methods, needed or ("series:read",)), **more)
+
+
+def _query() -> Rule:
+    """Return what runs queries; the one sent names no datasource of anybody's."""
+    body = {"queries": [{"datasource": "__expr__", "type": "math", "expression": "1 + 1"}]}
+    return Rule(door="rest", methods={"POST": ("datasources:query",)}, bodies={"POST": body})
+
+
+def _grafana(*needed: str, **more: Any) -> Rule:
+    methods = {"GET": needed, "HEAD": needed, "OPTIONS": (MEMBER,)}
+    return Rule(door="kind", methods=methods, **more)
 
 
 def _change(needed: str, **more: Any) -> Rule:
@@ -103,6 +115,19 @@ TABLE: Mapping[str, Rule] = {
     # --- what one datasource's plugin answers ---
     "datasources-api:resources": _PLUGIN_DOOR,
     "datasources-api:proxy": _PLUGIN_DOOR,
+    "datasources_queries:query": _query(),
+    "datasources_queries:datasource-query": _query(),
+    "grafana:health": _grafana(MEMBER),
+    "grafana:user": _grafana(MEMBER),
+    "grafana:org": _grafana(MEMBER),
+    "grafana:datasources": _grafana("datasources:read"),
+    "grafana:datasource-by-uid": _grafana("datasources:read", values={"uid": "datasource_uid"}),
+    "grafana:datasource-by-name": _grafana("datasources:read"),
+    "grafana:query": replace(
+        _query(),
+        door="kind",
+        methods={"POST": ("datasources:query",), "OPTIONS": (MEMBER,)},
+    ),
     # --- what senders push ---
     "series_ingest:remote-write": _push(),
     "series_ingest:otlp-metrics": _push(),

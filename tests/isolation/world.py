@@ -12,6 +12,7 @@ from django.db import models, transaction
 from apps.accounts.models import Membership, Role, User
 from apps.accounts.services.invitations import invitation_create
 from apps.audit.models import AuditEvent
+from apps.datasources.models import Datasource
 from apps.monitors.models import Heartbeat, StateChange
 from apps.notifications.models import Delivery
 from apps.orgs.models import Org
@@ -150,6 +151,7 @@ def _values(org: Org) -> dict[str, object]:
         "invitation_token": sent.link.rpartition("/")[2],
         "push_token": heartbeat.token["token"],
         "delivery": Delivery.objects.for_org(org).latest("pk").uid,
+        "datasource_uid": Datasource.objects.for_org(org).get(name=SHARED).uid,
         "change": StateChange.objects.for_org(org).latest("pk").pk,
     }
 

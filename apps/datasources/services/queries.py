@@ -11,8 +11,8 @@ from django.db import connections, models
 from prometheus_client import Counter, Histogram
 
 from apps.datasources.selectors import ResolvedDatasource, datasource_resolve
-from apps.datasources.services.contexts import datasource_context
 from apps.datasources.services.calls import masked
+from apps.datasources.services.contexts import datasource_context
 from apps.extensions.selectors import plugin_client, plugin_manifest
 from detectviz.contracts.datasource import DataQuery
 from detectviz.contracts.errors import PluginError

@@ -18,7 +18,6 @@ urlpatterns = [
     path(f"{_API}/user", UserView.as_view(), name="user"),
     path(f"{_API}/org", OrgView.as_view(), name="org"),
     path(f"{_API}/datasources", DatasourceListView.as_view(), name="datasources"),
-    path(f"{_API}/datasources/<int:pk>", DatasourceView.as_view(), name="datasource-by-id"),
     path(f"{_API}/datasources/uid/<str:uid>", DatasourceView.as_view(), name="datasource-by-uid"),
     path(
         f"{_API}/datasources/name/<str:name>",

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
-from apps.datasources.api.grafana.shapes import datasource_json, own_model, user_json
-from apps.datasources.api.queries.answers import pieces_response
+from apps.datasources.api.grafana.serializers import datasource_json, own_model, user_json
+from apps.datasources.api.queries.serializers import pieces_response
 from apps.datasources.api.queries.views import AnyAnswer, gone_of
 from apps.datasources.selectors import datasource_list
 from apps.datasources.services.queries import PERMISSION, queries_run
@@ -94,7 +94,7 @@ class DatasourceListView(GrafanaView):
 
 
 class DatasourceView(GrafanaView):
-    """``datasources/uid/{uid}``, ``datasources/name/{name}``, ``datasources/{id}``."""
+    """``datasources/uid/{uid}`` and ``datasources/name/{name}``."""
 
     def get(self, request: Request, org: str, **found_by: str) -> Response:
         """Show one."""

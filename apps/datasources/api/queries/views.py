@@ -10,7 +10,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from apps.datasources.api.queries.answers import FORMATS, format_of, pieces_response
+from apps.datasources.api.queries.serializers import FORMATS, format_of, pieces_response
 from apps.datasources.selectors import datasource_resolve
 from apps.datasources.services.queries import PERMISSION, queries_run
 from detectviz.clock import to_ms, utc_now

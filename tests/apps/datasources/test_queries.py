@@ -212,7 +212,8 @@ def test_a_client_that_hangs_up_ends_its_queries(caller: Client, made: Datasourc
     gone.set()
     document = {"queries": [{"ref_id": "A", "scenario": "slow_query", "delay": "20s"}]}
     began = time.monotonic()
-    caller.defaults[GONE_KEY] = gone
+    environ: dict[str, Any] = caller.defaults
+    environ[GONE_KEY] = gone
     response = caller.post(ONE_QUERY, orjson.dumps(document), content_type="application/json")
     assert time.monotonic() - began < 10
     assert response.json()["results"]["A"]["status"] == 499

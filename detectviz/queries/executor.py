@@ -1,5 +1,6 @@
 """Run the queries of a request side by side, then compute its expressions."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -26,6 +27,8 @@ from detectviz.queries.model import Outcome, Query, QueryRequest, Results
 from detectviz.queries.slots import Slots
 
 _LOOK_S = 0.05
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +259,7 @@ def _outcome(future: "Future[Outcome]", query: Query) -> Outcome:
     error = future.exception()
     if error is None:
         return future.result()
+    logger.error("a query broke", exc_info=error)
     return Outcome(
         ref_id=query.ref_id,
         error=QueryFailure(

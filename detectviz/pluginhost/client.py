@@ -95,7 +95,23 @@ class PluginClient:
         UnavailableError, MethodNotImplementedError, RequestCancelledError (``is_cancelled`` was
         true when it failed) or RequestFailedError (its ``__cause__`` is what the plugin raised).
         """
-        execution = _Execution(self.running(kind, name, org=org), operation, is_cancelled)
+        return self.call_on(
+            self.running(kind, name, org=org), operation, work, is_cancelled=is_cancelled
+        )
+
+    def call_on(
+        self,
+        running: Running,
+        operation: str,
+        work: Callable[[Any], T],
+        *,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> T:
+        """As ``call``, on what ``running`` returned a moment ago, in whichever thread.
+
+        For threads that must not ask the database whether the plugin is enabled.
+        """
+        execution = _Execution(running, operation, is_cancelled)
         with execution:
             return work(execution.instance)
         raise AssertionError(operation)

@@ -25,6 +25,7 @@ from detectviz.pluginhost.errors import (
     RequestCancelledError,
     RequestFailedError,
 )
+from detectviz.pluginhost.registry import Running
 from detectviz.queries.breaker import Breakers
 from detectviz.queries.caps import Caps
 from detectviz.queries.errors import CancelledError, QueryFailure, RefusedQueryError
@@ -58,6 +59,7 @@ class _Call:
 
     org: models.Model
     resolved: ResolvedDatasource
+    running: Running
     data: DataQuery
 
 
@@ -118,6 +120,8 @@ def _source(
 ) -> Source:
     resolved = _resolved(org, access, query)
     try:
+        # Here and not in the query's thread: whether a plugin is enabled stands in the database.
+        running = plugin_client().running(PluginKind.DATASOURCE, resolved.plugin, org=str(org))
         schema = plugin_manifest(PluginKind.DATASOURCE, resolved.plugin).query_schema
     except PluginHostError as error:
         raise _unusable(error) from error
@@ -130,7 +134,7 @@ def _source(
         interval_ms=query.interval_ms,
         max_points=query.max_points,
     )
-    call = _Call(org=org, resolved=resolved, data=data)
+    call = _Call(org=org, resolved=resolved, running=running, data=data)
     return Source(
         key=(org.pk, resolved.uid, resolved.settings.version),
         name=resolved.title,
@@ -191,12 +195,10 @@ def _asked(call: _Call, control: Control) -> Sequence[Frame]:
             timeout_s=control.left_s(),
             is_cancelled=control.is_cancelled,
         )
-        frames: Sequence[Frame] = plugin_client().call(
-            PluginKind.DATASOURCE,
-            resolved.plugin,
+        frames: Sequence[Frame] = plugin_client().call_on(
+            call.running,
             "query",
             lambda plugin: plugin.query(call.data, context),
-            org=str(call.org),
             is_cancelled=control.is_cancelled,
         )
     except RequestCancelledError as error:

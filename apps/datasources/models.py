@@ -13,7 +13,8 @@ class Datasource(ResourceModel):
     """One connection to an outside system, through the datasource plugin ``type``.
 
     ``uid`` is unique in the org and may be given, so that what refers to it survives a move.
-    ``provisioned_from`` names the file a read-only one came from.
+    ``provisioned_from`` names the file it came from; ``is_prunable`` has it go when no file names
+    it any more.
     """
 
     uid = models.CharField(max_length=40, default=new_uid, editable=False)
@@ -29,6 +30,7 @@ class Datasource(ResourceModel):
     is_default = models.BooleanField(default=False)
     read_only = models.BooleanField(default=False)
     provisioned_from = models.CharField(max_length=255, blank=True, default="")
+    is_prunable = models.BooleanField(default=False)
     json_data = models.JSONField(default=dict)
     secure_json_data = EncryptedJSONField(default=dict)
     health_status = models.CharField(max_length=10, blank=True, default="")

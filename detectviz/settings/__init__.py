@@ -211,6 +211,9 @@ QUERY_MAX_SERIES = env.integer("DETECTVIZ_QUERY_MAX_SERIES", 500_000)
 QUERY_MAX_BYTES = env.integer("DETECTVIZ_QUERY_MAX_BYTES", 1 << 30)
 MAX_REQUEST_BYTES = env.integer("DETECTVIZ_MAX_REQUEST_BYTES", 64 << 20, minimum=1 << 16)
 # --- datasources ------------------------------------------------------------------------------
+PROVISIONING_DIR = (
+    Path(env.text("DETECTVIZ_PROVISIONING_DIR")) if env.text("DETECTVIZ_PROVISIONING_DIR") else None
+)
 DATASOURCE_FILES_DIR = Path(
     env.text("DETECTVIZ_DATASOURCE_FILES_DIR", str(DATA_DIR / "datasource-files"))
 )

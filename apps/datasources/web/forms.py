@@ -44,6 +44,7 @@ def _tail(folders: tuple[str, ...]) -> JsonObject:
             "is_default": {
                 "type": "boolean",
                 "title": "Default of the organisation: what a query asks that names none",
+                "default": False,
                 "x-group": _ABOUT,
             },
             "uid": {

@@ -12,6 +12,11 @@ from django.conf import settings
 from django.core.management import call_command
 
 from apps.accounts.services.bootstrap import DEFAULT_ORG, platform_bootstrap
+from apps.datasources.services.provisioning import (
+    FOLDER,
+    ProvisioningError,
+    datasources_provision,
+)
 from apps.operations.services.schema import (
     database_await,
     role_warn,
@@ -53,6 +58,8 @@ def startup_prepare(*, applications: Sequence[str], with_demo: bool, say: Say) -
     static_prepare()
     if credentials:
         say(credentials)
+    if settings.PROVISIONING_DIR is not None:
+        provisioning_prepare(folder=settings.PROVISIONING_DIR / FOLDER, say=say)
     if with_demo:
         demo_prepare(say=say)
 
@@ -73,6 +80,23 @@ def admin_prepare() -> str:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     return f"\nFirst administrator (also in {path}):\n{text}"
+
+
+def provisioning_prepare(*, folder: Path, say: Say) -> None:
+    """Bring the datasources to what the operator's files say; a wrong file leaves them as they are.
+
+    The rest of the product does not wait for a file to be corrected: it watches meanwhile.
+    """
+    if not folder.is_dir():
+        return
+    try:
+        report = datasources_provision(folder=folder)
+    except ProvisioningError as error:
+        say(f"Nothing was provisioned. {error.message}")
+        return
+    for warning in report.warnings:
+        say(warning)
+    say(report.sentence)
 
 
 def static_prepare() -> None:

@@ -16,6 +16,7 @@ from django.db.models import Sum
 from django.urls import reverse
 
 from apps.extensions.models import OrgPlugin, PluginStamp, PluginSwitch, PluginUse
+from detectviz.composition.adjusting import plugin_adjusted
 from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.pluginhost.assets import Assets, AssetShelf
@@ -68,7 +69,11 @@ def plugins_scan() -> Store:
         ),
         EntryPointSource(),
     ]
-    return scan(sources, off=settings.PLUGINS_OFF)
+    return scan(sources, off=settings.PLUGINS_OFF, adjust=_adjusted)
+
+
+def _adjusted(plugin: PluginDescription) -> PluginDescription:
+    return plugin_adjusted(plugin, settings.DEPLOYMENT)
 
 
 def plugin_host_use(host: PluginHost | None) -> None:

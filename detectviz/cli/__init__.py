@@ -17,7 +17,12 @@ GLOBAL_OPTIONS = {
     "--url": "DETECTVIZ_URL",
     "--api-key": "DETECTVIZ_API_KEY",
 }
-UP_OPTIONS = {"--host": "DETECTVIZ_HOST", "--port": "DETECTVIZ_PORT"}
+UP_OPTIONS = {
+    "--host": "DETECTVIZ_HOST",
+    "--port": "DETECTVIZ_PORT",
+    "--composition": "DETECTVIZ_COMPOSITION",
+    "--pool": "DETECTVIZ_POOL",
+}
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """Readiness: what must answer before this deployment can do its job."""
 
+import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -7,15 +9,18 @@ from dataclasses import asdict, dataclass
 import orjson
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.utils.module_loading import import_string
 
 from detectviz.clock import utc_now
+from detectviz.composition.model import Health
 from detectviz.runtime.models import Lease
 from detectviz.runtime.processes import heartbeat_list
 from detectviz.tsdb.sending.store import RemoteStore
 
 WORKING_ROLES = {"collector", "worker"}
+_latest: "dict[Health, tuple[float, HealthReport]]" = {}
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,19 @@ class HealthReport:
 
 
 def health_report() -> HealthReport:
-    """Ask every component now."""
+    """Ask the components the composition includes: now, or once in its ``interval``."""
+    wanted = settings.DEPLOYMENT.health
+    if not wanted.interval_s:
+        return _report(wanted)
+    with _lock:
+        answered_at, report = _latest.get(wanted, (-math.inf, None))
+        if report is None or time.monotonic() - answered_at >= wanted.interval_s:
+            report = _report(wanted)
+            _latest[wanted] = time.monotonic(), report
+        return report
+
+
+def _report(wanted: Health) -> HealthReport:
     checks: dict[str, Callable[[], str]] = {
         "database": _database,
         "tsdb": _tsdb,
@@ -59,7 +76,38 @@ def health_report() -> HealthReport:
         "scheduler": _scheduler,
         "workers": _workers,
     }
-    return HealthReport(components=tuple(_ask(name, check) for name, check in checks.items()))
+    chosen = [(name, check) for name, check in checks.items() if name in wanted.include]
+    if not wanted.timeout_s:
+        return HealthReport(components=tuple(_ask(name, check) for name, check in chosen))
+    waited = [_Waited(name, check, wanted.timeout_s) for name, check in chosen]
+    return HealthReport(components=tuple(one.answer() for one in waited))
+
+
+class _Waited:
+    """One question in a thread of its own, so that one without an answer holds up no other."""
+
+    def __init__(self, name: str, check: Callable[[], str], timeout_s: float) -> None:
+        self._name = name
+        self._ends_at = time.monotonic() + timeout_s
+        self._timeout_s = timeout_s
+        self._answers: list[ComponentHealth] = []
+        self._thread = threading.Thread(target=self._run, args=(check,), daemon=True)
+        self._thread.start()
+
+    def _run(self, check: Callable[[], str]) -> None:
+        try:
+            self._answers.append(_ask(self._name, check))
+        finally:
+            connections.close_all()  # this thread ends with its question
+
+    def answer(self) -> ComponentHealth:
+        self._thread.join(max(self._ends_at - time.monotonic(), 0.0))
+        if self._answers:
+            return self._answers[0]
+        message = f"no answer within {self._timeout_s:g} s"
+        return ComponentHealth(
+            name=self._name, is_ok=False, message=message, duration_ms=self._timeout_s * 1000
+        )
 
 
 def _ask(name: str, check: Callable[[], str]) -> ComponentHealth:

@@ -56,17 +56,20 @@ def scan(
     *,
     off: Collection[str] = (),
     judge: Judge = trust_everything,
+    adjust: Callable[[PluginDescription], PluginDescription] = lambda plugin: plugin,
 ) -> Store:
     """Return the store of every plugin that ``sources`` have; a path is laid out as kind/name.
 
     Those named in ``off`` (``collectors/system``) are there and cannot be used. Reads manifests
-    and no code. Of two plugins with one name the first source wins and the second is a problem of
-    the store, as are sources that do not exist and folders of unknown kinds.
+    and no code. ``adjust`` has the last word on a description. Of two plugins with one name the
+    first source wins and the second is a problem of the store, as are sources that do not exist
+    and folders of unknown kinds.
     """
     problems: list[PluginProblem] = []
     plugins = _discover(sources, problems)
     judged = {
-        key: _switched(_judged(plugin, plugins, judge), off) for key, plugin in plugins.items()
+        key: adjust(_switched(_judged(plugin, plugins, judge), off))
+        for key, plugin in plugins.items()
     }
     resolved, order = dependencies_resolve(judged)
     aliases = _aliases(resolved, problems)
@@ -166,7 +169,7 @@ def _judged(
 def _switched(plugin: PluginDescription, off: Collection[str]) -> PluginDescription:
     if shown(plugin.key) not in off or plugin.status == "broken":
         return plugin
-    message = "It is switched off on this installation (DETECTVIZ_PLUGINS_OFF)."
+    message = "It is switched off on this installation (DETECTVIZ_PLUGINS_OFF, or its composition)."
     problem = PluginProblem(path=plugin.folder / MANIFEST_FILE, field="", message=message)
     return replace(plugin, status="disabled", problems=(*plugin.problems, problem))
 

@@ -4,12 +4,18 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
+from detectviz.composition.building import PluginsOff
 from detectviz.observability.logs import logging_settings
 from detectviz.settings import env
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 DATA_DIR = Path(env.text("DETECTVIZ_DATA_DIR", "var")).resolve()
 (DATA_DIR / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
+
+# --- what this deployment is made of, where a composition was chosen ---------------------------
+COMPOSITION = env.text("DETECTVIZ_COMPOSITION")
+DEPLOYMENT = env.deployment()
+env.declare(DEPLOYMENT.variables)
 
 # --- what the operator chose ------------------------------------------------------------------
 HOST = env.text("DETECTVIZ_HOST", "127.0.0.1")
@@ -24,8 +30,10 @@ EGRESS_ALLOW = env.networks("DETECTVIZ_EGRESS_ALLOW")
 EGRESS_ALLOW_PRIVATE = env.boolean("DETECTVIZ_EGRESS_ALLOW_PRIVATE", default=IS_EMBEDDED)
 LOGGING = logging_settings(env.choice("DETECTVIZ_LOG_FORMAT", "console", ("console", "json")))
 PLUGIN_DIRS = tuple(Path(word) for word in env.words("DETECTVIZ_PLUGIN_DIRS"))
+MACHINE_PLUGIN = "collectors/system"
 # Where machines are shared by organisations, none of them may look into one.
-PLUGINS_OFF = env.words("DETECTVIZ_PLUGINS_OFF", () if IS_EMBEDDED else ("collectors/system",))
+_SHARED_OFF = () if IS_EMBEDDED or MACHINE_PLUGIN in DEPLOYMENT.plugins_on else (MACHINE_PLUGIN,)
+PLUGINS_OFF = PluginsOff(env.words("DETECTVIZ_PLUGINS_OFF", _SHARED_OFF), DEPLOYMENT)
 CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
 TRUSTED_PROXIES = env.networks("DETECTVIZ_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("DETECTVIZ_METRICS_TOKEN")
@@ -38,9 +46,10 @@ INGEST_BODY_BYTES = env.integer(
 NOTIFY_SOCKET = env.text("NOTIFY_SOCKET")
 WATCHDOG_USEC = env.integer("WATCHDOG_USEC", 0, maximum=2**53)
 WATCHDOG_PID = env.integer("WATCHDOG_PID", 0)
-# What workers of this process's pool do; empty: everything. The composition says.
-POOL_QUEUES: tuple[str, ...] = ()
-POOL_CONCURRENCY = 4
+# What workers of this process's pool do; no queues: everything. The composition says.
+POOL_QUEUES = DEPLOYMENT.pool.queues
+POOL_CONCURRENCY = DEPLOYMENT.pool.concurrency
+POOL_SHARDS = DEPLOYMENT.pool.shards
 
 SECRET_KEY = env.generated_secret("DETECTVIZ_SECRET_KEY", DATA_DIR / "secrets" / "secret-key")
 MASTER_KEYS = env.generated_secret("DETECTVIZ_MASTER_KEYS", DATA_DIR / "secrets" / "master-keys")

@@ -3,16 +3,21 @@
 import ipaddress
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from detectviz.composition.building import Deployment, deployment_of
+from detectviz.composition.loading import composition_load
+from detectviz.composition.problems import CompositionError
+
 T = TypeVar("T")
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_declared: dict[str, str] = {}
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 
@@ -27,7 +32,27 @@ def raw(name: str) -> str | None:
             raise ImproperlyConfigured(
                 f"{name}_FILE: cannot read {path}: {error.strerror}"
             ) from error
-    return os.environ.get(name)  # noqa: TID251 - this module is the one reader
+    value = os.environ.get(name)  # noqa: TID251 - this module is the one reader
+    return value or _declared.get(name, value)
+
+
+def declare(variables: Mapping[str, str]) -> None:
+    """Let ``variables`` stand in for those that the environment does not set."""
+    _declared.clear()
+    _declared.update(variables)
+
+
+def deployment() -> Deployment:
+    """Return what the composition that was chosen makes of this process; nothing without one."""
+    declare({})
+    reference = text("DETECTVIZ_COMPOSITION")
+    if not reference:
+        return Deployment()
+    try:
+        composition, document = composition_load(reference)
+        return deployment_of(composition, document, raw, pool=text("DETECTVIZ_POOL"))
+    except CompositionError as error:
+        raise ImproperlyConfigured(str(error)) from error
 
 
 def parsed(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:

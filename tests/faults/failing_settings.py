@@ -1,5 +1,6 @@
 """The product's settings with a collection that fails when told to."""
 
-from detectviz.settings import *  # noqa: F403 - the product's settings, then our change
+from detectviz import settings as product
 
+globals().update({name: value for name, value in vars(product).items() if name.isupper()})
 DETECTVIZ_COLLECTION_MODULE = "tests.faults.failing_collection.FailingCollection"

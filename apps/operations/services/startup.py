@@ -26,6 +26,7 @@ from apps.operations.services.schema import (
 )
 from apps.orgs.selectors import org_get
 from detectviz import __version__
+from detectviz.composition.current import composition_current
 from detectviz.resources.manifests import manifests_apply
 from detectviz.resources.yaml import load_documents
 from detectviz.runtime.applications import (
@@ -135,13 +136,20 @@ def startup_run(*, applications: Sequence[str], say: Say, is_alone: bool = False
 
     ``is_alone``: all in this one process, which ends when a module fails.
     """
-    roles = processes_of(applications, is_embedded=settings.IS_EMBEDDED)
+    wanted = _declared() if tuple(applications) == ("all",) else applications
+    roles = processes_of(wanted, is_embedded=settings.IS_EMBEDDED)
     service = service_notifier()
     with pid_file(Path(settings.DATA_DIR) / f"detectviz-{'+'.join(applications)}.pid"):
         if "web" in roles:
             say(f"Detectviz {__version__} at {settings.EXTERNAL_URL}/  (Ctrl-C stops)")
             sys.stdout.flush()
         return run_alone(roles, service) if is_alone else _supervise(roles, service)
+
+
+def _declared() -> Sequence[str]:
+    """Return what ``all`` means: the applications of the composition but for the command line."""
+    names = composition_current().composition.applications
+    return [name for name in names if name != "cli"]
 
 
 def _supervise(roles: Sequence[str], service: Notifier) -> int:

@@ -11,8 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.operations.services.compositions import composition_check
 from apps.operations.services.startup import startup_prepare, startup_run
 from detectviz.checks import sentence, settings_problems
+from detectviz.composition.problems import CompositionError
 from detectviz.runtime.applications import applications_parse
 from detectviz.runtime.modules import ModuleError
 from detectviz.runtime.pidfile import AlreadyRunningError
@@ -27,6 +29,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options; host and port are read by the command line before settings are."""
         parser.add_argument("--host", help="address to listen on (DETECTVIZ_HOST)")
+        parser.add_argument("--composition", help="what to run by (DETECTVIZ_COMPOSITION)")
+        parser.add_argument("--pool", help="the pool of its workers (DETECTVIZ_POOL)")
         parser.add_argument("--port", type=int, help="port to listen on (DETECTVIZ_PORT)")
         parser.add_argument(
             "--app",
@@ -47,12 +51,12 @@ class Command(BaseCommand):
             applications = applications_parse(options["app"])
         except ModuleError as error:
             raise CommandError(str(error), returncode=2) from error
+        self._require_composed(applications)
         self._require_possible(applications)
         startup_prepare(applications=applications, with_demo=options["demo"], say=self._say)
         try:
-            status = startup_run(
-                applications=applications, say=self._say, is_alone=options["one_process"]
-            )
+            is_alone = options["one_process"] or settings.DEPLOYMENT.is_one_process
+            status = startup_run(applications=applications, say=self._say, is_alone=is_alone)
         except AlreadyRunningError as error:
             raise CommandError(str(error)) from error
         sys.exit(status)
@@ -70,6 +74,22 @@ class Command(BaseCommand):
         serious = [sentence(problem) for problem in problems if problem.is_serious()]
         if serious:
             raise CommandError("\n".join(serious))
+
+    def _require_composed(self, applications: Sequence[str]) -> None:
+        """Demand that a composition that was chosen fits this installation and has these."""
+        if not settings.COMPOSITION:
+            return
+        try:
+            composition = composition_check(reference=settings.COMPOSITION)
+        except CompositionError as error:
+            raise CommandError(str(error)) from error
+        for name in applications:
+            if name != "all" and name not in composition.applications:
+                known = ", ".join(composition.applications)
+                raise CommandError(
+                    f"The composition {composition.name} has no application {name}; declare it, "
+                    f"or run one of {known}."
+                )
 
     def _require_possible(self, applications: Sequence[str]) -> None:
         if settings.IS_EMBEDDED and applications != ("all",):

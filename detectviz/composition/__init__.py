@@ -1,0 +1,1 @@
+"""One YAML file says what a deployment is made of."""

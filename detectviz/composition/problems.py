@@ -1,0 +1,32 @@
+"""What is wrong with a composition: where it is, and what to do about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionProblem:
+    """One thing to put right: file, line, JSON pointer, and a sentence with the cure."""
+
+    path: str
+    line: int
+    pointer: str
+    message: str
+
+    @property
+    def sentence(self) -> str:
+        """Read as ``file:line at /pointer: message``."""
+        place = f"{self.path}:{self.line}"
+        return (
+            f"{place} at {self.pointer}: {self.message}"
+            if self.pointer
+            else (f"{place}: {self.message}")
+        )
+
+
+class CompositionError(Exception):
+    """The composition cannot be used; ``problems`` has every reason."""
+
+    def __init__(self, problems: Sequence[CompositionProblem]) -> None:
+        super().__init__("\n".join(problem.sentence for problem in problems))
+        self.problems = tuple(problems)

@@ -7,6 +7,7 @@ from detectviz.contracts.frames import Notice
 from detectviz.contracts.types import JsonValue
 
 _CELL_BYTES: Final = 8
+_SCALARS: Final = frozenset({int, float, bool, type(None)})
 
 
 class AnswerBudget:
@@ -35,6 +36,17 @@ class AnswerBudget:
         self.bytes += size
         return True
 
+    def take_many(self, columns: Sequence[Sequence[JsonValue]]) -> int:
+        """Count rows given as columns of one length; return how many of them fit."""
+        count = len(columns[0]) if columns else 0
+        size = sum(map(_column_bytes, columns))
+        if self.rows + count <= self._max_rows and self.bytes + size <= self._max_bytes:
+            self.rows += count
+            self.bytes += size
+            return count
+        rows = zip(*columns, strict=True)
+        return next((place for place, row in enumerate(rows) if not self.take(row)), count)
+
     @property
     def is_cut(self) -> bool:
         """Whether a row has been refused."""
@@ -59,3 +71,10 @@ def cell_bytes(value: JsonValue) -> int:
     if isinstance(value, Sequence):
         return sum(map(cell_bytes, value))
     return _CELL_BYTES
+
+
+def _column_bytes(values: Sequence[JsonValue]) -> int:
+    kinds = set(map(type, values))
+    if kinds <= _SCALARS:
+        return _CELL_BYTES * len(values)
+    return sum(map(cell_bytes, values))

@@ -1,7 +1,8 @@
 """Rows of a database as frames: a table, or series by ``time_series``."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final, Literal
 
 from detectviz.contracts.answers import AnswerBudget
@@ -12,9 +13,11 @@ from detectviz.contracts.frames import Field, FieldType, Frame
 from detectviz.contracts.sql.dialect import Dialect
 from detectviz.contracts.sql.macros import Fill, expand, require_reading
 from detectviz.contracts.sql.time_series import series_frames
-from detectviz.contracts.sql.values import column_type, mapped, milliseconds
+from detectviz.contracts.sql.values import column_type, mapped_column, milliseconds
 from detectviz.contracts.types import JsonValue
 
+_FIRST_BATCH: Final = 16
+_LARGEST_BATCH: Final = 512
 _TIME_NAMES: Final = frozenset({"time", "time_sec"})
 
 
@@ -71,18 +74,21 @@ def make_frames(
 ) -> list[Frame]:
     """Return the frames of an answer; stops reading ``rows`` at the limits of the context.
 
-    ``check`` is called before each row and raises when it is time to stop.
+    ``check`` is called for each batch of rows and raises when it is time to stop.
     """
     budget = AnswerBudget(max_rows=context.max_rows, max_bytes=context.max_bytes)
     read = [_Read(name, each.type) for name, each in zip(_distinct(columns), columns, strict=True)]
-    for row in rows:
+    for batch in _batches(rows):
         check()
-        cells = [mapped(value) for value in row]
-        if not budget.take([value for _, value in cells]):
+        cells = [mapped_column(values) for values in zip(*batch, strict=True)]
+        taken = budget.take_many([values for _, values in cells])
+        if taken < len(batch):
+            cells = [mapped_column(values) for values in zip(*batch[:taken], strict=True)]
+        for column, (kinds, values) in zip(read, cells, strict=False):
+            column.kinds |= kinds
+            column.values += values
+        if taken < len(batch):
             break
-        for column, (kind, value) in zip(read, cells, strict=True):
-            column.kinds.add(kind)
-            column.values.append(value)
     frame = Frame(
         fields=tuple(_field(column) for column in read),
         notices=budget.notices,
@@ -92,6 +98,14 @@ def make_frames(
         return [frame]
     frames = series_frames(frame, statement.fill, statement.query.range, context.max_rows)
     return [replace(each, executed_query=statement.sql) for each in frames]
+
+
+def _batches(rows: Iterable[Sequence[object]]) -> Iterator[list[Sequence[object]]]:
+    """Yield rows in lists, short ones first: a few rows may be large."""
+    left, size = iter(rows), _FIRST_BATCH
+    while batch := list(islice(left, size)):
+        yield batch
+        size = min(2 * size, _LARGEST_BATCH)
 
 
 def _distinct(columns: Sequence[Column]) -> list[str]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from detectviz.contracts.frames import FieldType
@@ -32,6 +32,21 @@ def mapped(value: object) -> tuple[FieldType | None, JsonValue]:
         if isinstance(value, kind):
             return fallback(value)
     return FieldType.STRING, str(value)
+
+
+def mapped_column(values: Sequence[object]) -> tuple[set[FieldType | None], list[JsonValue]]:
+    """Return ``mapped`` of many values of one column: the types found and the values."""
+    kinds = set(map(type, values)) - {type(None)}
+    if len(kinds) == 1:
+        (kind,) = kinds
+        if kind in _PLAIN:
+            return {_PLAIN[kind]}, cast("list[JsonValue]", list(values))
+        mapper = _MAPPERS.get(kind)
+        if mapper is not None:
+            found, _ = mapper(next(value for value in values if value is not None))
+            return {found}, [None if value is None else mapper(value)[1] for value in values]
+    pairs = [mapped(value) for value in values]
+    return {kind for kind, _ in pairs}, [value for _, value in pairs]
 
 
 def milliseconds(number: float) -> int | None:
@@ -84,6 +99,12 @@ def _as(kind: FieldType | None) -> Callable[[object], tuple[FieldType | None, Js
     return mapper
 
 
+_PLAIN: Final[Mapping[type, FieldType]] = {
+    bool: FieldType.BOOLEAN,
+    int: FieldType.NUMBER,
+    float: FieldType.NUMBER,
+    str: FieldType.STRING,
+}
 _MAPPERS: Final[Mapping[type, Callable[[object], tuple[FieldType | None, JsonValue]]]] = {
     type(None): _as(None),
     bool: _as(FieldType.BOOLEAN),

@@ -27,6 +27,7 @@ Opener = Callable[[PluginDescription], Running]
 Switch = Callable[[PluginKey, str | None], bool]
 
 HEALTH_OPERATION: Final = "check_health"
+_MOST_REPLACEMENTS: Final = 3
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,18 @@ class PluginClient:
             label = name if isinstance(error, UnavailableError) else "unknown"
             telemetry.errors_total.labels(kind.value, label, type(error).__name__).inc()
             raise
+
+    def enter(self, kind: PluginKind, name: str, *, org: str | None = None) -> Running:
+        """Begin a call and return what it is on; whoever called must ``leave`` it.
+
+        An instance that is replaced at this moment gives way to the new one. Raise as ``running``.
+        """
+        for _ in range(_MOST_REPLACEMENTS):
+            running = self.running(kind, name, org=org)
+            if running.try_enter():
+                return running
+        running.enter()
+        return running
 
     def instance(self, kind: PluginKind, name: str, *, org: str | None = None) -> Any:
         """Return the instance for callers that count their calls themselves, in batches.
@@ -111,6 +124,8 @@ class PluginClient:
 
         For threads that must not ask the database whether the plugin is enabled.
         """
+        if not running.try_enter():
+            running = self.enter(*running.plugin.key)
         execution = _Execution(running, operation, is_cancelled)
         with execution:
             return work(execution.instance)
@@ -130,7 +145,7 @@ class PluginClient:
 
         The cancellation of the caller's own task stays asyncio's.
         """
-        execution = _Execution(self.running(kind, name, org=org), operation, is_cancelled)
+        execution = _Execution(self.enter(kind, name, org=org), operation, is_cancelled)
         with execution:
             return await work(execution.instance)
         raise AssertionError(operation)
@@ -153,7 +168,7 @@ class PluginClient:
 
 
 class _Execution:
-    """One call under way: entered, measured, counted, its failure translated."""
+    """A call that was entered: measured, counted, left, its failure translated."""
 
     def __init__(
         self, running: Running, operation: str, is_cancelled: Callable[[], bool] | None
@@ -164,11 +179,11 @@ class _Execution:
         self._started = 0.0
         self.instance = running.instance
         if not callable(getattr(self.instance, operation, None)):
+            running.leave()
             self._count_error(MethodNotImplementedError.__name__)
             raise MethodNotImplementedError(kind=self._kind, name=self._name, operation=operation)
 
     def __enter__(self) -> Self:
-        self._running.enter()
         telemetry.in_flight.labels(self._kind.value, self._name).inc()
         self._started = time.perf_counter()
         return self

@@ -86,16 +86,22 @@ class Running:
 
     def enter(self) -> None:
         """Begin a call; raise UnavailableError when the instance is decommissioned."""
+        if not self.try_enter():
+            raise UnavailableError(
+                f"The plugin {shown(self.plugin.key)} is being taken out of service; "
+                "try again in a moment.",
+                kind=self.plugin.kind,
+                name=self.plugin.name,
+                reason="decommissioned",
+            )
+
+    def try_enter(self) -> bool:
+        """Begin a call unless the instance is decommissioned; say whether it was begun."""
         with self._changed:
             if self.is_decommissioned:
-                raise UnavailableError(
-                    f"The plugin {shown(self.plugin.key)} is being taken out of service; "
-                    "try again in a moment.",
-                    kind=self.plugin.kind,
-                    name=self.plugin.name,
-                    reason="decommissioned",
-                )
+                return False
             self.in_flight += 1
+            return True
 
     def leave(self) -> None:
         """End a call."""

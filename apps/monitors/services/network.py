@@ -43,15 +43,17 @@ class _CountedCollector:
 
     def __init__(self, running: Running) -> None:
         self.running = running
-        self._collector: Collector = running.instance
 
     async def check(self, context: CollectorContext) -> CheckResult:
-        """Run one check."""
-        self.running.enter()
+        """Run one check; one that was on its way to a replaced instance goes to the new one."""
+        running = self.running
+        if not running.try_enter():
+            running = plugin_client().enter(PluginKind.COLLECTOR, running.plugin.name)
+        collector: Collector = running.instance
         try:
-            return await self._collector.check(context)
+            return await collector.check(context)
         finally:
-            self.running.leave()
+            running.leave()
 
 
 class HostedDiscoveries:

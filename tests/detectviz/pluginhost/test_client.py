@@ -194,3 +194,25 @@ def test_every_error_of_the_host_names_the_plugin(host: PluginHost) -> None:
     with pytest.raises(PluginHostError) as caught:
         host.client.call(COLLECTOR, "gone", "check", lambda plugin: plugin)
     assert (caught.value.kind, caught.value.name) == (COLLECTOR, "gone")
+
+
+def test_calls_never_notice_that_their_plugin_is_replaced(host: PluginHost) -> None:
+    ends = threading.Event()
+    failures: list[BaseException] = []
+
+    def call_on() -> None:
+        while not ends.is_set():
+            try:
+                _call(host, lambda: 1)
+            except BaseException as error:  # noqa: BLE001 - any failure fails the test below
+                failures.append(error)
+
+    threads = [threading.Thread(target=call_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        host.decommission((COLLECTOR, "dummy"))
+    ends.set()
+    for thread in threads:
+        thread.join(5)
+    assert failures == []

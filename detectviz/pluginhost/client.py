@@ -184,14 +184,14 @@ class _Execution:
             raise MethodNotImplementedError(kind=self._kind, name=self._name, operation=operation)
 
     def __enter__(self) -> Self:
-        telemetry.in_flight.labels(self._kind.value, self._name).inc()
+        telemetry.call_begin(self._kind.value, self._name)
         self._started = time.perf_counter()
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         took_s = time.perf_counter() - self._started
         self._running.leave()
-        telemetry.in_flight.labels(self._kind.value, self._name).dec()
+        telemetry.call_end(self._kind.value, self._name)
         outcome = _outcome(error, self._is_cancelled)
         text = "" if error is None or outcome == "cancelled" else _sentence(error)
         self._running.ledger.count(outcome, took_s=took_s, error=text)

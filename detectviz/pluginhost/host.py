@@ -154,7 +154,10 @@ class PluginHost:
 
     def _is_enabled(self, key: PluginKey, org: str | None) -> bool:
         is_enabled = self._options.is_enabled
-        return all(is_enabled(each, org) for each in self.store.family(key))
+        for each in self.store.family(key):  # noqa: SIM110 - once per call: a generator costs more
+            if not is_enabled(each, org):
+                return False
+        return True
 
     # --- initialisation ----------------------------------------------------------------------
 
@@ -309,9 +312,10 @@ class PluginHost:
 
     def shutdown(self, deadline_s: float = DRAIN_S) -> None:
         """Stop and shut down everything that runs, dependants first; the process ends."""
+        ends_at = time.monotonic() + min(deadline_s, self._options.drain_s)
         with self._lock:
             for key in self._stop_order(self.registry.all()):
                 running = self.registry.remove(key)
                 if running is not None:
-                    running.drain(min(deadline_s, self._options.drain_s))
+                    running.drain(max(ends_at - time.monotonic(), 0.0))
                     self._run_last(running, ("on_stop", "on_shutdown"))

@@ -1,7 +1,6 @@
 """The registry: the plugins that run in this process, and what became of their calls."""
 
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,9 +47,9 @@ class Ledger:
             is_error = outcome == "error"
             self.statistics = Statistics(
                 executions=before.executions + executions,
-                failed=before.failed + (executions if outcome == "failed" else 0),
-                errors=before.errors + (executions if is_error else 0),
-                cancelled=before.cancelled + (executions if outcome == "cancelled" else 0),
+                failed=before.failed + executions * (outcome == "failed"),
+                errors=before.errors + executions * is_error,
+                cancelled=before.cancelled + executions * (outcome == "cancelled"),
                 errors_in_row=before.errors_in_row + executions if is_error else 0,
                 seconds=before.seconds + took_s,
                 last_error=error or before.last_error,
@@ -68,7 +67,8 @@ class Running:
         self.started_at = datetime.now(UTC)
         self.in_flight = 0
         self.is_decommissioned = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._idle = threading.Event()
 
     @property
     def statistics(self) -> Statistics:
@@ -97,7 +97,7 @@ class Running:
 
     def try_enter(self) -> bool:
         """Begin a call unless the instance is decommissioned; say whether it was begun."""
-        with self._changed:
+        with self._lock:
             if self.is_decommissioned:
                 return False
             self.in_flight += 1
@@ -105,26 +105,23 @@ class Running:
 
     def leave(self) -> None:
         """End a call."""
-        with self._changed:
+        with self._lock:
             self.in_flight -= 1
-            if not self.in_flight:
-                self._changed.notify_all()
+            self._tell_idle()
 
     def decommission(self) -> None:
         """Refuse calls from now on; those under way go on."""
-        with self._changed:
+        with self._lock:
             self.is_decommissioned = True
+            self._tell_idle()
 
     def drain(self, timeout_s: float) -> bool:
-        """Wait until no call is under way; say whether that came true in time."""
-        ends_at = time.monotonic() + timeout_s
-        with self._changed:
-            while self.in_flight:
-                left_s = ends_at - time.monotonic()
-                if left_s <= 0:
-                    return False
-                self._changed.wait(left_s)
-        return True
+        """Wait until the last call of a decommissioned instance ended; say whether it did."""
+        return self._idle.wait(timeout_s)
+
+    def _tell_idle(self) -> None:
+        if self.is_decommissioned and not self.in_flight:
+            self._idle.set()
 
     def memory_bytes(self) -> int | None:
         """Return the memory of a plugin that has a process of its own, None of one within ours."""

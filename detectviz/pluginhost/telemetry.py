@@ -1,5 +1,7 @@
 """Executions of plugins, counted by the host and the same for every kind."""
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge
 
 executions_total = Counter(
@@ -37,9 +39,30 @@ loads_total = Counter(
 )
 
 
+@cache
+def _children(kind: str, plugin: str) -> tuple[Gauge, Counter]:
+    """Return a plugin's own metrics; looking labels up costs more than counting."""
+    return in_flight.labels(kind, plugin), execution_seconds_total.labels(kind, plugin)
+
+
+@cache
+def _executions(kind: str, plugin: str, outcome: str) -> Counter:
+    return executions_total.labels(kind, plugin, outcome)
+
+
+def call_begin(kind: str, plugin: str) -> None:
+    """Count a call under way."""
+    _children(kind, plugin)[0].inc()
+
+
+def call_end(kind: str, plugin: str) -> None:
+    """Count it no more."""
+    _children(kind, plugin)[0].dec()
+
+
 def executions_count(
     kind: str, plugin: str, outcome: str, *, took_s: float, executions: int = 1
 ) -> None:
     """Count calls of one plugin that ended alike; ``took_s`` is the sum of their durations."""
-    executions_total.labels(kind, plugin, outcome).inc(executions)
-    execution_seconds_total.labels(kind, plugin).inc(took_s)
+    _executions(kind, plugin, outcome).inc(executions)
+    _children(kind, plugin)[1].inc(took_s)

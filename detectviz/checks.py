@@ -9,6 +9,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 
+from detectviz.pluginhost.truststores import trust_files_read
+from detectviz.runtime.plugin_trust import UNSIGNED_DIRECTORIES, plugin_registries
 from detectviz.tsdb.interface import StoreError
 from detectviz.tsdb.opening import open_backend
 
@@ -114,6 +116,36 @@ def check_words(
                 f"DETECTVIZ_PLUGIN_DIRS: there is no folder {folder}.",
                 hint="Create it, or take it out of the list.",
                 id="detectviz.W010",
+            )
+
+
+@checks.register(TAG)
+def check_plugin_trust(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> Iterator[checks.CheckMessage]:
+    """Demand registries and trust files that can be read, and names where names are meant."""
+    try:
+        plugin_registries()
+    except ValueError as error:
+        yield checks.Error(
+            f"DETECTVIZ_PLUGIN_REGISTRIES: {error}",
+            hint="Write name=file:///folder or name=https://host/path, and tokens as name=token.",
+            id="detectviz.E012",
+        )
+    problem = trust_files_read(settings.PLUGIN_TRUST_DIR).problem
+    if problem:
+        yield checks.Warning(
+            f"DETECTVIZ_PLUGIN_TRUST_DIR: {problem}",
+            hint="Until it is put right no plugin runs but the built-in ones.",
+            id="detectviz.W013",
+        )
+    for word in settings.PLUGINS_UNSIGNED:
+        is_folders = word == UNSIGNED_DIRECTORIES and settings.IS_EMBEDDED
+        if not is_folders and word.count("/") != 1:
+            yield checks.Warning(
+                f"DETECTVIZ_PLUGINS_UNSIGNED: {word!r} is no plugin and changes nothing.",
+                hint="Name each plugin as kind/name; directories is for the embedded size only.",
+                id="detectviz.W014",
             )
 
 

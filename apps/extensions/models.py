@@ -55,6 +55,32 @@ class OrgPlugin(OrgOwned):
         return f"{self.kind}/{self.name}"
 
 
+class PluginApproval(models.Model):
+    """What an administrator allowed a plugin to do, for the whole deployment.
+
+    ``permissions`` are words such as ``network:http``. A plugin that is not built in and asks for
+    more is not run.
+    """
+
+    uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
+    kind = models.CharField(max_length=32)
+    name = models.CharField(max_length=63)
+    permissions = models.JSONField(default=list, blank=True)
+    version = models.CharField(max_length=64, blank=True)
+    approved_by = models.CharField(max_length=150, blank=True)
+    approved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["kind", "name"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["kind", "name"], name="extensions_approval_unique")
+        ]
+
+    def __str__(self) -> str:
+        """Return kind/name."""
+        return f"{self.kind}/{self.name}"
+
+
 class PluginStamp(models.Model):
     """One row: numbers that grow when switches or installed folders change.
 

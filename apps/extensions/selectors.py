@@ -1,21 +1,23 @@
 """What plugins there are, and which of them may be used; one host per process."""
 
 import asyncio
+import logging
 import os
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import DatabaseError, connection, models
 from django.db.models import Sum
 from django.urls import reverse
 
-from apps.extensions.models import OrgPlugin, PluginStamp, PluginSwitch, PluginUse
+from apps.extensions.models import OrgPlugin, PluginApproval, PluginStamp, PluginSwitch, PluginUse
 from detectviz.composition.adjusting import plugin_adjusted
 from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import JsonObject, PluginKind
@@ -23,18 +25,53 @@ from detectviz.pluginhost.assets import Assets, AssetShelf
 from detectviz.pluginhost.client import PluginClient
 from detectviz.pluginhost.description import PluginDescription, PluginKey
 from detectviz.pluginhost.errors import NotRegisteredError
+from detectviz.pluginhost.gate import TrustGate
+from detectviz.pluginhost.guarded import guarded_loader
 from detectviz.pluginhost.host import HostOptions, PluginHost
+from detectviz.pluginhost.permissions import granted_as_declared
 from detectviz.pluginhost.pipeline import scan
 from detectviz.pluginhost.policy import Policy, PolicyHolder
-from detectviz.pluginhost.sources import EntryPointSource, FolderSource, Source
+from detectviz.pluginhost.sandbox.limits import SandboxPolicy
+from detectviz.pluginhost.sandbox.proxy import isolated_loader
+from detectviz.pluginhost.sources import INSTALLED, EntryPointSource, FolderSource, Source
 from detectviz.pluginhost.store import Store
+from detectviz.runtime.plugin_trust import copies_root, is_core, plugin_policy, plugins_root
 from detectviz.tenancy.context import all_orgs_scope
 
+logger = logging.getLogger(__name__)
 _KINDS = frozenset(kind.value for kind in PluginKind)
 _lock = threading.RLock()
 _hosts: list[tuple[int, PluginHost]] = []  # with the process that made it
 _holder = PolicyHolder()
 _shelf = AssetShelf()
+
+
+def approvals_read() -> dict[str, frozenset[str]]:
+    """Return what administrators allowed each plugin, by kind/name."""
+    rows = PluginApproval.objects.values_list("kind", "name", "permissions")
+    return {f"{kind}/{name}": frozenset(allowed) for kind, name, allowed in rows}
+
+
+def _approvals_of() -> dict[str, frozenset[str]]:
+    """Read the approvals, also from an event loop; what cannot be read allows nothing."""
+    try:
+        if not _is_in_loop():
+            return approvals_read()
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(_approvals_read_apart).result()
+    except DatabaseError as error:
+        logger.warning("plugins: the approvals could not be read: %s", error)
+        return {}
+
+
+def _approvals_read_apart() -> dict[str, frozenset[str]]:
+    try:
+        return approvals_read()
+    finally:
+        connection.close()
+
+
+gate = TrustGate(plugin_policy, _approvals_of, copies=copies_root)
 
 
 # --- the process's host ----------------------------------------------------------------------
@@ -53,7 +90,14 @@ def plugin_host() -> PluginHost:
 
 def host_options() -> HostOptions:
     """Return what the process's host asks: the policy of the moment."""
-    return HostOptions(is_enabled=_holder.is_enabled, settings_of=_holder.settings_of)
+    sandbox = isolated_loader(SandboxPolicy(hidden=(Path(settings.DATA_DIR),)))
+    # A plugin runs only when all it declares is approved, so that this is what it is granted.
+    return HostOptions(
+        is_enabled=_holder.is_enabled,
+        settings_of=_holder.settings_of,
+        loader=guarded_loader(gate.load, granted_as_declared, is_exempt=is_core),
+        isolated_loader=guarded_loader(gate.guard(sandbox), granted_as_declared, is_exempt=is_core),
+    )
 
 
 def plugins_scan() -> Store:
@@ -64,12 +108,10 @@ def plugins_scan() -> Store:
     sources: list[Source] = [
         FolderSource(folder=settings.BASE_DIR / "plugins", source="built-in"),
         *(FolderSource(folder=folder) for folder in settings.PLUGIN_DIRS),
-        FolderSource(
-            folder=Path(settings.DATA_DIR) / "plugins", source="installed", is_optional=True
-        ),
+        FolderSource(folder=plugins_root(), source=INSTALLED, is_optional=True),
         EntryPointSource(),
     ]
-    return scan(sources, off=settings.PLUGINS_OFF, adjust=_adjusted)
+    return scan(sources, off=settings.PLUGINS_OFF, judge=gate.judge, adjust=_adjusted)
 
 
 def _adjusted(plugin: PluginDescription) -> PluginDescription:

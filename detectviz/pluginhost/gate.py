@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from detectviz.contracts.manifest import Manifest
+from detectviz.pluginhost.copies import copy_make
 from detectviz.pluginhost.description import PluginDescription, shown
 from detectviz.pluginhost.installing import permissions_of
 from detectviz.pluginhost.loading import load_capability
@@ -29,13 +30,18 @@ class TrustGate:
     """Judges the plugins of one process.
 
     ``policy_of`` and ``approvals_of`` (words such as ``network:http`` by ``kind/name``) are asked
-    for every judgement, so that a revocation counts from the next load on. Nobody asks them about
-    core plugins.
+    for every judgement, so that a revocation counts from the next load on. Nobody asks for
+    approvals of core plugins. Below ``copies`` lie the files of plugins in processes of their own.
     """
 
     def __init__(
-        self, policy_of: Callable[[], TrustPolicy], approvals_of: Callable[[], Approvals]
+        self,
+        policy_of: Callable[[], TrustPolicy],
+        approvals_of: Callable[[], Approvals],
+        *,
+        copies: Callable[[], Path],
     ) -> None:
+        self._copies = copies
         self._policy_of = policy_of
         self._approvals_of = approvals_of
         self._judged: dict[Path, tuple[Manifest, TrustDecision, frozenset[str]]] = {}
@@ -61,23 +67,27 @@ class TrustGate:
 
     def load(self, folder: Path, manifest: Manifest) -> object:
         """Load a plugin into this process; raise UntrustedError, or whatever its code raises."""
-        root, decision = self._judge_again(folder)
+        prefix, decision = self._judge_again(folder)
         if decision.files is None:
             return load_capability(folder, manifest)
-        inner = folder.relative_to(root).as_posix()
-        prefix = "" if inner == "." else f"{inner}/"
         return load_verified(decision.files, folder, manifest, prefix=prefix)
 
     def guard(self, loader: Loader) -> Loader:
-        """Return ``loader`` (of the sandbox) with the judgement before it."""
+        """Return ``loader`` (of the sandbox) with the judgement before it.
+
+        It is given a private copy of the files that were judged.
+        """
 
         def guarded(folder: Path, manifest: Manifest) -> object:
-            self._judge_again(folder)
+            prefix, decision = self._judge_again(folder)
+            if decision.files is not None:
+                folder = copy_make(decision.files, manifest, self._copies(), prefix=prefix)
             return loader(folder, manifest)
 
         return guarded
 
-    def _judge_again(self, folder: Path) -> tuple[Path, TrustDecision]:
+    def _judge_again(self, folder: Path) -> tuple[str, TrustDecision]:
+        """Return the path of the plugin among the files that were judged, and the judgement."""
         root = next((each for each in (folder, *folder.parents) if each in self._judged), None)
         if root is None:
             raise UntrustedError("Nobody has judged this plugin.")
@@ -89,7 +99,8 @@ class TrustGate:
             decision = _approved(manifest, decision, approved)
         if not decision.is_allowed:
             raise UntrustedError(decision.reason)
-        return root, decision
+        inner = folder.relative_to(root).as_posix()
+        return "" if inner == "." else f"{inner}/", decision
 
 
 def _approved(

@@ -20,6 +20,7 @@ from detectviz.clock import utc_now
 from detectviz.contracts.manifest import Manifest, Permissions
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.bundles import bundle_read, write_files
+from detectviz.pluginhost.copies import copies_prune
 from detectviz.pluginhost.files import PluginFiles, read_files
 from detectviz.pluginhost.manifest import folder_name
 from detectviz.pluginhost.signing import SIGNATURE_FILE, SignatureError, Signed, read, sign
@@ -33,6 +34,7 @@ from detectviz.pluginhost.trust import (
 )
 from detectviz.pluginhost.truststate import TrustState
 
+COPIES = ".running"
 _VERSIONS = ".versions"
 
 
@@ -137,6 +139,7 @@ def install(
                 state.lower(candidate.plugin, candidate.document)
             _switch(link, Path(os.path.relpath(place / folder, link.parent)))
             state.remember(candidate.plugin, candidate.document)
+            copies_prune(root / COPIES, candidate.plugin)
             _prune(versions, {place, former.parent} if former else {place})
     except OSError as error:
         raise InstallError(f"{candidate.plugin} cannot be written: {error}.") from error
@@ -155,6 +158,7 @@ def remove(plugin: str, root: Path) -> None:
         with _locked(root):
             link.unlink()
             _sync(link.parent)
+            copies_prune(root / COPIES, plugin)
             shutil.rmtree(root / _VERSIONS / kind / name, ignore_errors=True)
     except OSError as error:
         raise InstallError(f"{plugin} cannot be removed: {error}.") from error

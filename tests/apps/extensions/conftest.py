@@ -66,14 +66,29 @@ def write_plugin(tmp_path: Path) -> PluginWriter:
 
 
 @pytest.fixture
+def trust_folder(tmp_path: Path) -> Path:
+    """Return a trust folder whose rules let unsigned plugins run in the host's processes."""
+    folder = tmp_path / "trust"
+    folder.mkdir()
+    rule = {"pattern": "*", "signature": "optional", "isolated": False}
+    (folder / "rules.yaml").write_text(yaml.safe_dump({"rules": [rule]}))
+    return folder
+
+
+@pytest.fixture
 def host(
-    write_plugin: PluginWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    write_plugin: PluginWriter,
+    trust_folder: Path,
+    settings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[PluginHost]:
     """Have the process's host find the collector ``probe``, here and when it looks again."""
 
     def scan_again() -> Store:
-        return scan([tmp_path / "plugins"])
+        return scan([tmp_path / "plugins"], judge=selectors.gate.judge)
 
+    settings.PLUGIN_TRUST_DIR = trust_folder
     write_plugin()
     monkeypatch.setattr(selectors, "plugins_scan", scan_again)
     monkeypatch.setattr("apps.extensions.services.following.plugins_scan", scan_again)

@@ -117,7 +117,7 @@ def test_a_module_takes_over_what_changes_in_sql(host: PluginHost) -> None:
 
 
 def test_another_process_follows_switches_and_new_versions_without_a_restart(
-    write_plugin: Any, tmp_path: Path
+    write_plugin: Any, trust_folder: Path, tmp_path: Path
 ) -> None:
     write_plugin()
     environment = {
@@ -125,6 +125,7 @@ def test_another_process_follows_switches_and_new_versions_without_a_restart(
         "DJANGO_SETTINGS_MODULE": "detectviz.settings",
         "DETECTVIZ_DATA_DIR": str(tmp_path / "data"),
         "DETECTVIZ_PLUGIN_DIRS": str(tmp_path / "plugins"),
+        "DETECTVIZ_PLUGIN_TRUST_DIR": str(trust_folder),
         "DETECTVIZ_DATABASE_URL": f"sqlite:///{tmp_path}/data/test.sqlite3",
     }
     (tmp_path / "data").mkdir()

@@ -57,7 +57,7 @@ class Target:
 
     def __init__(self, signer: Signer, folder: Path) -> None:
         self.signer, self.root = signer, folder / "installed"
-        self.gate = TrustGate(signer.policy, dict)
+        self.gate = TrustGate(signer.policy, dict, copies=lambda: folder / "copies-made")
 
     def loads(self, source: Path) -> bool:
         store = scan([FolderSource(folder=source, source="installed")], judge=self.gate.judge)

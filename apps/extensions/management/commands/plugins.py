@@ -1,4 +1,4 @@
-"""`detectviz plugins list|info|check|enable|disable|reload`."""
+"""`detectviz plugins …`: the verbs about what is here; the others stand beside."""
 
 import sys
 from argparse import ArgumentParser
@@ -9,11 +9,13 @@ import orjson
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from apps.extensions.management import installing, signing
 from apps.extensions.selectors import plugin_get, plugin_list
 from apps.extensions.services.switches import plugin_switch, plugins_changed
 from detectviz.cli.base import OrgCommand
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.checker import check_plugin
+from detectviz.pluginhost.installing import permissions_of
 from detectviz.resources.errors import DomainError
 from detectviz.tenancy.selectors import org_get
 
@@ -21,7 +23,7 @@ from detectviz.tenancy.selectors import org_get
 class Command(OrgCommand):
     """Work with plugins."""
 
-    help = "List plugins, describe one, or check folders without importing them."
+    help = "List, describe, switch, check, sign, install, update and remove plugins."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the verbs."""
@@ -38,9 +40,22 @@ class Command(OrgCommand):
         check = verbs.add_parser("check", help="validate plugin folders offline")
         check.add_argument("folders", nargs="*", type=Path)
         check.add_argument("--all", action="store_true", help="every built-in plugin")
+        signing.add_verbs(verbs)
+        installing.add_verbs(verbs)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the verb."""
+        verb = options["verb"]
+        if verb in signing.VERBS:
+            self.stdout.write(signing.run(verb, options))
+        elif verb in installing.VERBS:
+            self.stdout.write("\n".join(installing.run(verb, options)))
+        elif verb == "search":
+            self.print_table(installing.COLUMNS, installing.rows_found(options))
+        else:
+            self._run(verb, options)
+
+    def _run(self, verb: str, options: dict[str, Any]) -> None:
         verbs = {
             "list": self._list,
             "info": self._info,
@@ -49,7 +64,7 @@ class Command(OrgCommand):
             "disable": self._switch,
             "reload": self._reload,
         }
-        verbs[options["verb"]](options)
+        verbs[verb](options)
 
     def _list(self, options: dict[str, Any]) -> None:
         rows = [
@@ -57,12 +72,13 @@ class Command(OrgCommand):
                 plugin.kind.value,
                 plugin.name,
                 plugin.manifest.version if plugin.manifest else "",
+                plugin.trust,
                 plugin.status,
                 "; ".join(problem.sentence for problem in plugin.problems),
             )
             for plugin in plugin_list()
         ]
-        columns = ("KIND", "NAME", "VERSION", "STATUS", "REASON")
+        columns = ("KIND", "NAME", "VERSION", "TRUST", "STATUS", "REASON")
         if options["output"] == "json":
             keys = [column.lower() for column in columns]
             documents = [dict(zip(keys, row, strict=True)) for row in rows]
@@ -84,6 +100,9 @@ class Command(OrgCommand):
                 "kind": plugin.kind.value,
                 "name": plugin.name,
                 "status": plugin.status,
+                "source": plugin.source,
+                "trust": plugin.trust,
+                "isolated": plugin.is_isolated,
                 "problems": [problem.sentence for problem in plugin.problems],
             }
             if plugin.manifest is not None:
@@ -92,6 +111,7 @@ class Command(OrgCommand):
                     "description": plugin.manifest.description,
                     "version": plugin.manifest.version,
                     "category": plugin.manifest.category,
+                    "permissions": sorted(permissions_of(plugin.manifest.permissions)),
                     "config_schema": plugin.manifest.config_schema,
                 }
             self.print_documents([document], "yaml")

@@ -36,6 +36,7 @@ from detectviz.collection.stats import EngineStats
 from detectviz.contracts.types import PluginKind
 from detectviz.runtime import signals
 from detectviz.runtime.leases import process_owner
+from detectviz.runtime.shards import Shards
 
 TICK_S = 1.0
 LARGEST_BACKLOG = 20_000
@@ -50,9 +51,12 @@ class CollectionHost:
     ``owner`` names this process among the living collectors. ``start`` returns when checks run;
     ``wake`` (from any thread) has due monitors claimed now instead of at the next tick.
     ``freeze_gc`` spares a process that does nothing else the collection of what is loaded.
+    ``shard_count`` divides the location's monitors among its living collectors; 0: not divided.
     """
 
-    def __init__(self, *, owner: str, location: str, freeze_gc: bool = False) -> None:
+    def __init__(
+        self, *, owner: str, location: str, freeze_gc: bool = False, shard_count: int = 0
+    ) -> None:
         self.owner = owner
         self.location = location
         network = engine_network()
@@ -64,6 +68,8 @@ class CollectionHost:
             connectivity=ConnectivityProbe(network, _references()),
             discovery=discovery_host(),
         )
+        name = f"collect:{location}"
+        self._shards = Shards(name=name, count=shard_count, owner=owner) if shard_count else None
         self._plans = PlanCache()
         self._book = ScrapeBook()
         self._outstanding: dict[int, float] = {}
@@ -96,6 +102,8 @@ class CollectionHost:
         self._engine.drain(max(0.5, deadline_s * 0.7))
         self._close_flushing()
         self._restater.stop()
+        if self._shards is not None:
+            self._shards.release()
         released = leases_release(owner=self.owner, now=utc_now())
         logger.info("collection stopped; %d claims given back", released)
 
@@ -171,7 +179,9 @@ class CollectionHost:
         self._tidy()
         total = 0
         while not self._stopping.is_set() and not self._is_busy():
-            claims = claim_due(owner=self.owner, now=utc_now(), location=self.location)
+            claims = claim_due(
+                owner=self.owner, now=utc_now(), location=self.location, shards=self._shards
+            )
             if claims:
                 with self._lock:
                     claimed_at = time.monotonic()
@@ -185,6 +195,8 @@ class CollectionHost:
     def _tidy(self) -> None:
         now = utc_now()
         self._renew()
+        if self._shards is not None:
+            self._shards.tick(now)
         leases_expire(now=now)
         telemetry.slots_skipped.inc(slots_skip(now=now, location=self.location))
         telemetry.engine_show(self._engine.stats())
@@ -219,7 +231,12 @@ class CollectionModule:
         if settings.IS_EMBEDDED:
             # There is one collector: whatever an earlier life of it held is free at once.
             leases_release(owner=None, now=utc_now())
-        host = CollectionHost(owner=process_owner(), location=settings.LOCATION, freeze_gc=True)
+        host = CollectionHost(
+            owner=process_owner(),
+            location=settings.LOCATION,
+            freeze_gc=True,
+            shard_count=0 if settings.IS_EMBEDDED else settings.POOL_SHARDS,
+        )
         host.start()
         _hosted.append(host)
         self._receiver = signals.listen("collector", lambda _: host.wake())

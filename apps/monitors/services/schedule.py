@@ -23,6 +23,7 @@ from django.db.models import F, Q
 
 from apps.monitors.models import Monitor, MonitorSchedule
 from detectviz.clock import to_ms
+from detectviz.runtime.shards import Shards
 
 LEASE_S = 30.0
 LOOK_AHEAD_S = 1.25
@@ -47,7 +48,7 @@ UPDATE {table} SET
   next_due_ms = {half} - ({half} - phase_ms) %% interval_ms + interval_ms
 WHERE monitor_id IN (
   SELECT monitor_id FROM {table}
-  WHERE is_active AND location = %(location)s AND next_due_ms <= %(horizon_ms)s
+  WHERE is_active AND location = %(location)s AND next_due_ms <= %(horizon_ms)s {shards}
     AND (lease_owner = ''
          OR (lease_owner = %(owner)s AND claimed_slot_ms >= %(now_ms)s - timeout_ms - 2000))
   ORDER BY next_due_ms LIMIT %(limit)s {lock}
@@ -95,17 +96,25 @@ def claim_due(
     look_ahead_s: float = LOOK_AHEAD_S,
     limit: int = CLAIM_LIMIT,
     lease_s: float = LEASE_S,
+    shards: Shards | None = None,
 ) -> tuple[Claim, ...]:
     """Take up to ``limit`` slots due before now + look-ahead, in one statement.
 
     ``owner`` is unique among living collectors. Safe against any number of concurrent claimers:
     PostgreSQL passes over rows another one is taking, SQLite runs one writer at a time. The lease
-    lasts from the slot (or now) for the monitor's timeout and ``lease_s`` more.
+    lasts from the slot (or now) for the monitor's timeout and ``lease_s`` more. With ``shards``
+    only monitors of those held are taken: a monitor's shard is its id modulo their number.
     """
+    if shards is not None and not shards.held:
+        return ()
     now_ms = to_ms(now)
     later = f"CASE WHEN next_due_ms > {now_ms} THEN next_due_ms ELSE {now_ms} END"
     statement = _CLAIM.format(
-        table=_TABLE, lock=_lock_clause(), begin=f"({later})", half=f"({later} + interval_ms / 2)"
+        table=_TABLE,
+        lock=_lock_clause(),
+        begin=f"({later})",
+        half=f"({later} + interval_ms / 2)",
+        shards=_shards_clause(shards),
     )
     parameters: dict[str, str | int] = {
         "owner": owner,
@@ -130,6 +139,13 @@ def claim_due(
         for row in rows
     ]
     return tuple(sorted(claims, key=lambda claim: claim.slot_ms))
+
+
+def _shards_clause(shards: Shards | None) -> str:
+    if shards is None:
+        return ""
+    held = ", ".join(str(shard) for shard in sorted(shards.held))
+    return f"AND monitor_id %% {shards.count} IN ({held})"
 
 
 def slots_skip(*, now: datetime, location: str) -> int:

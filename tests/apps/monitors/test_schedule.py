@@ -20,6 +20,7 @@ from apps.monitors.services.schedule import (
     slots_skip,
 )
 from detectviz.clock import to_ms
+from detectviz.runtime.shards import Shards
 from tests.factories.monitors import START, make_monitor
 from tests.factories.orgs import make_org
 
@@ -208,3 +209,19 @@ def test_a_push_makes_an_active_monitor_due() -> None:
 def test_phases_spread_over_the_interval() -> None:
     tenths = {phase_ms(f"uid-{number}", 60_000) // 6_000 for number in range(200)}
     assert tenths == set(range(10))
+
+
+def test_each_monitor_is_claimed_by_who_holds_its_shard() -> None:
+    org = make_org()
+    monitors = [make_monitor(org, name=f"m{number}") for number in range(12)]
+    moment = after(3600)
+    one = Shards(name="collect:default", count=4, owner="one", held=frozenset({0, 3}))
+    two = Shards(name="collect:default", count=4, owner="two", held=frozenset({1, 2}))
+
+    first = {one.monitor_id for one in claim(moment, "one", shards=one)}
+    second = {one.monitor_id for one in claim(moment, "two", shards=two)}
+
+    assert {number % 4 for number in first} == {0, 3}
+    assert {number % 4 for number in second} == {1, 2}
+    assert first | second == {monitor.pk for monitor in monitors}
+    assert claim(moment, "three", shards=Shards(name="x", count=4, owner="three")) == ()

@@ -1,11 +1,12 @@
 """What the engine is given, what it gives back, and the ports it needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from detectviz.collection.discovery import DiscoveryChoice
 from detectviz.contracts.collector import CheckResult, Collector, Heartbeat
+from detectviz.contracts.commands import CommandRunner
 from detectviz.contracts.network import Network
 from detectviz.contracts.types import JsonObject, Labels
 
@@ -16,7 +17,8 @@ class ScheduledCheck:
 
     ``key`` and ``epoch`` are the claimer's and come back unchanged; ``slot_ms`` is when the check
     is due, Unix milliseconds. ``host`` is what the per-host cap counts, ``is_tls`` chooses the
-    start rate. ``org`` names the folder that discovery by files reads.
+    start rate. ``org`` names the folders that
+    discovery by files and scripts read.
     """
 
     key: int
@@ -49,6 +51,10 @@ class Outcome:
     lag_s: float
     result: CheckResult
     is_prober_offline: bool = False
+
+
+CommandsFor = Callable[[str], CommandRunner]
+"""What checks of an org may run on this machine."""
 
 
 class CollectorRegistry(Protocol):

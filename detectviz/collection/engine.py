@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from detectviz.collection.checks import (
     ClosableNetwork,
     CollectorRegistry,
+    CommandsFor,
     ResultSink,
     ScheduledCheck,
 )
@@ -62,6 +63,7 @@ class Engine:
         clock: EngineClock | None = None,
         connectivity: ConnectivityProbe | None = None,
         discovery: DiscoveryHost | None = None,
+        commands: CommandsFor | None = None,
     ) -> None:
         self._network = network
         self._settings = settings or EngineSettings()
@@ -86,6 +88,7 @@ class Engine:
             counters=self._counters,
             connectivity=connectivity or ConnectivityProbe(network),
             discovery=discovery,
+            commands=commands,
             on_outcome=self._flusher.put,
             on_left=self._on_left,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from detectviz.collection.checks import CollectorRegistry, Outcome, ScheduledCheck
+from detectviz.collection.checks import CollectorRegistry, CommandsFor, Outcome, ScheduledCheck
 from detectviz.collection.connectivity import ConnectivityProbe, is_suspect
 from detectviz.collection.discovery import DiscoveryHost
 from detectviz.collection.memories import Memories, discoverer_of
@@ -17,6 +17,7 @@ from detectviz.collection.verdict import from_answer, from_exception, timed_out
 from detectviz.contracts.collector import CheckResult, CollectorContext
 from detectviz.contracts.network import Network
 from detectviz.contracts.types import CheckState
+from detectviz.pluginhost.scope import calling_for
 
 # How long a check may overrun its timeout (its own error is better than ours), and how long a
 # cancelled one may take to end before it is let go.
@@ -66,6 +67,7 @@ class Flights:
         on_outcome: Callable[[Outcome], None],
         on_left: Callable[[Flight], None],
         discovery: DiscoveryHost | None = None,
+        commands: CommandsFor | None = None,
     ) -> None:
         self._registry = registry
         self._network = network
@@ -73,6 +75,7 @@ class Flights:
         self._counters = counters
         self._connectivity = connectivity
         self._discovery = discovery
+        self._commands = commands
         self._memories = Memories()
         self._on_outcome = on_outcome
         self._on_left = on_left
@@ -93,7 +96,8 @@ class Flights:
         self._current.add(flight)
         try:
             collector = self._registry.get(check.collector, check.org)
-            task = loop.create_task(collector.check(self._context(check)))
+            with calling_for(check.org):
+                task = loop.create_task(collector.check(self._context(check)))
         except Exception as error:  # noqa: BLE001 - a plugin that cannot be loaded is a result
             self._settle(flight, from_exception(error, check))
             return
@@ -120,6 +124,7 @@ class Flights:
             labels=check.labels,
             discoverer=discoverer_of(check, self._discovery, self._network, memory),
             memory=memory,
+            commands=self._commands(check.org) if self._commands else None,
         )
 
     def _now(self) -> datetime:

@@ -5,11 +5,17 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from detectviz.collection.checks import ClosableNetwork, CollectorRegistry, ScheduledCheck
+from detectviz.collection.checks import (
+    ClosableNetwork,
+    CollectorRegistry,
+    CommandsFor,
+    ScheduledCheck,
+)
 from detectviz.collection.discovery import DiscoveryHost
 from detectviz.collection.memories import discoverer_of
 from detectviz.collection.verdict import from_answer, from_exception, timed_out
 from detectviz.contracts.collector import CheckResult, CollectorContext
+from detectviz.pluginhost.scope import calling_for
 
 GRACE_S = 0.25
 
@@ -20,6 +26,7 @@ async def run_check(
     registry: CollectorRegistry,
     network: ClosableNetwork,
     discovery: DiscoveryHost | None = None,
+    commands: CommandsFor | None = None,
 ) -> CheckResult:
     """Run ``check`` in the current loop; never raises for what the plugin does."""
     memory: dict[str, object] = {}
@@ -36,10 +43,12 @@ async def run_check(
         labels=check.labels,
         discoverer=discoverer_of(check, discovery, network, memory),
         memory=memory,
+        commands=commands(check.org) if commands else None,
     )
     try:
         async with asyncio.timeout(check.timeout_s + GRACE_S) as deadline:
-            answer = await registry.get(check.collector, check.org).check(context)
+            with calling_for(check.org):
+                answer = await registry.get(check.collector, check.org).check(context)
     except TimeoutError as error:
         return timed_out(check) if deadline.expired() else from_exception(error, check)
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises is a result
@@ -53,12 +62,15 @@ def run_once(
     registry: CollectorRegistry,
     network: ClosableNetwork,
     discovery: DiscoveryHost | None = None,
+    commands: CommandsFor | None = None,
 ) -> CheckResult:
     """Run ``check`` in a loop of its own, close ``network`` and return the result; blocking."""
 
     async def run() -> CheckResult:
         try:
-            return await run_check(check, registry=registry, network=network, discovery=discovery)
+            return await run_check(
+                check, registry=registry, network=network, discovery=discovery, commands=commands
+            )
         finally:
             await network.aclose()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from detectviz.contracts.commands import CommandRunner
 from detectviz.contracts.discovery import Discoverer
 from detectviz.contracts.exposition.result import Exposition
 from detectviz.contracts.network import Network
@@ -55,6 +56,7 @@ class CollectorContext:
     labels: Labels = field(default_factory=dict)
     discoverer: Discoverer | None = None
     memory: MutableMapping[str, object] = field(default_factory=dict)
+    commands: CommandRunner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ class Permissions:
 
     ``network`` are protocols; ``hosts`` whom to reach with them: names, ``*.example.org``, networks
     such as ``10.0.0.0/8``, each with ``:port`` if wanted, ``config`` for those the configuration
-    names (what none means) and ``*``. ``files`` are absolute paths shown to the plugin's own process,
+    names (what none means) and ``*``. ``files`` are absolute paths shown to its own process,
     or ``discovery`` for the org's folder. ``series`` of ``("read",)`` gives a datasource the org's
     own store. ``events`` are ``publish:Name`` or ``subscribe:Name`` with ``*``; ``commands`` of
     ``("scripts",)`` runs the operator's scripts.

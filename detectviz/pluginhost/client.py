@@ -20,6 +20,7 @@ from detectviz.pluginhost.errors import (
     UnavailableError,
 )
 from detectviz.pluginhost.registry import Outcome, Registry, Running
+from detectviz.pluginhost.scope import calling_for, current_scope
 
 T = TypeVar("T")
 Describer = Callable[[PluginKind, str], PluginDescription]
@@ -109,7 +110,11 @@ class PluginClient:
         true when it failed) or RequestFailedError (its ``__cause__`` is what the plugin raised).
         """
         return self.call_on(
-            self.running(kind, name, org=org), operation, work, is_cancelled=is_cancelled
+            self.running(kind, name, org=org),
+            operation,
+            work,
+            org=org,
+            is_cancelled=is_cancelled,
         )
 
     def call_on(
@@ -118,6 +123,7 @@ class PluginClient:
         operation: str,
         work: Callable[[Any], T],
         *,
+        org: str | None = None,
         is_cancelled: Callable[[], bool] | None = None,
     ) -> T:
         """As ``call``, on what ``running`` returned a moment ago, in whichever thread.
@@ -127,7 +133,7 @@ class PluginClient:
         if not running.try_enter():
             running = self.enter(*running.plugin.key)
         execution = _Execution(running, operation, is_cancelled)
-        with execution:
+        with execution, calling_for(org or current_scope()):
             return work(execution.instance)
         raise AssertionError(operation)
 
@@ -146,7 +152,7 @@ class PluginClient:
         The cancellation of the caller's own task stays asyncio's.
         """
         execution = _Execution(self.enter(kind, name, org=org), operation, is_cancelled)
-        with execution:
+        with execution, calling_for(org or current_scope()):
             return await work(execution.instance)
         raise AssertionError(operation)
 

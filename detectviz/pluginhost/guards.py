@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
+from detectviz.contracts.commands import Command, CommandResult, CommandRunner
 from detectviz.contracts.datasource import Connector
 from detectviz.contracts.discovery import Discovered, Discoverer, Files, FoundFile
 from detectviz.contracts.errors import NetworkError
@@ -231,6 +232,19 @@ class GuardedDiscoverer:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class GuardedCommands:
+    """contracts' CommandRunner within the permissions."""
+
+    inner: CommandRunner
+    guard: Guard
+
+    async def run(self, command: Command) -> CommandResult:
+        """Run one of the operator's scripts if the plugin may."""
+        self.guard.require_commands(command.program)
+        return await self.inner.run(command)
+
+
 _WRAPPERS: Final[dict[str, Callable[[Any, Guard], object]]] = {
     "network": GuardedNetwork,
     "http": GuardedHttp,
@@ -238,6 +252,7 @@ _WRAPPERS: Final[dict[str, Callable[[Any, Guard], object]]] = {
     "files": GuardedFiles,
     "connector": GuardedConnector,
     "discoverer": GuardedDiscoverer,
+    "commands": GuardedCommands,
 }
 
 

@@ -30,14 +30,19 @@ EGRESS_ALLOW = env.networks("DETECTVIZ_EGRESS_ALLOW")
 EGRESS_ALLOW_PRIVATE = env.boolean("DETECTVIZ_EGRESS_ALLOW_PRIVATE", default=IS_EMBEDDED)
 LOGGING = logging_settings(env.choice("DETECTVIZ_LOG_FORMAT", "console", ("console", "json")))
 PLUGIN_DIRS = tuple(Path(word) for word in env.words("DETECTVIZ_PLUGIN_DIRS"))
-MACHINE_PLUGIN = "collectors/system"
+MACHINE_PLUGINS = ("collectors/script", "collectors/system")
 # Where machines are shared by organisations, none of them may look into one.
-_SHARED_OFF = () if IS_EMBEDDED or MACHINE_PLUGIN in DEPLOYMENT.plugins_on else (MACHINE_PLUGIN,)
+_SHARED_OFF = tuple(
+    plugin for plugin in MACHINE_PLUGINS if not IS_EMBEDDED and plugin not in DEPLOYMENT.plugins_on
+)
 PLUGINS_OFF = PluginsOff(env.words("DETECTVIZ_PLUGINS_OFF", _SHARED_OFF), DEPLOYMENT)
 PLUGINS_UNSIGNED = env.words("DETECTVIZ_PLUGINS_UNSIGNED")
 PLUGIN_TRUST_DIR = Path(env.text("DETECTVIZ_PLUGIN_TRUST_DIR", str(DATA_DIR / "trust")))
 PLUGIN_REGISTRIES = env.words("DETECTVIZ_PLUGIN_REGISTRIES")
 PLUGIN_REGISTRY_TOKENS = env.words("DETECTVIZ_PLUGIN_REGISTRY_TOKENS")
+PLUGIN_SANDBOX = env.choice("DETECTVIZ_PLUGIN_SANDBOX", "require", ("require", "degrade"))
+SCRIPTS_DIR = Path(env.text("DETECTVIZ_SCRIPTS_DIR", str(DATA_DIR / "scripts")))
+SCRIPTS_NETWORK = env.boolean("DETECTVIZ_SCRIPTS_NETWORK", default=False)
 CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
 TRUSTED_PROXIES = env.networks("DETECTVIZ_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("DETECTVIZ_METRICS_TOKEN")

@@ -12,7 +12,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.extensions.selectors import plugin_list
 from apps.monitors.services import telemetry
-from apps.monitors.services.network import HostedCollectors, discovery_host, engine_network
+from apps.monitors.services.network import (
+    HostedCollectors,
+    commands_host,
+    discovery_host,
+    engine_network,
+)
 from apps.monitors.services.pages import PageTeller
 from apps.monitors.services.plans import PlanCache
 from apps.monitors.services.reports import CheckReport
@@ -67,6 +72,7 @@ class CollectionHost:
             settings=EngineSettings(freeze_gc=freeze_gc),
             connectivity=ConnectivityProbe(network, _references()),
             discovery=discovery_host(),
+            commands=commands_host().runner,
         )
         name = f"collect:{location}"
         self._shards = Shards(name=name, count=shard_count, owner=owner) if shard_count else None

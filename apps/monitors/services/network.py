@@ -17,6 +17,9 @@ from detectviz.net.network import EngineNetwork
 from detectviz.pluginhost.errors import PluginHostError
 from detectviz.pluginhost.inclusion import KEYWORD, options_name
 from detectviz.pluginhost.registry import Running
+from detectviz.pluginhost.sandbox.commands import LIMITS as COMMAND_LIMITS
+from detectviz.pluginhost.sandbox.commands import CommandsHost
+from detectviz.pluginhost.sandbox.limits import SandboxPolicy
 from detectviz.pluginhost.schema import properties_of
 
 
@@ -90,6 +93,15 @@ class _CalledDiscovery:
 def discovery_host() -> DiscoveryHost:
     """Return how monitors of this process find their targets."""
     return DiscoveryHost(registry=HostedDiscoveries(), folder=Path(settings.DATA_DIR) / "discovery")
+
+
+def commands_host() -> CommandsHost:
+    """Return how monitors of this process run the operator's scripts."""
+    return CommandsHost(
+        folder=Path(settings.SCRIPTS_DIR),
+        policy=SandboxPolicy(confinement=settings.PLUGIN_SANDBOX, limits=COMMAND_LIMITS),
+        has_network=settings.SCRIPTS_NETWORK,
+    )
 
 
 def discovery_choice(

@@ -21,6 +21,7 @@ from apps.monitors.services.evidence import evidence_clean, text_clean
 from apps.monitors.services.monitors import MonitorDraft, draft_of
 from apps.monitors.services.network import (
     HostedCollectors,
+    commands_host,
     discovery_choice,
     discovery_host,
     engine_network,
@@ -148,6 +149,7 @@ def _run(check: ScheduledCheck, policy: Policy, now: datetime) -> Probe:
         registry=HostedCollectors(),
         network=engine_network(),
         discovery=discovery_host(),
+        commands=commands_host().runner,
     )
     return probe_of(result, policy, now)
 

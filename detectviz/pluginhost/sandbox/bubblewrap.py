@@ -1,7 +1,8 @@
 """The view a child has of the machine, as arguments of bubblewrap.
 
 Nothing but what is listed is there: no data directory, no home, no settings, no network, no other
-process; and nothing is writable but a small scratch folder in memory.
+process; and nothing is writable but a small scratch folder in memory. The environment is what the
+starting of bubblewrap is given: on its command line others could read it.
 """
 
 import os
@@ -84,9 +85,6 @@ def find_obstacle() -> str:
 
 def _arguments(view: View) -> Iterator[str]:
     yield from _namespaces(view)
-    yield "--clearenv"
-    for name, text in ENVIRONMENT.items():
-        yield from ("--setenv", name, text)
     yield from _system()
     # Folders made on the way to a mount would be closed to the user inside.
     for parent in sorted({str(each) for _, place in view.shown for each in Path(place).parents}):

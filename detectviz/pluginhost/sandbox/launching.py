@@ -124,4 +124,5 @@ def _greeting(manifest: Manifest, policy: SandboxPolicy) -> dict[str, Any]:
         "capability": manifest.capability,
         "contract": KINDS[manifest.kind].contract.partition(":")[0],
         "walls": walls,
+        "files": [text for _, text in _files(manifest, policy)],
     }

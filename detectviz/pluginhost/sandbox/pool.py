@@ -13,14 +13,13 @@ from detectviz.contracts.errors import PluginError
 from detectviz.pluginhost.sandbox.child.failures import failure_decode
 from detectviz.pluginhost.sandbox.limits import Limits
 from detectviz.pluginhost.sandbox.memory import tree_memory_bytes
-from detectviz.pluginhost.sandbox.process import ChildProcess, Launch
+from detectviz.pluginhost.sandbox.process import ChildProcess, Launch, Told
 from detectviz.pluginhost.sandbox.telemetry import child_ends_total, child_starts_total, children
 
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 60.0
 STEADY_S: Final = 60.0
 _REMEMBERED: Final = 1_000
-Ended = Callable[[str, str], None]
 
 
 @dataclass(slots=True)
@@ -44,7 +43,8 @@ class ChildPool:
         launch: Callable[[], Launch],
         limits: Limits,
         on_start: Callable[[ChildProcess], None],
-        on_end: Ended,
+        on_end: Told,
+        on_try: Told,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._labels = (kind, name)
@@ -52,6 +52,7 @@ class ChildPool:
         self._limits = limits
         self._on_start = on_start
         self._on_end = on_end
+        self._on_try = on_try
         self._clock = clock
         self._lock = threading.Lock()
         self._scopes: OrderedDict[str, _Scope] = OrderedDict()
@@ -127,7 +128,10 @@ class ChildPool:
                 f"{left_s:.1f} s."
             )
         child = ChildProcess(
-            self._launch(), self._limits, lambda reason, text: self._ended(found, reason, text)
+            self._launch(),
+            self._limits,
+            on_end=lambda reason, text: self._ended(found, reason, text),
+            on_try=self._on_try,
         )
         child_starts_total.labels(*self._labels).inc()
         children.labels(*self._labels).inc()

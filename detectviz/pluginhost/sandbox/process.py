@@ -23,6 +23,8 @@ from detectviz.pluginhost.sandbox.limits import Limits
 
 Message = dict[str, Any]
 Sink = Callable[[Message], None]
+Told = Callable[[str, str], None]
+ATTEMPTS: Final = frozenset({"processes", "network", "files", "imports"})
 _STALLED_S: Final = 5.0
 _TICK_S: Final = 0.2
 _CHUNK: Final = 262_144
@@ -73,10 +75,11 @@ class _Stream:
 class ChildProcess:
     """A child from its start to its end; made anew for every start."""
 
-    def __init__(self, launch: Launch, limits: Limits, on_end: Callable[[str, str], None]) -> None:
+    def __init__(self, launch: Launch, limits: Limits, on_end: Told, on_try: Told) -> None:
         self._launch = launch
         self._limits = limits
         self._on_end = on_end
+        self._on_try = on_try
         self._lock = threading.Lock()
         self._calls: dict[int, _Call] = {}
         self._count = 0
@@ -270,6 +273,8 @@ class ChildProcess:
             self._on_service(message)
         elif method == "log":
             self._on_log(message["params"])
+        elif method == "attempt":
+            self._on_attempt(message["params"])
         else:
             raise wire.FrameError("It called a method there is not.")
 
@@ -309,6 +314,15 @@ class ChildProcess:
             call = self._calls.get(params["call"])
         level = params["level"] if params["level"] in (10, 20, 30, 40) else logging.INFO
         self._say((call.logger if call else self._logger), level, str(params["message"]))
+
+    def _on_attempt(self, params: dict[str, Any]) -> None:
+        permission, wanted = params["permission"], params["wanted"]
+        if (
+            permission in ATTEMPTS
+            and isinstance(wanted, str)
+            and self._talk.may_speak(time.monotonic())
+        ):
+            self._on_try(permission, "".join(c if c.isprintable() else "?" for c in wanted[:_LINE]))
 
     def _hear(self, words: bytes) -> None:
         text = words.decode("utf-8", "replace")

@@ -12,6 +12,7 @@ from detectviz.contracts import lifecycle
 from detectviz.contracts.lifecycle import HookContext
 from detectviz.contracts.manifest import Manifest
 from detectviz.pluginhost.kinds import KINDS
+from detectviz.pluginhost.refusals import Refusal, ledger
 from detectviz.pluginhost.sandbox.calls import (
     Call,
     call_awaiting,
@@ -25,7 +26,7 @@ from detectviz.pluginhost.sandbox.limits import SandboxPolicy
 from detectviz.pluginhost.sandbox.pool import ChildPool
 from detectviz.pluginhost.sandbox.process import ChildProcess
 
-OnEnd = Callable[[Manifest, str, str], None]
+OnTry = Callable[[Manifest, str, str], None]
 _HOOKS = {
     name: method for port in ports_in(lifecycle).values() for name, method in port.methods.items()
 }
@@ -83,15 +84,22 @@ class IsolatedPlugin:
             call_blocking(child, Call(method=method, values={"context": context}, limits=limits))
 
 
+def record_attempt(manifest: Manifest, permission: str, wanted: str) -> None:
+    """Record what an isolated plugin tried, or did to be ended, as a refusal."""
+    ledger.record(
+        Refusal(kind=manifest.kind, plugin=manifest.name, permission=permission, wanted=wanted)
+    )
+
+
 def isolated_loader(
-    policy: SandboxPolicy, *, on_end: OnEnd | None = None
+    policy: SandboxPolicy, *, on_try: OnTry = record_attempt
 ) -> Callable[[Path, Manifest], IsolatedPlugin]:
     """Return a loader whose plugins run in processes of their own.
 
     The loader starts one child, to learn which methods the plugin has. It raises PluginError when
     the plugin does not start there, and PluginHostError (SandboxUnavailableError) where the
-    machine cannot isolate and the policy does not let it do without. ``on_end`` hears why a child
-    ended unasked, in the child's own thread.
+    machine cannot isolate and the policy does not let it do without. ``on_try`` is told
+    in the child's own thread what a plugin tried and was refused, and why a child ended unasked.
     """
 
     def load(folder: Path, manifest: Manifest) -> IsolatedPlugin:
@@ -103,8 +111,10 @@ def isolated_loader(
                 each.prepare(child)
 
         def ended(reason: str, message: str) -> None:
-            if on_end is not None:
-                on_end(manifest, reason, message)
+            on_try(manifest, "process", f"{reason}: {message}")
+
+        def tried(permission: str, wanted: str) -> None:
+            on_try(manifest, permission, wanted)
 
         pool = ChildPool(
             kind=manifest.kind.value,
@@ -113,6 +123,7 @@ def isolated_loader(
             limits=policy.limits,
             on_start=prepare,
             on_end=ended,
+            on_try=tried,
         )
         pool.acquire(policy.scope())
         _pools.add(pool)

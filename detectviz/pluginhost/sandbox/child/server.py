@@ -21,6 +21,7 @@ from detectviz.pluginhost.sandbox.child.failures import CANCELLED, failure_encod
 from detectviz.pluginhost.sandbox.child.ports import Method, Port, ports_in
 from detectviz.pluginhost.sandbox.child.stubs import CallReferences, Locals, ask_and_wait
 from detectviz.pluginhost.sandbox.child.walls import put_up
+from detectviz.pluginhost.sandbox.child.watching import watch
 
 THREADS: Final = 16
 LONGEST_LINE: Final = 4_000
@@ -59,6 +60,10 @@ class Host:
             identity = f"s{self._count}"
             self._waiting[identity] = answered
         self.send(wire.request(identity, "service", params))
+
+    def report(self, permission: str, wanted: str) -> None:
+        """Tell of an attempt."""
+        self.send(wire.notification("attempt", {"permission": permission, "wanted": wanted}))
 
     def settle(self, message: dict[str, Any]) -> None:
         """Hand an answer to whoever asked."""
@@ -237,6 +242,7 @@ def main() -> None:
     try:
         put_up(params["walls"])
         ports = ports_in(import_module(params["contract"])) | ports_in(lifecycle)
+        watch(host.report, files=tuple(params["files"]))
         plugin = _load(params)
         server = Server(host, plugin, ports)
         attributes = _attributes(plugin, ports)

@@ -99,7 +99,10 @@ def commands_host() -> CommandsHost:
     """Return how monitors of this process run the operator's scripts."""
     return CommandsHost(
         folder=Path(settings.SCRIPTS_DIR),
-        policy=SandboxPolicy(confinement=settings.PLUGIN_SANDBOX, limits=COMMAND_LIMITS),
+        policy=SandboxPolicy(
+            confinement="degrade" if settings.PLUGIN_SANDBOX == "degrade" else "require",
+            limits=COMMAND_LIMITS,
+        ),
         has_network=settings.SCRIPTS_NETWORK,
     )
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
@@ -120,7 +120,8 @@ class SandboxedCommands:
         try:
             async with asyncio.timeout(command.timeout_s):
                 done = asyncio.gather(process.wait(), *tasks[1:])
-                await asyncio.wait({done, watch}, return_when=asyncio.FIRST_COMPLETED)
+                either: tuple[asyncio.Future[Any], ...] = (done, watch)
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if watch.done():
                     done.cancel()
                     return watch.result()

@@ -52,18 +52,43 @@ class _Call:
     answered: bool = False
 
 
-@dataclass(slots=True)
-class _Talk:
-    """What a child may say in its log per second."""
+class _Voice:
+    """What a child says: bounded per second, and its last words kept."""
 
-    at: float = 0.0
-    lines: int = 0
+    def __init__(self, logger: logging.Logger) -> None:
+        self.logger = logger
+        self._at = 0.0
+        self._lines = 0
+        self._words = ""
 
-    def may_speak(self, now: float) -> bool:
-        if now - self.at >= 1:
-            self.at, self.lines = now, 0
-        self.lines += 1
-        return self.lines <= _LINES_PER_S
+    @property
+    def last_line(self) -> str:
+        """The last line it wrote."""
+        return self._words.strip().rpartition("\n")[2][-_LINE:]
+
+    def may_speak(self) -> bool:
+        """Count one thing said; tell whether it is heard."""
+        now = time.monotonic()
+        if now - self._at >= 1:
+            self._at, self._lines = now, 0
+        self._lines += 1
+        return self._lines <= _LINES_PER_S
+
+    def hear(self, words: bytes) -> None:
+        """Log what it wrote to its standard error."""
+        text = words.decode("utf-8", "replace")
+        self._words = (self._words + text)[-_KEPT_WORDS:]
+        for line in text.splitlines()[:_LINES_PER_S]:
+            self.say(self.logger, logging.INFO, line)
+
+    def say(self, logger: logging.Logger, level: int, line: str) -> None:
+        """Log one line, if it is heard."""
+        if self.may_speak():
+            logger.log(level, "%s", _printable(line))
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text[:_LINE])
 
 
 @dataclass(slots=True)
@@ -84,8 +109,6 @@ class ChildProcess:
         self._calls: dict[int, _Call] = {}
         self._count = 0
         self._stream = _Stream()
-        self._talk = _Talk()
-        self._words = ""
         self._ready = threading.Event()
         self._answer: Message = {}
         self._ending: tuple[str, str] | None = None
@@ -96,7 +119,8 @@ class ChildProcess:
         self.used_at = self.started_at
         self.is_ended = False
         self.pid: int | None = None
-        self._logger = logging.getLogger(f"detectviz.plugins.{launch.label.replace('/', '.')}")
+        name = f"detectviz.plugins.{launch.label.replace('/', '.')}"
+        self._voice = _Voice(logging.getLogger(name))
         self._thread = threading.Thread(target=self._run, name=f"child {launch.label}", daemon=True)
 
     def start(self) -> Message:
@@ -121,7 +145,7 @@ class ChildProcess:
         """Return the number of a new call whose messages go to ``sink``, in the child's thread."""
         with self._lock:
             self._count += 1
-            self._calls[self._count] = _Call(sink, logger or self._logger)
+            self._calls[self._count] = _Call(sink, logger or self._voice.logger)
             self.used_at = time.monotonic()
             number = self._count
             if self.is_ended:
@@ -240,7 +264,7 @@ class ChildProcess:
             words = os.read(key.fd, 65_536)
             if not words:
                 selector.unregister(key.fileobj)
-            self._hear(words)
+            self._voice.hear(words)
 
     def _flush(self, ours: socket.socket) -> None:
         with self._lock, contextlib.suppress(BlockingIOError, ConnectionError):
@@ -313,27 +337,14 @@ class ChildProcess:
         with self._lock:
             call = self._calls.get(params["call"])
         level = params["level"] if params["level"] in (10, 20, 30, 40) else logging.INFO
-        self._say((call.logger if call else self._logger), level, str(params["message"]))
+        self._voice.say(
+            (call.logger if call else self._voice.logger), level, str(params["message"])
+        )
 
     def _on_attempt(self, params: dict[str, Any]) -> None:
         permission, wanted = params["permission"], params["wanted"]
-        if (
-            permission in ATTEMPTS
-            and isinstance(wanted, str)
-            and self._talk.may_speak(time.monotonic())
-        ):
-            self._on_try(permission, "".join(c if c.isprintable() else "?" for c in wanted[:_LINE]))
-
-    def _hear(self, words: bytes) -> None:
-        text = words.decode("utf-8", "replace")
-        self._words = (self._words + text)[-_KEPT_WORDS:]
-        for line in text.splitlines()[:_LINES_PER_S]:
-            self._say(self._logger, logging.INFO, line)
-
-    def _say(self, logger: logging.Logger, level: int, line: str) -> None:
-        if self._talk.may_speak(time.monotonic()):
-            printable = "".join(each if each.isprintable() else "?" for each in line[:_LINE])
-            logger.log(level, "%s", printable)
+        if permission in ATTEMPTS and isinstance(wanted, str) and self._voice.may_speak():
+            self._on_try(permission, _printable(wanted))
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -361,8 +372,7 @@ class ChildProcess:
             os.close(self._wake_out)
             self._wake_in = self._wake_out = -1
         if not self._ready.is_set():
-            words = self._words.strip().rpartition("\n")[2][-_LINE:]
-            message = f"{self.ending} {words}".strip()
+            message = f"{self.ending} {self._voice.last_line}".strip()
             self._answer = wire.failure(0, {"code": -32000, "message": message})
         self._on_end(self._ending[0] if self._ending else "exit", self.ending)
         self._ready.set()
@@ -372,7 +382,7 @@ class ChildProcess:
     def _hear_last(self, process: "subprocess.Popen[bytes]") -> None:
         if process.stderr is not None:
             with process.stderr as errors, contextlib.suppress(OSError, ValueError):
-                self._hear(os.read(errors.fileno(), _KEPT_WORDS))
+                self._voice.hear(os.read(errors.fileno(), _KEPT_WORDS))
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

@@ -201,7 +201,7 @@ async def test_its_threads_are_counted(enemy: IsolatedPlugin) -> None:
 
 
 async def test_its_memory_ends_at_the_limit(enemy: IsolatedPlugin) -> None:
-    found = await attack(enemy, "memory")
+    found = await attack(enemy, "memory", timeout_s=20)
     assert found["memory"].startswith("MemoryError")
     assert found["blocks"] * 50_000_000 < 700_000_000
 

@@ -18,7 +18,7 @@ from detectviz.pluginhost.configuration import fill_defaults
 from detectviz.pluginhost.sandbox import bubblewrap
 from detectviz.pluginhost.sandbox.commands import CommandsHost
 from detectviz.pluginhost.sandbox.limits import Limits, SandboxPolicy
-from detectviz.testing.collectors import BadNetwork, every_misbehaviour
+from detectviz.testing.networks import BadNetwork, every_misbehaviour
 from detectviz.testing.plugins import built_in_plugins
 from detectviz.testing.services import services_are_required
 

@@ -199,6 +199,7 @@ def _asked(call: _Call, control: Control) -> Sequence[Frame]:
             call.running,
             "query",
             lambda plugin: plugin.query(call.data, context),
+            org=str(getattr(call.org, "name", "")),
             is_cancelled=control.is_cancelled,
         )
     except RequestCancelledError as error:

@@ -12,15 +12,14 @@ class Dialect:
 
     ``timestamp`` turns Unix milliseconds into a literal; ``epoch`` a column into seconds since
     1970; ``group`` a column and a step in milliseconds into the start of its step;
-    ``epoch_group`` the same for a column that holds seconds; ``interval`` milliseconds into what
-    follows INTERVAL. ``reading_words`` are those a statement may begin with.
+    ``epoch_group`` the same for a column that holds seconds; ``compared`` a column into what
+    compares with timestamps. ``reading_words`` are those a statement may begin with.
     """
 
     timestamp: Callable[[int], str]
     epoch: Callable[[str], str]
     group: Callable[[str, int], str]
     epoch_group: Callable[[str, int], str]
-    interval: Callable[[int], str]
     compared: Callable[[str], str] = str
     alias: str = '"time"'
     reading_words: tuple[str, ...] = ("SELECT", "WITH", "VALUES", "SHOW", "EXPLAIN")

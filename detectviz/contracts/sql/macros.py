@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from detectviz.contracts.datasource import TimeRange
-from detectviz.contracts.durations import DurationError, parse_duration_ms
+from detectviz.contracts.durations import DurationError, format_duration, parse_duration_ms
 from detectviz.contracts.errors import QueryError
 from detectviz.contracts.sql.dialect import Dialect
 from detectviz.contracts.sql.lexis import Token, tokens
@@ -85,7 +85,7 @@ class _Expander:
             "unixEpochNanoTo": (range(1), lambda: str(time_range.end_ms * 1_000_000)),
             "unixEpochGroup": (range(2, 4), self._epoch_group),
             "unixEpochGroupAlias": (range(2, 4), self._epoch_group_alias),
-            "interval": (range(1), lambda: dialect.interval(interval_ms)),
+            "interval": (range(1), lambda: format_duration(interval_ms / 1000)),
             "interval_ms": (range(1), lambda: str(interval_ms)),
         }
 

@@ -20,7 +20,6 @@ DIALECT: Final = Dialect(
     epoch=lambda column: f"toUnixTimestamp({column})",
     group=_group,
     epoch_group=_epoch_group,
-    interval=lambda step_ms: f"{whole_seconds(step_ms)} SECOND",
     alias="`time`",
     reading_words=("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS"),
     lexis=Lexis(

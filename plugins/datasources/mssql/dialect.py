@@ -44,7 +44,6 @@ DIALECT: Final = Dialect(
     epoch=_epoch,
     group=_group,
     epoch_group=_epoch_group,
-    interval=lambda step_ms: str(whole_seconds(step_ms)),
     alias="[time]",
     reading_words=("SELECT", "WITH"),
     lexis=Lexis(name_quotes=(('"', '"'), ("[", "]")), has_nested_comments=True),

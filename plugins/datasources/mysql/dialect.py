@@ -28,7 +28,6 @@ DIALECT: Final = Dialect(
     epoch=_epoch,
     group=_group,
     epoch_group=_epoch_group,
-    interval=lambda step_ms: f"{whole_seconds(step_ms)} SECOND",
     alias="`time`",
     reading_words=("SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN", "DESCRIBE", "DESC"),
     lexis=Lexis(

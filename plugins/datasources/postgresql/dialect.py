@@ -29,7 +29,6 @@ DIALECT: Final = Dialect(
     epoch=_epoch,
     group=_group,
     epoch_group=_epoch_group,
-    interval=lambda step_ms: f"'{seconds(step_ms)} seconds'",
     reading_words=("SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN"),
     lexis=Lexis(has_escape_strings=True, has_dollar_quotes=True, has_nested_comments=True),
 )

@@ -36,7 +36,6 @@ DIALECT: Final = Dialect(
     epoch=_epoch,
     group=_group,
     epoch_group=_epoch_group,
-    interval=lambda step_ms: str(whole_seconds(step_ms)),
     reading_words=("SELECT", "WITH", "VALUES", "EXPLAIN"),
     lexis=Lexis(name_quotes=(('"', '"'), ("`", "`"), ("[", "]"))),
 )

@@ -12,7 +12,6 @@ DIALECT = Dialect(
     epoch=lambda column: f"epoch({column})",
     group=lambda column, step_ms: f"group({column}, {seconds(step_ms)})",
     epoch_group=lambda column, step_ms: f"steps({column}, {seconds(step_ms)})",
-    interval=lambda step_ms: f"'{seconds(step_ms)}s'",
 )
 RANGE = TimeRange(start_ms=1_000, end_ms=61_999)
 
@@ -42,7 +41,7 @@ def expanded(sql: str) -> Expansion:
         ("$__unixEpochNanoFilter(at)", "at >= 1000000000 AND at <= 61999000000"),
         ("$__unixEpochGroup(at, 500ms)", "steps(at, 0.5)"),
         ("$__unixEpochGroupAlias(at, 5m)", 'steps(at, 300) AS "time"'),
-        ("$__interval", "'15s'"),
+        ("$__interval", "15s"),
         ("$__interval_ms * 2", "15000 * 2"),
         ("$__interval_ms()", "15000"),
         ("max($__interval_ms)", "max(15000)"),

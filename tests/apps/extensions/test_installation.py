@@ -172,13 +172,6 @@ def test_a_dependency_is_asked_for_before_anything_is_installed(author: Author) 
     assert not PluginApproval.objects.exists()
 
 
-def test_a_version_for_another_engine_is_not_chosen_and_not_installed(author: Author) -> None:
-    author.publish("1.0.0")
-    author.publish("2.0.0", engine_version=">=0.1,<9")
-    _run("install", NAME, "--approve")
-    assert _loaded() == "2.0.0"
-
-
 def test_a_built_in_plugin_cannot_be_replaced(author: Author) -> None:
     place = author.write("9.0.0", name="http", capability="weather:Weather")
     http = place.with_name("http")

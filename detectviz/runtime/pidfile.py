@@ -12,15 +12,17 @@ class AlreadyRunningError(RuntimeError):
 
 
 @contextmanager
-def pid_file(path: Path) -> Iterator[None]:
+def pid_file(path: Path, *, is_sole: bool = True) -> Iterator[None]:
     """Hold ``path`` with our process id in it; raise AlreadyRunningError while another does.
 
     The lock is the kernel's and of this process alone: a file left by a killed process is no
-    hindrance, and children do not keep it.
+    hindrance, and children do not keep it. Unless ``is_sole`` several may run with one folder,
+    as workers do: the file has the latest.
     """
     with path.open("a+", encoding="ascii") as file:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_sole:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.seek(0)
             raise AlreadyRunningError(

@@ -70,7 +70,8 @@ class FakeConnector:
             raise self._error
         if path not in self._files:
             raise PluginError(
-                f"{path} lies outside of the folders of DETECTVIZ_DATASOURCE_FILES_DIR.", permanent=True
+                f"{path} lies outside of the folders of DETECTVIZ_DATASOURCE_FILES_DIR.",
+                permanent=True,
             )
         return self._files[path]
 

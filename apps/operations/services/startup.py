@@ -139,7 +139,8 @@ def startup_run(*, applications: Sequence[str], say: Say, is_alone: bool = False
     wanted = _declared() if tuple(applications) == ("all",) else applications
     roles = processes_of(wanted, is_embedded=settings.IS_EMBEDDED)
     service = service_notifier()
-    with pid_file(Path(settings.DATA_DIR) / f"detectviz-{'+'.join(applications)}.pid"):
+    path = Path(settings.DATA_DIR) / f"detectviz-{'+'.join(applications)}.pid"
+    with pid_file(path, is_sole=settings.IS_EMBEDDED):
         if "web" in roles:
             say(f"Detectviz {__version__} at {settings.EXTERNAL_URL}/  (Ctrl-C stops)")
             sys.stdout.flush()

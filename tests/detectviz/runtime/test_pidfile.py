@@ -43,3 +43,10 @@ def test_a_second_process_is_refused_and_told_who_runs(tmp_path: Path) -> None:
         holder.kill()
     with pid_file(path):
         assert path.exists()
+
+
+def test_several_may_run_where_none_is_the_only_one(tmp_path: Path) -> None:
+    path = tmp_path / "detectviz-worker.pid"
+    with pid_file(path, is_sole=False), pid_file(path, is_sole=False):
+        assert path.read_text(encoding="ascii") == f"{os.getpid()}\n"
+    assert not path.exists()

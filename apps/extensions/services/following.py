@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import close_old_connections, connections, transaction
@@ -67,6 +67,8 @@ def plugin_use_write(*, now: datetime) -> int:
         with transaction.atomic():
             for key in sorted(news):
                 _use_add(key, news[key], _written.get(key, Statistics()), now)
+            kept_from = now.date() - timedelta(days=KEPT_DAYS)
+            PluginUse.objects.filter(day__lt=kept_from).delete()
         total = sum(
             each.executions - _written.get(key, Statistics()).executions
             for key, each in news.items()

@@ -1,6 +1,7 @@
 """Plugins are switched in SQL, and every process follows."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from apps.extensions.selectors import (
     policy_holder,
 )
 from apps.extensions.services import manifest_require
-from apps.extensions.services.following import plugin_use_write, plugins_refresh
+from apps.extensions.services.following import KEPT_DAYS, plugin_use_write, plugins_refresh
 from apps.extensions.services.switches import plugin_configure, plugin_switch, plugins_changed
 from detectviz.clock import utc_now
 from detectviz.contracts.types import PluginKind
@@ -178,6 +179,9 @@ def test_calls_are_summed_by_day_over_processes(host: PluginHost) -> None:
     use = plugin_use(now.date())[PROBE]
     assert (use["executions"], use["failed"], use["seconds"]) == (5, 2, 1.5)
     assert PluginUse.objects.filter(name="probe").count() == 1
+    client.count(COLLECTOR, "probe", "ok", took_s=1.0, executions=1)
+    plugin_use_write(now=now + timedelta(days=KEPT_DAYS + 1))
+    assert PluginUse.objects.filter(day=now.date()).count() == 0
 
 
 def test_the_command_line_switches(host: PluginHost, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,8 +62,8 @@ FEW_BYTES: Final = 300
 _CELL_BYTES: Final = 8
 
 
-class DatasourceConformance:
-    """Subclass as ``Test…``, say which plugin and queries, and give the fixture ``settings``."""
+class DatasourceSubject:
+    """What a plugin's tests say of it, and what the suite asks of it."""
 
     name: ClassVar[str]
     queries: ClassVar[Sequence[JsonObject]]
@@ -147,6 +147,10 @@ class DatasourceConformance:
         return datasource_context(
             settings, connector=connector, instances=fresh(), http=http, series=series
         )
+
+
+class DatasourceConformance(DatasourceSubject):
+    """Subclass as ``Test…``, say which plugin and queries, and give the fixture ``settings``."""
 
     # --- manifest and schemas ---------------------------------------------------------------
 

@@ -90,7 +90,12 @@ def plugin_host() -> PluginHost:
 
 def host_options() -> HostOptions:
     """Return what the process's host asks: the policy of the moment."""
-    sandbox = isolated_loader(SandboxPolicy(hidden=(Path(settings.DATA_DIR),)))
+    sandbox = isolated_loader(
+        SandboxPolicy(
+            confinement="degrade" if settings.PLUGIN_SANDBOX == "degrade" else "require",
+            hidden=(Path(settings.DATA_DIR),),
+        )
+    )
     # A plugin runs only when all it declares is approved, so that this is what it is granted.
     return HostOptions(
         is_enabled=_holder.is_enabled,

@@ -86,7 +86,7 @@ def trust_decide(folder: Path, manifest: Manifest, policy: TrustPolicy) -> Trust
     to trust is a decision.
     """
     place = folder.resolve()
-    if any(place.is_relative_to(core.resolve()) for core in policy.core_folders):
+    if any(core_holds(core, place) for core in policy.core_folders):
         return core_decision()
     try:
         files = read_files(place)
@@ -199,6 +199,18 @@ def read_again(
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(data)
         return read_manifest(folder, kind)
+
+
+def core_holds(core: Path, place: Path) -> bool:
+    """Return whether a resolved folder came with the installation whose plugins ``core`` holds.
+
+    Installed versions lie in hidden folders and are never core, even where the data directory
+    is the installation's own folder.
+    """
+    root = core.resolve()
+    if not place.is_relative_to(root):
+        return False
+    return not any(part.startswith(".") for part in place.relative_to(root).parts)
 
 
 def core_decision() -> TrustDecision:

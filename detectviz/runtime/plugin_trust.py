@@ -6,7 +6,7 @@ from django.conf import settings
 
 from detectviz.pluginhost.installing import COPIES
 from detectviz.pluginhost.registries import Registry, registries_parse
-from detectviz.pluginhost.trust import TrustPolicy
+from detectviz.pluginhost.trust import TrustPolicy, core_holds
 from detectviz.pluginhost.truststate import TrustState
 from detectviz.pluginhost.truststores import trust_files_read
 
@@ -25,7 +25,7 @@ def copies_root() -> Path:
 
 def is_core(folder: Path) -> bool:
     """Return whether a plugin came with the installation."""
-    return folder.resolve().is_relative_to((settings.BASE_DIR / "plugins").resolve())
+    return core_holds(settings.BASE_DIR / "plugins", folder.resolve())
 
 
 def plugin_policy() -> TrustPolicy:

@@ -52,6 +52,14 @@ def test_a_name_that_begins_like_the_core_folder_is_not_core(
     assert not decision.is_allowed
 
 
+def test_an_installed_version_below_the_core_folder_is_not_core(
+    make_plugin: PluginMaker, signer: Signer, tmp_path: Path
+) -> None:
+    plugin = make_plugin(source="plugins/.versions")
+    decision = _decide(plugin, signer.policy(core_folders=(tmp_path / "plugins",)))
+    assert not decision.is_allowed
+
+
 @pytest.mark.parametrize(
     ("level", "is_isolated"),
     [("core", False), ("verified", False), ("community", True), ("custom", True)],

@@ -17,6 +17,7 @@ class PluginKind(StrEnum):
     COLLECTOR = "collectors"
     DATASOURCE = "datasources"
     DISCOVERY = "discovery"
+    EVENTBUS = "eventbus"
     EXPORTER = "exporters"
     IMPORTER = "importers"
     NOTIFIER = "notifiers"

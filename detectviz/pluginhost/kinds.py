@@ -38,6 +38,13 @@ KINDS: dict[PluginKind, Kind] = {
         contract="detectviz.contracts.discovery:Discovery",
         suite="detectviz.testing.discovery",
     ),
+    PluginKind.EVENTBUS: Kind(
+        kind=PluginKind.EVENTBUS,
+        title="Event buses",
+        verb="open",
+        contract="detectviz.contracts.eventbus:EventBus",
+        suite="detectviz.testing.eventbus",
+    ),
     PluginKind.EXPORTER: Kind(
         kind=PluginKind.EXPORTER,
         title="Exporters",

@@ -11,6 +11,7 @@ from typing import cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from detectviz.events.relay import EventBusModule
 from detectviz.runtime.drivers import ROLES_WITHOUT_SERIES, driver_modules
 from detectviz.runtime.memory import arrays_kept
 from detectviz.runtime.modules import Module, ModuleError, Runner
@@ -74,6 +75,7 @@ def _services(roles: Collection[str]) -> list[Callable[[], Module]]:
     choices: list[tuple[bool, Callable[[], Module]]] = [
         ("collector" in roles, _collection),
         (worker is not None, lambda: cast("Module", worker)),
+        (bool({"worker", "control"} & set(roles)), EventBusModule),
         (is_control, WakeupsModule),
         (is_control or "beat" in roles, lambda: BeatModule(is_sole=is_control)),
         (is_control or "sys" in roles, SysModule),

@@ -43,6 +43,11 @@ PLUGIN_REGISTRY_TOKENS = env.words("DETECTVIZ_PLUGIN_REGISTRY_TOKENS")
 PLUGIN_SANDBOX = env.choice("DETECTVIZ_PLUGIN_SANDBOX", "require", ("require", "degrade"))
 SCRIPTS_DIR = Path(env.text("DETECTVIZ_SCRIPTS_DIR", str(DATA_DIR / "scripts")))
 SCRIPTS_NETWORK = env.boolean("DETECTVIZ_SCRIPTS_NETWORK", default=False)
+EVENTBUS_URL = env.text("DETECTVIZ_EVENTBUS_URL", REDIS_URL or "memory://")
+EVENTBUS_CONFIG = env.text("DETECTVIZ_EVENTBUS_CONFIG")
+EVENTBUS_GROUP = env.text("DETECTVIZ_EVENTBUS_GROUP", "detectviz")
+EVENTBUS_TOPIC_PREFIX = env.text("DETECTVIZ_EVENTBUS_TOPIC_PREFIX")
+EVENTBUS_TOPICS = env.pairs("DETECTVIZ_EVENTBUS_TOPICS")
 CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
 TRUSTED_PROXIES = env.networks("DETECTVIZ_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("DETECTVIZ_METRICS_TOKEN")
@@ -87,6 +92,7 @@ INSTALLED_APPS = [
     "guardian",
     "rest_framework",
     "detectviz.crypto",
+    "detectviz.events",
     "detectviz.permissions",
     "detectviz.runtime",
     "detectviz.tenancy",
@@ -156,6 +162,7 @@ USE_TZ = True
 USE_I18N = False
 
 # --- ports of the framework, filled by apps ----------------------------------------------------
+DETECTVIZ_PLUGIN_HOST = "apps.extensions.selectors.plugin_host"
 DETECTVIZ_SERIES_STORE = "apps.series.services.series_store"
 DETECTVIZ_SERIES_QUERIER = "apps.series.selectors.querier.series_querier"
 DETECTVIZ_PLUGINS_MODULE = "apps.extensions.services.following.PluginsModule"

@@ -118,6 +118,21 @@ def words(name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     )
 
 
+def pairs(name: str) -> dict[str, str]:
+    """Return a comma-separated list of ``key=value``."""
+
+    def parse(value: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for word in filter(None, (word.strip() for word in value.split(","))):
+            key, separator, text = word.partition("=")
+            if not (separator and key.strip() and text.strip()):
+                raise ValueError(word)
+            found[key.strip()] = text.strip()
+        return found
+
+    return parsed(name, {}, parse, "a comma-separated list of key=value")
+
+
 def networks(name: str) -> tuple[IpNetwork, ...]:
     """Return a comma-separated list of networks such as ``10.0.0.0/8,fd00::/8``."""
     return parsed(

@@ -112,7 +112,7 @@ def test_services_enqueue_no_task() -> None:
 
 
 def _tasks() -> Iterator[tuple[Path, FunctionNode, str]]:
-    for path in python_files("apps"):
+    for path in python_files("apps", "detectviz/events"):
         for node in tree_of(path).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for decorator in node.decorator_list:

@@ -10,7 +10,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "events.md"
 
 
 def test_the_table_of_types_is_the_codes() -> None:
-    rows = re.findall(ROW, DOCS.read_text(), re.MULTILINEULTILINE)
+    rows = re.findall(ROW, DOCS.read_text(), re.MULTILINE)
     assert rows == [
         (each.name, str(each.version), f"detectviz/events/schemas/{each.schema_file}", each.title)
         for each in EVENT_TYPES

@@ -24,6 +24,7 @@ _BOOT: Final = (
     "import sys; sys.path[:0] = sys.argv[1:]; "
     "from detectviz.pluginhost.sandbox.child.server import main; main()"
 )
+_READABLE: Final = 0o005
 _FLAGS: Final = ("-I", "-S", "-B", "-X", "utf8")
 
 
@@ -34,6 +35,13 @@ class SandboxUnavailableError(PluginHostError):
 def plugin_launch(folder: Path, manifest: Manifest, policy: SandboxPolicy) -> Callable[[], Launch]:
     """Return how children of the plugin are started; raise SandboxUnavailableError."""
     obstacle = bubblewrap.find_obstacle()
+    if own_uid() and folder.stat().st_mode & _READABLE != _READABLE:
+        raise SandboxUnavailableError(
+            f"The plugin's process is an unprivileged user and may not read {folder}; run: "
+            f"chmod -R o+rX {folder}",
+            kind=manifest.kind,
+            name=manifest.name,
+        )
     if not obstacle:
         return lambda: _confined(folder, manifest, policy)
     if policy.confinement == "require":

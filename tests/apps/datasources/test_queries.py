@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from django.core.management import CommandError, call_command
 from django.http import StreamingHttpResponse
 from django.test import Client
 from pytest_django import Settings
@@ -333,3 +334,17 @@ def test_grafanas_failures_are_400_with_the_error_by_ref_id(
     assert (response.status_code, list(response.json())) == (400, ["message"])
     missing = caller.get(f"{GRAFANA}/datasources/uid/none")
     assert (missing.status_code, missing.json()) == (404, {"message": "Data source not found"})
+
+
+def test_the_command_line_asks_a_datasource(
+    made: Datasource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = '{"scenario": "csv_metric_values", "values": "7,8"}'
+    call_command("query", model, "--datasource", "made", "--org", "acme", "-o", "csv")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition(",")[2] for line in lines[1:]] == ["7.0", "8.0"]
+    call_command("query", model, "--datasource", "made", "--org", "acme")
+    assert "8" in capsys.readouterr().out
+    failing = '{"scenario": "query_error", "message": "no such table"}'
+    with pytest.raises(CommandError, match="no such table"):
+        call_command("query", failing, "--datasource", "made", "--org", "acme")

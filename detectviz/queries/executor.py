@@ -26,6 +26,7 @@ from detectviz.queries.expressions.values import Values
 from detectviz.queries.model import Outcome, Query, QueryRequest, Results
 from detectviz.queries.slots import Slots
 
+SILENT_S = 5.0  # who asks with a short deadline learns nothing about the datasource
 _LOOK_S = 0.05
 
 logger = logging.getLogger(__name__)
@@ -142,15 +143,15 @@ class Executor:
         return Outcome(ref_id=query.ref_id, frames=frames, took_s=time.perf_counter() - began)
 
     def _answer(self, query: Query, source: Source, control: Control) -> tuple[Frame, ...]:
-        key = source.key
+        key, began_s = source.key, time.monotonic()
         self._breakers.enter(key, source.name)
         try:
             frames = source.ask(query, control)
         except PluginError as error:
-            self._judge(key, error, control)
+            self._judge(key, error, control, began_s)
             raise _failure(error) from error
-        except QueryFailure:
-            self._breakers.leave(key)
+        except QueryFailure as error:
+            self._judge(key, error, control, began_s)
             raise
         except BaseException:
             self._breakers.fail(key, "it broke; the server's log says why")
@@ -159,12 +160,15 @@ class Executor:
         named = [replace(each, ref_id=each.ref_id or query.ref_id) for each in frames]
         return tuple(capped(named, self._caps))
 
-    def _judge(self, key: Hashable, error: PluginError, control: Control) -> None:
-        if control.is_cancelled():
-            self._breakers.leave(key)
-        elif isinstance(error, QueryError):
+    def _judge(
+        self, key: Hashable, error: PluginError | QueryFailure, control: Control, began_s: float
+    ) -> None:
+        now_s = time.monotonic()
+        if isinstance(error, QueryError):
             self._breakers.succeed(key)
-        elif error.permanent:
+        elif now_s >= control.deadline_s and now_s - began_s >= SILENT_S:
+            self._breakers.fail(key, f"no answer within {now_s - began_s:.0f} s")
+        elif control.is_cancelled() or isinstance(error, QueryFailure) or error.permanent:
             self._breakers.leave(key)
         else:
             self._breakers.fail(key, error.message)

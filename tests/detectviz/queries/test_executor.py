@@ -11,6 +11,7 @@ import pytest
 from detectviz.contracts.datasource import TimeRange
 from detectviz.contracts.errors import NetworkError, QueryError
 from detectviz.contracts.frames import Field, FieldType, Frame
+from detectviz.queries import executor
 from detectviz.queries.breaker import Breakers, CircuitState
 from detectviz.queries.caps import Caps, capped
 from detectviz.queries.errors import CircuitOpenError, CrowdedError, RefusedQueryError
@@ -348,3 +349,22 @@ def test_an_answer_is_cut_at_the_rows_and_bytes_with_a_notice() -> None:
     assert "2 of 5" in found[-1].notices[0].text
     text = Field(name="t", type=FieldType.STRING, values=["x" * 1000] * 10)
     assert capped([Frame(fields=(text,))], Caps(rows=100, bytes=3010))[0].rows == 3
+
+
+def test_a_datasource_that_never_answers_is_left_alone_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Semaphore(0)
+
+    def silent(query: Query, control: Control) -> Sequence[Frame]:
+        until_cancelled(query, control)
+        ended.release()
+        raise NetworkError("given up", phase="receive")
+
+    world = World(asks={"one": silent}, breakers=Breakers(failures=2))
+    for silent_s, expected in ((60.0, CircuitState.CLOSED), (0.01, CircuitState.OPEN)):
+        monkeypatch.setattr(executor, "SILENT_S", silent_s)
+        for _ in range(2):
+            assert world.run(query("A"), timeout_s=0.05).outcomes["A"].status == 504
+            assert ended.acquire(timeout=SOON_S)
+        while world.slots.running():
+            time.sleep(0.001)
+        assert world.breakers.state("one") is expected

@@ -85,13 +85,12 @@ def _confined(folder: Path, manifest: Manifest, policy: SandboxPolicy) -> Launch
 def _degraded(folder: Path, manifest: Manifest, policy: SandboxPolicy) -> Launch:
     """Return a start without bubblewrap: limits, identity and system calls, but every file."""
     root = Path(detectviz.contracts.__file__).parents[2]
-    plugins = folder.parents[2]
-    paths = [str(plugins), str(root), sysconfig.get_path("purelib")]
+    paths = [str(root), sysconfig.get_path("purelib")]
     return Launch(
         label=f"{manifest.kind.value}/{manifest.name}",
         argv=(str(interpreter()), *_FLAGS, "-c", _BOOT, *paths),
         environment=bubblewrap.ENVIRONMENT,
-        greeting=_greeting(manifest, policy),
+        greeting={**_greeting(manifest, policy), "folder": str(folder)},
     )
 
 
@@ -131,6 +130,7 @@ def _greeting(manifest: Manifest, policy: SandboxPolicy) -> dict[str, Any]:
         "package": package_name(manifest.kind, manifest.name),
         "capability": manifest.capability,
         "contract": KINDS[manifest.kind].contract.partition(":")[0],
+        "folder": "",
         "walls": walls,
         "files": [text for _, text in _files(manifest, policy)],
     }

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Final
 
 from detectviz.contracts import lifecycle
@@ -205,10 +206,22 @@ def _read_greeting(stream: socket.socket, reader: wire.FrameReader) -> dict[str,
 
 
 def _load(params: dict[str, Any]) -> object:
+    if params["folder"]:
+        _make_packages(params["package"], params["folder"])
     module_name, _, class_name = params["capability"].partition(":")
     module = import_module(f"{params['package']}.{module_name}")
     instance: object = getattr(module, class_name)()
     return instance
+
+
+def _make_packages(package: str, folder: str) -> None:
+    """Make ``folder`` the package, whatever else of that name is on the path."""
+    parts = package.split(".")
+    for place in range(1, len(parts) + 1):
+        name = ".".join(parts[:place])
+        module = ModuleType(name)
+        module.__path__ = [folder] if place == len(parts) else []
+        sys.modules[name] = module
 
 
 async def _serve(stream: socket.socket, reader: wire.FrameReader, server: Server) -> None:

@@ -113,7 +113,7 @@ TABLE: Mapping[str, Rule] = {
         200, 405, values={"token": "push_token", "signal": "=start"}, is_secret_door=True
     ),
     # --- what one datasource's plugin answers ---
-    "datasources-api:resources": _PLUGIN_DOOR,
+    "datasources-api:resources": replace(_PLUGIN_DOOR, values={"path": "=scenarios"}),
     "datasources-api:proxy": _PLUGIN_DOOR,
     "datasources_queries:query": _query(),
     "datasources_queries:datasource-query": _query(),

@@ -14,7 +14,7 @@ _OLDEST_S: Final = 300.0
 class SessionPool(Generic[S]):
     """Hands out sessions that nobody else uses; ended by ``close``.
 
-    ``reset`` makes a used session as new; one that fails to, or whose use raised, is closed.
+    ``reset`` makes a used session as new; one that it fails on, or whose use raised, is closed.
     Sessions are not kept for longer than five minutes, so that a server may go away.
     """
 
@@ -31,19 +31,26 @@ class SessionPool(Generic[S]):
         self._is_closed = False
 
     @contextmanager
-    def session(self, connect: Callable[[], S]) -> Iterator[S]:
-        """Yield an idle session, or what ``connect`` makes.
+    def session(
+        self, connect: Callable[[], S], begin: Callable[[S], object] = lambda _: None
+    ) -> Iterator[S]:
+        """Yield an idle session, or what ``connect`` makes, after ``begin`` has made it ready.
 
-        It is kept for the next call when the block ends without an error.
+        An idle one that ``begin`` fails on has been lost by the server: the next one is tried. It
+        is kept for the next call when the block ends without an error and it could be reset.
         """
-        session, born = self._take() or (connect(), monotonic())
+        session, born = self._begun(begin) or self._new(connect, begin)
         try:
             yield session
-            self._reset(session)
         except BaseException:
             self._close(session)
             raise
-        self._give_back(session, born)
+        try:
+            self._reset(session)
+        except Exception:  # noqa: BLE001 - whatever it was, the answer has been read
+            self._close(session)
+        else:
+            self._give_back(session, born)
 
     def close(self) -> None:
         """Close every idle session; those in use are closed when their call ends."""
@@ -52,6 +59,25 @@ class SessionPool(Generic[S]):
             self._is_closed = True
         for session, _ in idle:
             self._close(session)
+
+    def _begun(self, begin: Callable[[S], object]) -> tuple[S, float] | None:
+        while (kept := self._take()) is not None:
+            try:
+                begin(kept[0])
+            except Exception:  # noqa: BLE001 - the server's reason is told by a new session
+                self._close(kept[0])
+            else:
+                return kept
+        return None
+
+    def _new(self, connect: Callable[[], S], begin: Callable[[S], object]) -> tuple[S, float]:
+        session = connect()
+        try:
+            begin(session)
+        except BaseException:
+            self._close(session)
+            raise
+        return session, monotonic()
 
     def _take(self) -> tuple[S, float] | None:
         while True:

@@ -11,7 +11,7 @@ from detectviz.contracts.sql.tables import make_frames, read_statement, require_
 from detectviz.contracts.sql.watch import Watch
 from detectviz.contracts.types import JsonObject
 from plugins.datasources.mysql.dialect import DIALECT
-from plugins.datasources.mysql.session import rows, session
+from plugins.datasources.mysql.session import Sessions
 
 _ABOUT: Final = """
 SELECT VERSION(), CURRENT_USER(), COALESCE((SELECT VARIABLE_VALUE
@@ -46,15 +46,16 @@ _MOST_NAMED: Final = 4
 
 
 class MysqlDatasource:
-    """Asks by one prepared statement, in a session of its own that cannot write."""
+    """Asks by one prepared statement, in a clean session that cannot write."""
 
     def query(self, query: DataQuery, context: DatasourceContext) -> Sequence[Frame]:
         """Return the rows of one statement that reads."""
         statement = read_statement(query, DIALECT)
         watch = Watch(context)
+        sessions = _sessions(context)
         with (
-            session(context, watch) as connection,
-            rows(connection, statement.sql, context) as (columns, found),
+            sessions.session(context, watch) as connection,
+            sessions.rows(connection, statement.sql, context) as (columns, found),
         ):
             require_columns(columns)
             return make_frames(statement, columns, found, context, check=watch.check)
@@ -97,7 +98,14 @@ def _about(context: DatasourceContext) -> tuple[str, str, str | None]:
     return str(version), str(role), cipher
 
 
+def _sessions(context: DatasourceContext) -> Sessions:
+    return context.instances.get(lambda: Sessions(context), Sessions.close)
+
+
 def _ask(context: DatasourceContext, sql: str, *parameters: str) -> list[tuple[Any, ...]]:
-    with session(context, Watch(context)) as connection, connection.cursor() as cursor:
+    with (
+        _sessions(context).session(context, Watch(context)) as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute(sql, parameters or None)
         return list(cursor.fetchall())

@@ -1,11 +1,12 @@
-"""One guarded session with a MySQL or MariaDB server, for one call."""
+"""Guarded sessions with a MySQL or MariaDB server."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
+from functools import partial
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pymysql
 from pymysql.constants import FIELD_TYPE
@@ -21,12 +22,14 @@ from detectviz.contracts.errors import (
 )
 from detectviz.contracts.frames import FieldType
 from detectviz.contracts.sql.connections import TlsSettings, split_address, without_secrets
+from detectviz.contracts.sql.pool import SessionPool
 from detectviz.contracts.sql.tables import Column
 from detectviz.contracts.sql.watch import Watch
 
 PORT: Final = 3306
 _LONGEST_CONNECT_S: Final = 10.0
 _LONGEST_CANCEL_S: Final = 2
+_COM_RESET_CONNECTION: Final = 0x1F  # MySQL 5.7.3, MariaDB 10.2.4
 # Errors of connecting and of servers that are too busy; CR_ codes of clients begin at 2000.
 _CLIENT_ERRORS: Final = 2000
 _DENIED: Final = frozenset({1044, 1045, 1049, 1698, 3118, 3159, 4151})
@@ -71,105 +74,134 @@ class _NoCleartext:
         )
 
 
-@contextmanager
-def session(context: DatasourceContext, watch: Watch) -> Iterator["pymysql.Connection[SSCursor]"]:
-    """Yield a new session that cannot write and that the server stops at the time limit.
+Session: TypeAlias = "pymysql.Connection[SSCursor]"
 
-    Raise QueryError for what the server refuses, NetworkError when there is no connection.
-    """
-    try:
-        connection = _connect(context, min(watch.left_s, _LONGEST_CONNECT_S), watch.left_s + 1)
-    except pymysql.Error as error:
-        said = without_secrets(_said(error), context.settings.secrets)
-        if _code(error) in _DENIED:
-            raise PluginError(f"The server refuses to let us in: {said}") from None
-        raise NetworkError(f"No connection: {said}", phase="connect") from None
-    thread = connection.thread_id()
-    with watch.cancelling(lambda: _kill(context, thread)):
+
+class Sessions:
+    """The sessions of one datasource, and the trust their TLS needs."""
+
+    def __init__(self, context: DatasourceContext) -> None:
+        self._settings = context.settings
+        self._address = split_address(context.settings.url, PORT)
+        self._tls = TlsSettings.read(context.settings)
+        # Made once: reading the system's authorities takes longer than connecting.
+        self._trust = (
+            self._tls.context(self._address[0])
+            if self._tls.mode not in {"disable", "prefer"}
+            else None
+        )
+        self._pool: SessionPool[Session] = SessionPool(reset=_reset, close=_close)
+
+    def close(self) -> None:
+        """Close idle sessions."""
+        self._pool.close()
+
+    @contextmanager
+    def session(self, context: DatasourceContext, watch: Watch) -> Iterator[Session]:
+        """Yield a session that cannot write and that the server stops at the time limit.
+
+        Raise QueryError for what the server refuses, NetworkError when there is no connection.
+        """
+        connect = partial(self._connect_in_time, context, watch)
         try:
-            _prepare_session(connection, watch)
-            yield connection
+            with self._pool.session(connect, partial(_begin, watch=watch)) as connection:
+                thread = connection.thread_id()
+                with watch.cancelling(lambda: self._kill(context, thread)):
+                    yield connection
         except pymysql.Error as error:
             raise _translated(error, context, watch) from None
+
+    @contextmanager
+    def rows(
+        self, connection: Session, sql: str, context: DatasourceContext
+    ) -> Iterator[tuple[list[Column], Iterator[tuple[Any, ...]]]]:
+        """Yield the columns and rows of one statement, prepared by the server.
+
+        PREPARE takes one command; a text of several is a syntax error. What is not read is not
+        sent.
+        """
+        text = sql.encode().hex()
+        with connection.cursor() as setting:
+            setting.execute(f"SET @detectviz = CONVERT(0x{text} USING utf8mb4)")
+            setting.execute("PREPARE detectviz FROM @detectviz")
+        cursor = connection.cursor()
+        try:
+            cursor.execute("EXECUTE detectviz")
+            columns = [
+                Column(name=each[0], type=_TYPES.get(each[1])) for each in cursor.description or ()
+            ]
+            yield columns, cursor.fetchall_unbuffered() if columns else iter(())
         finally:
-            with suppress(Exception):
-                connection.close()
+            self._finish(cursor, context, connection.thread_id())
+
+    def _finish(self, cursor: SSCursor, context: DatasourceContext, thread: int) -> None:
+        """Close a cursor without reading a long answer's rest: the server is told to stop."""
+        result = cursor._result  # noqa: SLF001 - the driver has no other word for "not read to its end"
+        if result is not None and result.unbuffered_active:
+            with suppress(PluginError, pymysql.Error):
+                self._kill(context, thread)
+        with suppress(pymysql.Error):
+            cursor.close()
+
+    def _kill(self, context: DatasourceContext, thread: int) -> None:
+        connection = self._connect(context, _LONGEST_CANCEL_S, _LONGEST_CANCEL_S)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"KILL QUERY {thread:d}")
+
+    def _connect_in_time(self, context: DatasourceContext, watch: Watch) -> Session:
+        try:
+            return self._connect(context, min(watch.left_s, _LONGEST_CONNECT_S), watch.left_s + 1)
+        except pymysql.Error as error:
+            said = without_secrets(_said(error), self._settings.secrets)
+            if _code(error) in _DENIED:
+                raise PluginError(f"The server refuses to let us in: {said}") from None
+            raise NetworkError(f"No connection: {said}", phase="connect") from None
+
+    def _connect(self, context: DatasourceContext, connect_s: float, read_s: float) -> Session:
+        host, port = self._address
+        is_verified = self._tls.mode.startswith("verify")
+        return pymysql.connect(
+            host=context.connector.address(host, port),
+            port=port,
+            user=self._settings.user,
+            password=self._settings.secrets.get("password", "").encode(),
+            database=self._settings.database or None,
+            charset="utf8mb4",
+            conv=dict(_CONVERSIONS),
+            cursorclass=SSCursor,
+            connect_timeout=max(1, ceil(connect_s)),
+            read_timeout=max(1, ceil(read_s)),
+            write_timeout=max(1, ceil(read_s)),
+            program_name="detectviz",
+            ssl=self._trust,
+            ssl_disabled=self._tls.mode == "disable",
+            auth_plugin_map={} if is_verified else {"mysql_clear_password": _NoCleartext},
+        )
 
 
-@contextmanager
-def rows(
-    connection: "pymysql.Connection[SSCursor]", sql: str, context: DatasourceContext
-) -> Iterator[tuple[list[Column], Iterator[tuple[Any, ...]]]]:
-    """Yield the columns and rows of one statement, prepared by the server.
-
-    PREPARE takes one command; a text of several is a syntax error. What is not read is not sent.
-    """
-    text = sql.encode().hex()
-    with connection.cursor() as setting:
-        setting.execute(f"SET @detectviz = CONVERT(0x{text} USING utf8mb4)")
-        setting.execute("PREPARE detectviz FROM @detectviz")
-    cursor = connection.cursor()
-    try:
-        cursor.execute("EXECUTE detectviz")
-        columns = [
-            Column(name=each[0], type=_TYPES.get(each[1])) for each in cursor.description or ()
-        ]
-        yield columns, cursor.fetchall_unbuffered() if columns else iter(())
-    finally:
-        _finish(cursor, context, connection.thread_id())
-
-
-def _finish(cursor: SSCursor, context: DatasourceContext, thread: int) -> None:
-    """Close a cursor without reading the rest of a long answer: the server is told to stop."""
-    result = cursor._result  # noqa: SLF001 - the driver has no other word for "not read to its end"
-    if result is not None and result.unbuffered_active:
-        with suppress(PluginError, pymysql.Error):
-            _kill(context, thread)
-    with suppress(pymysql.Error):
-        cursor.close()
-
-
-def _connect(
-    context: DatasourceContext, connect_s: float, read_s: float
-) -> "pymysql.Connection[SSCursor]":
-    settings = context.settings
-    host, port = split_address(settings.url, PORT)
-    tls = TlsSettings.read(settings)
-    is_verified = tls.mode.startswith("verify")
-    return pymysql.connect(
-        host=context.connector.address(host, port),
-        port=port,
-        user=settings.user,
-        password=settings.secrets.get("password", "").encode(),
-        database=settings.database or None,
-        charset="utf8mb4",
-        conv=dict(_CONVERSIONS),
-        cursorclass=SSCursor,
-        connect_timeout=max(1, ceil(connect_s)),
-        read_timeout=max(1, ceil(read_s)),
-        write_timeout=max(1, ceil(read_s)),
-        program_name="detectviz",
-        ssl=tls.context(host) if tls.mode not in {"disable", "prefer"} else None,
-        ssl_disabled=tls.mode == "disable",
-        auth_plugin_map={} if is_verified else {"mysql_clear_password": _NoCleartext},
-    )
-
-
-def _prepare_session(connection: "pymysql.Connection[SSCursor]", watch: Watch) -> None:
+def _begin(connection: Session, *, watch: Watch) -> None:
     limit_s = watch.left_s
     limit = f"max_execution_time = {ceil(limit_s * 1000)}"
     if "mariadb" in connection.get_server_info().lower():
         limit = f"max_statement_time = {limit_s:.3f}"
+    # The session may be kept from a call with another limit, and the driver has no setter.
+    connection._read_timeout = connection._write_timeout = max(1, ceil(limit_s + 1))  # noqa: SLF001 - see above
     with connection.cursor() as cursor:
         cursor.execute(f"SET SESSION {limit}, time_zone = '+00:00'")
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
         cursor.execute("START TRANSACTION READ ONLY")
 
 
-def _kill(context: DatasourceContext, thread: int) -> None:
-    connection = _connect(context, _LONGEST_CANCEL_S, _LONGEST_CANCEL_S)
-    with connection, connection.cursor() as cursor:
-        cursor.execute(f"KILL QUERY {thread:d}")
+def _reset(connection: Session) -> None:
+    """Make the session as new: settings, locks, temporary tables, prepared statements."""
+    connection._execute_command(_COM_RESET_CONNECTION, "")  # noqa: SLF001 - the driver has no method for it
+    connection._read_ok_packet()  # noqa: SLF001 - nor for its answer
+    connection.set_character_set("utf8mb4")
+
+
+def _close(connection: Session) -> None:
+    with suppress(Exception):
+        connection.close()
 
 
 def _translated(error: pymysql.Error, context: DatasourceContext, watch: Watch) -> PluginError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from math import ceil
 from typing import Any, Final, TypeVar
 
@@ -100,10 +101,8 @@ class Sessions:
         Raise QueryError for what the server refuses, NetworkError when there is no connection.
         """
         try:
-            with self._pool.session(lambda: self._connect(context)) as session:
-                session.watch = watch
-                limit_ms = ceil(watch.left_s * 1000)
-                session.execute(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}")
+            begin = partial(_begin, watch=watch)
+            with self._pool.session(lambda: self._connect(context), begin) as session:
                 result = work(session)
                 session.watch = None
                 return result
@@ -180,6 +179,12 @@ def _chain(
 ) -> Generator[tuple[Any, ...], None, None]:
     yield from first
     yield from rows
+
+
+def _begin(session: GuardedConnection, *, watch: Watch) -> None:
+    session.watch = watch
+    limit_ms = ceil(watch.left_s * 1000)
+    session.execute(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}")
 
 
 def _reset(session: GuardedConnection) -> None:

@@ -54,12 +54,31 @@ def test_a_session_is_closed_after_an_error_and_when_it_cannot_be_reset() -> Non
     pool = make_pool()
     with pytest.raises(ValueError, match="no"), pool.session(Session) as failed:
         raise ValueError("no")
-    with (
-        pytest.raises(OSError, match="gone"),
-        pool.session(lambda: Session(is_stubborn=True)) as stubborn,
-    ):
+    with pool.session(lambda: Session(is_stubborn=True)) as stubborn:
         pass
     assert (failed.is_closed, stubborn.is_closed) == (True, True)
+
+
+def test_an_idle_session_the_server_has_lost_is_replaced() -> None:
+    pool, lost = make_pool(), Session()
+    with pool.session(lambda: lost):
+        pass
+
+    def begin(session: Session) -> None:
+        if session is lost:
+            raise OSError("gone away")
+
+    with pool.session(Session, begin) as session:
+        assert session is not lost
+    assert lost.is_closed
+
+
+def test_a_new_session_that_cannot_begin_tells_why() -> None:
+    def begin(session: Session) -> None:
+        raise OSError("read only")
+
+    with pytest.raises(OSError, match="read only"), make_pool().session(Session, begin):
+        pass
 
 
 def test_few_idle_sessions_are_kept_and_none_of_a_closed_pool() -> None:

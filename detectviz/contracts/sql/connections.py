@@ -107,7 +107,7 @@ class TlsSettings:
         try:
             if self.ca:
                 context.load_verify_locations(cadata=self.ca)
-            else:
+            elif is_verified:
                 context.load_default_certs()
             if self.certificate:
                 with self.files() as files:

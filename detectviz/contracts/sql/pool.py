@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Final, Generic, TypeVar
 
 S = TypeVar("S")
-_MOST_IDLE: Final = 4
+_MOST_IDLE: Final = 16
 _OLDEST_S: Final = 300.0
 
 

@@ -85,11 +85,8 @@ class Sessions:
         self._address = split_address(context.settings.url, PORT)
         self._tls = TlsSettings.read(context.settings)
         # Made once: reading the system's authorities takes longer than connecting.
-        self._trust = (
-            self._tls.context(self._address[0])
-            if self._tls.mode not in {"disable", "prefer"}
-            else None
-        )
+        is_off = self._tls.mode == "disable"
+        self._trust = None if is_off else self._tls.context(self._address[0])
         self._pool: SessionPool[Session] = SessionPool(reset=_reset, close=_close)
 
     def close(self) -> None:
@@ -160,7 +157,7 @@ class Sessions:
     def _connect(self, context: DatasourceContext, connect_s: float, read_s: float) -> Session:
         host, port = self._address
         is_verified = self._tls.mode.startswith("verify")
-        return pymysql.connect(
+        connection: Session = pymysql.connect(
             host=context.connector.address(host, port),
             port=port,
             user=self._settings.user,
@@ -174,9 +171,14 @@ class Sessions:
             write_timeout=max(1, ceil(read_s)),
             program_name="detectviz",
             ssl=self._trust,
-            ssl_disabled=self._tls.mode == "disable",
+            ssl_disabled=self._trust is None,
             auth_plugin_map={} if is_verified else {"mysql_clear_password": _NoCleartext},
+            defer_connect=True,
         )
+        # Left to itself, the driver reads all authorities for each connection of this mode.
+        connection._ssl_required = self._tls.mode not in {"disable", "prefer"}  # noqa: SLF001 - it has no option for a context that is not required
+        connection.connect()
+        return connection
 
 
 def _begin(connection: Session, *, watch: Watch) -> None:

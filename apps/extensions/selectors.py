@@ -245,6 +245,11 @@ def plugin_settings(org: models.Model, kind: PluginKind, name: str) -> PluginSet
     return PluginSettings(config=row.config, secrets=dict(row.secrets))
 
 
+def plugin_approval_get(key: PluginKey) -> PluginApproval | None:
+    """Return what administrators allowed a plugin."""
+    return PluginApproval.objects.filter(kind=key[0].value, name=key[1]).first()
+
+
 # --- assets and use ------------------------------------------------------------------------------
 
 
@@ -291,3 +296,9 @@ def plugin_use(since: date) -> dict[PluginKey, dict[str, Any]]:
         }
         for row in summed
     }
+
+
+def plugin_use_days(key: PluginKey, since: date) -> list[PluginUse]:
+    """Return the calls of one plugin by day since a day, the latest first."""
+    rows = PluginUse.objects.filter(kind=key[0].value, name=key[1], day__gte=since)
+    return list(rows.order_by("-day"))

@@ -65,6 +65,11 @@ class TrustGate:
             is_isolated=decision.is_isolated,
         )
 
+    def decision_of(self, folder: Path) -> TrustDecision | None:
+        """Return what was last judged of the plugin in ``folder``, without its files."""
+        judged = self._judged.get(folder)
+        return None if judged is None else judged[1]
+
     def load(self, folder: Path, manifest: Manifest) -> object:
         """Load a plugin into this process; raise UntrustedError, or whatever its code raises."""
         prefix, decision = self._judge_again(folder)

@@ -36,6 +36,16 @@ LOOKS = {
     "delivered": Look("Delivered", "is-up", "check"),
     "superseded": Look("Superseded", "", "player-skip-forward"),
     "failed": Look("Failed", "is-down", "circle-x"),
+    # plugins and modules
+    "loaded": Look("Loaded", "is-up", "circle-check"),
+    "idle": Look("Idle", "", "clock"),
+    "broken": Look("Broken", "is-down", "circle-x"),
+    "off": Look("Off", "", "player-pause"),
+    "running": Look("Running", "is-up", "circle-check"),
+    "starting": Look("Starting", "is-accent", "refresh"),
+    "waiting": Look("Waiting", "", "hourglass"),
+    "stopping": Look("Stopping", "is-degraded", "refresh"),
+    "stopped": Look("Stopped", "", "player-pause"),
 }
 
 

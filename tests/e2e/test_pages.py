@@ -36,6 +36,7 @@ MENU = (
     "/o/default/roles",
     "/o/default/api-keys",
     "/o/default/audit",
+    "/o/default/plugins",
     "/o/default/system",
 )
 FURTHER = (
@@ -55,6 +56,8 @@ FURTHER = (
     "/o/default/contact-points/c/on-call/edit",
     "/o/default/datasources/new",
     *(f"/o/default/datasources/new/{name}" for name in ("testdata", "postgresql", "sqlite")),
+    "/o/default/plugins?kind=datasources",
+    "/o/default/plugins/collectors/http",
     "/o/default/routing/add/root",
     "/o/default/routing/edit/root-0",
     "/o/default/routing/yaml",

@@ -298,6 +298,13 @@ TABLE: Mapping[str, Rule] = {
     "notifications:delivery-detail": _look("deliveries:read", values={"uid": "delivery"}),
     "notifications:delivery-for": _look(MEMBER, values={"fingerprint": "=0"}),
     # --- the whole ---
+    "extensions:plugin-list": _look("plugins:read"),
+    "extensions:plugin-detail": _look("plugins:read", values=_PLUGIN),
+    "extensions:plugin-settings": _button("plugins:update", values=_PLUGIN),
+    "extensions:plugin-switch": _button("plugins:update", values={**_PLUGIN, "word": "=on"}),
+    "extensions:plugin-switch-deployment": _button(NOBODY, values={**_PLUGIN, "word": "=on"}),
+    "extensions:plugin-approve": _button(NOBODY, values=_PLUGIN),
+    "extensions:plugin-withdraw": _button(NOBODY, values=_PLUGIN),
     "operations:overview": _look(MEMBER),
     "operations:system-health": _look("system:read"),
 }

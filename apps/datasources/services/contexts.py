@@ -45,7 +45,7 @@ def datasource_context(
         instances=instance_pool().lease((org.pk, resolved.uid, version)),
         is_cancelled=is_cancelled,
         now=utc_now,
-        logger=logging.getLogger(f"detectviz.datasource.{resolved.plugin}"),
+        logger=logging.getLogger(f"detectviz.datasources.{resolved.plugin}"),
         series=_series(org, is_cancelled) if READ in manifest.permissions.series else None,
     )
 

@@ -1,15 +1,28 @@
-"""Addresses of what pages show of plugins."""
+"""Addresses of the pages of plugins, and of what pages show of them."""
 
 from django.urls import path
 
-from apps.extensions.web.views import plugin_asset, plugin_icon
+from apps.extensions.web.views import actions, assets, plugins
+
+_ONE = "o/<slug:org>/plugins/<slug:kind>/<slug:name>"
 
 app_name = "extensions"
 urlpatterns = [
-    path("plugins/<slug:kind>/<slug:name>/icon.svg", plugin_icon, name="plugin-icon"),
+    path("plugins/<slug:kind>/<slug:name>/icon.svg", assets.plugin_icon, name="plugin-icon"),
     path(
         "plugins/assets/<slug:kind>/<slug:name>/<slug:digest>/<path:path>",
-        plugin_asset,
+        assets.plugin_asset,
         name="plugin-asset",
     ),
+    path("o/<slug:org>/plugins", plugins.plugin_index, name="plugin-list"),
+    path(_ONE, plugins.plugin_detail, name="plugin-detail"),
+    path(f"{_ONE}/settings", actions.plugin_settings_save, name="plugin-settings"),
+    path(f"{_ONE}/switch/<slug:word>", actions.plugin_switch_org, name="plugin-switch"),
+    path(
+        f"{_ONE}/deployment/<slug:word>",
+        actions.plugin_switch_deployment,
+        name="plugin-switch-deployment",
+    ),
+    path(f"{_ONE}/approve", actions.plugin_approve_page, name="plugin-approve"),
+    path(f"{_ONE}/withdraw", actions.plugin_withdraw_page, name="plugin-withdraw"),
 ]

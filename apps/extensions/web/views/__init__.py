@@ -1,0 +1,1 @@
+"""Pages of plugins, and what pages show of them."""

@@ -141,7 +141,7 @@ class Sessions:
                 prepare_threshold=None,
             )
         except psycopg.Error as error:
-            said = without_secrets(str(error), self._settings.secrets)
+            said = without_secrets(str(error).partition("\n")[0], self._settings.secrets)
             raise NetworkError(f"No connection: {said}", phase="connect") from None
 
     def _translated(self, error: psycopg.Error, watch: Watch) -> PluginError:

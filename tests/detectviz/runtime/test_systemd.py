@@ -56,7 +56,11 @@ def test_without_systemd_or_with_a_deaf_one_nothing_happens(tmp_path: Path) -> N
     Notifier(str(tmp_path / "gone")).ready("runs")
 
 
-@pytest.mark.parametrize(("pid", "seconds"), [(0, 30.0), (os.getpid(), 30.0), (1, 0.0)])
+@pytest.mark.parametrize(
+    ("pid", "seconds"),
+    [(0, 30.0), (os.getpid(), 30.0), (1, 0.0)],
+    ids=["everybody", "this one", "another"],
+)
 def test_the_watchdog_is_for_the_process_it_names(
     settings: Settings, pid: int, seconds: float
 ) -> None:

@@ -12,6 +12,8 @@ from apps.series.selectors.queries import query_instant, query_range
 from detectviz.cli.base import OrgCommand
 from detectviz.clock import to_ms, utc_now
 from detectviz.contracts.durations import parse_duration_ms
+from detectviz.contracts.frames import Field, FieldType
+from detectviz.contracts.record_documents import format_time
 from detectviz.promql.errors import PromqlError
 from detectviz.promql.json import result_json
 from detectviz.promql.results import Result
@@ -81,8 +83,8 @@ class Command(OrgCommand):
         for frame in outcome.frames:
             for notice in frame.notices:
                 self.stderr.write(notice.text)
-            columns = [plain_values(each) for each in frame.fields]
-            rows = [[_cell(value) for value in row] for row in zip(*columns, strict=True)]
+            columns = [_cells(each) for each in frame.fields]
+            rows = list(zip(*columns, strict=True))
             self.print_table([each.name for each in frame.fields], rows)
 
     def _result(self, tenant: str, options: dict[str, Any]) -> Result:
@@ -98,8 +100,12 @@ class Command(OrgCommand):
         ).result
 
 
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)
+def _cells(field: Field) -> list[str]:
+    is_time = field.type is FieldType.TIME
+    return [
+        "" if value is None else format_time(int(str(value))) if is_time else str(value)
+        for value in plain_values(field)
+    ]
 
 
 def _rows(answer: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -43,13 +43,22 @@ class HttpSource:
     """One server during one call: its address, credentials, TLS and what is left of the time.
 
     ``name`` is what the operator calls it, ``reason`` takes the server's own words out of the
-    JSON of an answer that is no success ("" where it says none).
+    JSON of an answer that is no success ("" where it says none). ``headers`` authenticate in
+    place of the usual ones.
     """
 
-    def __init__(self, context: DatasourceContext, *, name: str, reason: Reason) -> None:
+    def __init__(
+        self,
+        context: DatasourceContext,
+        *,
+        name: str,
+        reason: Reason,
+        headers: Sequence[tuple[str, str]] | None = None,
+    ) -> None:
         self._context = context
         self._name = name
         self._reason = reason
+        self._headers = auth_headers(context) if headers is None else headers
         self.watch = Watch(context)
 
     def get(self, path: str, parameters: Parameters = ()) -> JsonValue:
@@ -94,7 +103,7 @@ class HttpSource:
             HttpRequest(
                 url=self._url(path, parameters),
                 method=method or ("POST" if body else "GET"),
-                headers=[("Accept", accept), *sent, *auth_headers(self._context), *headers],
+                headers=[("Accept", accept), *sent, *self._headers, *headers],
                 body=body,
                 timeout_s=self.watch.left_s,
                 follow_redirects=False,
@@ -196,14 +205,19 @@ def auth_headers(context: DatasourceContext) -> list[tuple[str, str]]:
     headers: list[tuple[str, str]] = []
     if settings.basic_auth and settings.basic_auth_user:
         password = settings.secrets.get("basic_auth_password", "")
-        pair = b64encode(f"{settings.basic_auth_user}:{password}".encode()).decode()
-        headers.append(("Authorization", f"Basic {pair}"))
+        headers.append(basic_header(settings.basic_auth_user, password))
     elif settings.secrets.get("token"):
         headers.append(("Authorization", f"Bearer {settings.secrets['token']}"))
     tenant = get_text(settings.json_data, "tenant")
     if tenant:
         headers.append((_TENANT, tenant))
     return headers
+
+
+def basic_header(user: str, password: str) -> tuple[str, str]:
+    """Return the header of basic authentication."""
+    pair = b64encode(f"{user}:{password}".encode()).decode()
+    return "Authorization", f"Basic {pair}"
 
 
 def tls_options(context: DatasourceContext) -> TlsOptions:

@@ -1,5 +1,6 @@
 """Series of an answer as frames, one each, within the limits of the call."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ METRIC: Final = "__name__"
 TIME: Final = "Time"
 VALUE: Final = "Value"
 _MILLISECOND_S: Final = 0.001
+_PLACE: Final = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")  # noqa: TID251 - our own constant
 
 
 class PointFrames:
@@ -100,6 +102,11 @@ def moment(time_ms: float | None) -> datetime | None:
         return datetime.fromtimestamp(time_ms * _MILLISECOND_S, UTC)
     except (OverflowError, OSError, ValueError):
         return None
+
+
+def legend_of(legend: str, labels: Labels) -> str:
+    """Return the name of a series: each ``{{label}}`` of the legend filled in."""
+    return _PLACE.sub(lambda found: labels.get(found[1], ""), legend)
 
 
 def text_labels(value: JsonValue) -> dict[str, str]:

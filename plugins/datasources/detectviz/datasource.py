@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Final, cast
 
-import re2
-
 from detectviz.contracts.config import get_duration_s, get_text
 from detectviz.contracts.datasource import DataQuery, DatasourceContext, Health, ResourceRequest
 from detectviz.contracts.errors import PluginError, QueryError
 from detectviz.contracts.frames import Field, FieldType, Frame, Notice
-from detectviz.contracts.point_frames import METRIC, VALUE, PointFrames, moment
+from detectviz.contracts.point_frames import METRIC, VALUE, PointFrames, legend_of, moment
 from detectviz.contracts.series import SeriesQuerier
 from detectviz.contracts.sql.tables import Column
 from detectviz.contracts.sql.watch import Watch
@@ -21,7 +19,6 @@ _MOST_POINTS: Final = 11_000
 _MOST_NAMES: Final = 20_000
 _DEFAULT_STEP_S: Final = 15.0
 _HOUR_MS: Final = 3_600_000
-_LABEL: Final = re2.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 _Points = tuple[Labels, Sequence[int], Sequence[JsonValue]]
 
 
@@ -120,7 +117,7 @@ def _series(
         notices += [notice for notice in frame.notices if notice not in notices]
         times = _times(frame)
         for number in _numbers(frame):
-            name = _legend_of(legend, number) or number.name
+            name = legend_of(legend, _labels(number)) or number.name
             if times is None:
                 frames.add_number(number.labels, number.values[0], name=name)
             else:
@@ -190,13 +187,6 @@ def _plain(values: Sequence[JsonValue]) -> list[JsonValue]:
 def _labels(number: Field) -> dict[str, str]:
     name = {} if number.name == VALUE else {METRIC: number.name}
     return {**name, **number.labels}
-
-
-def _legend_of(legend: str, number: Field) -> str:
-    if not legend:
-        return ""
-    labels = _labels(number)
-    return str(_LABEL.sub(lambda found: labels.get(found.group(1), ""), legend))
 
 
 def _span(request: ResourceRequest, context: DatasourceContext) -> tuple[int, int]:

@@ -3,19 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-import re2
-
 from detectviz.contracts.datasource import DataQuery, DatasourceContext
 from detectviz.contracts.errors import PluginError
 from detectviz.contracts.frames import Field, FieldType, Frame, Notice
 from detectviz.contracts.http_source import require_list, require_object
-from detectviz.contracts.point_frames import VALUE, PointFrames, moment, text_labels
+from detectviz.contracts.point_frames import (
+    VALUE,
+    PointFrames,
+    legend_of,
+    moment,
+    text_labels,
+)
 from detectviz.contracts.sql.tables import Column
 from detectviz.contracts.table_frames import table_frames
-from detectviz.contracts.types import JsonObject, JsonValue, Labels
+from detectviz.contracts.types import JsonObject, JsonValue
 
 NAME: Final = "Prometheus"
-_LABEL: Final = re2.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 _HISTOGRAMS: Final = (
     "{} series of native histograms are left out; ask histogram_quantile() or histogram_avg()."
 )
@@ -125,13 +128,6 @@ def exemplar_frames(
         executed_query=expr,
         notices=read_notices(document),
     )
-
-
-def legend_of(legend: str, labels: Labels) -> str:
-    """Return the name of a series: ``{{label}}`` of the legend filled in, empty without one."""
-    if not legend:
-        return ""
-    return str(_LABEL.sub(lambda found: labels.get(found.group(1), ""), legend))
 
 
 def _result(document: JsonValue) -> tuple[str, JsonValue]:

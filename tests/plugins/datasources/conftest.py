@@ -6,6 +6,8 @@ import psycopg
 import pytest
 import trustme
 
+from detectviz.net.guard import EgressPolicy
+from detectviz.net.http import SyncHttpClient
 from detectviz.testing.databases import postgresql_server
 from detectviz.testing.mariadb import MariadbServer, mariadb_server
 
@@ -102,3 +104,9 @@ def mariadb() -> Iterator[MariadbServer]:
     with mariadb_server() as server:
         server.execute(*MARIADB_SEED)
         yield server
+
+
+@pytest.fixture(scope="session")
+def client() -> SyncHttpClient:
+    """Return a real HTTP client that reaches the servers of these tests."""
+    return SyncHttpClient(EgressPolicy(allow_private=True))

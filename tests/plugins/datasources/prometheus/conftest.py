@@ -1,19 +1,12 @@
-"""Private servers, one each per session of tests, and a real client."""
+"""Private servers, one each per session of tests."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from detectviz.net.guard import EgressPolicy
-from detectviz.net.http import SyncHttpClient
 from detectviz.testing.backends import prometheus, victoria_metrics
 
 PASSWORD = "reader-secret-71"
-
-
-@pytest.fixture(scope="session")
-def client() -> SyncHttpClient:
-    return SyncHttpClient(EgressPolicy(allow_private=True))
 
 
 @pytest.fixture(scope="session")

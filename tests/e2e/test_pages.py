@@ -63,6 +63,9 @@ FURTHER = (
     "/o/default/routing/yaml",
     "/o/default/explore?q=probe_success&q=sum(rate(probe_duration_seconds[5m]))&range=15m",
     "/o/default/explore?q=probe_success&q=broken(&view=table",
+    "/o/default/explore/d/made-up?run=1&A/scenario=random_walk&A/series_count=3",
+    "/o/default/explore/d/made-up?run=1&view=table&rows=2&A/scenario=random_walk_table",
+    "/o/default/explore/d/made-up?run=1&view=logs&A/scenario=logs",
     "/o/default/metrics?metric=probe_success&label=type%3Dtcp",
     "/o/default/teams/new",
     "/o/default/roles/new",
@@ -89,6 +92,16 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     with embedded_product(folder, arguments=["--demo"]) as product:
         until(lambda: states(product).get("checkout") == "down", "the failing monitor is down")
         until(lambda: states(product).get("detectviz") == "up", "the product watches itself")
+        made_up = {
+            "apiVersion": "datasources/v1",
+            "kind": "Datasource",
+            "metadata": {"name": "made-up"},
+            "spec": {"title": "Made up", "type": "testdata"},
+        }
+        status, answer = product.call(
+            "PUT", "/apis/datasources/v1/orgs/default/datasources/made-up", made_up
+        )
+        assert status == 201, answer
         yield product
 
 

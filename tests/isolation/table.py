@@ -239,6 +239,8 @@ TABLE: Mapping[str, Rule] = {
     # --- looking at series ---
     "series:explore": _look("series:read"),
     "series:explore-csv": _look("series:read"),
+    "series:explore-source": _look("datasources:query"),
+    "series:explore-source-csv": _look("datasources:query"),
     "series:metrics": _look("series:read"),
     "series:usage": _look("series:read"),
     # --- watching ---

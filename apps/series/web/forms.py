@@ -32,7 +32,7 @@ class Asked:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def asked(query: QueryDict, *, now: datetime) -> Asked:
+def asked(query: QueryDict, *, now: datetime, views: tuple[str, ...] = VIEWS) -> Asked:
     """Read an address; what cannot be read is named and replaced by its default."""
     problems: dict[str, str] = {}
     texts = [text.strip()[:LONGEST_QUERY] for text in query.getlist("q")[:MOST_QUERIES]]
@@ -48,7 +48,7 @@ def asked(query: QueryDict, *, now: datetime) -> Asked:
         range=chosen,
         until=until,
         step=step,
-        view=view if view in VIEWS else VIEWS[0],
+        view=view if view in views else views[0],
         window=Window(
             end=_moment(until, problems) or now,
             range_ms=range_ms,

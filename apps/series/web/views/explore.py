@@ -20,6 +20,7 @@ from apps.series.selectors.exploring import (
     series_name,
 )
 from apps.series.web.forms import RANGES, Asked, asked
+from apps.series.web.views.sources import SourceChoice
 from detectviz.clock import utc_now
 from detectviz.promql.errors import PromqlError
 from detectviz.resources.errors import InvalidFieldsError
@@ -38,6 +39,11 @@ class ExplorePage:
     scope: OrgScope
     asked: Asked
     nonce: str
+
+    @property
+    def choice(self) -> SourceChoice:
+        """What else may be asked."""
+        return SourceChoice(self.scope)
 
     @property
     def ranges(self) -> tuple[str, ...]:

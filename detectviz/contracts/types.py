@@ -14,12 +14,16 @@ Labels: TypeAlias = Mapping[str, str]
 class PluginKind(StrEnum):
     """The kinds of plugin this host can run; the value is the folder below ``plugins/``."""
 
+    AUTH = "auth"
+    CACHE = "cache"
     COLLECTOR = "collectors"
     DATASOURCE = "datasources"
     DISCOVERY = "discovery"
+    DRIVER = "drivers"
     EVENTBUS = "eventbus"
     EXPORTER = "exporters"
     IMPORTER = "importers"
+    MIDDLEWARE = "middleware"
     NOTIFIER = "notifiers"
     PROCESSOR = "processors"
 

@@ -17,6 +17,20 @@ class Kind:
 
 
 KINDS: dict[PluginKind, Kind] = {
+    PluginKind.AUTH: Kind(
+        kind=PluginKind.AUTH,
+        title="Authenticators",
+        verb="authenticate",
+        contract="detectviz.contracts.auth:Authenticator",
+        suite="detectviz.testing.auth",
+    ),
+    PluginKind.CACHE: Kind(
+        kind=PluginKind.CACHE,
+        title="Caches",
+        verb="open",
+        contract="detectviz.contracts.cache:Cache",
+        suite="detectviz.testing.cache",
+    ),
     PluginKind.COLLECTOR: Kind(
         kind=PluginKind.COLLECTOR,
         title="Collectors",
@@ -38,6 +52,13 @@ KINDS: dict[PluginKind, Kind] = {
         contract="detectviz.contracts.discovery:Discovery",
         suite="detectviz.testing.discovery",
     ),
+    PluginKind.DRIVER: Kind(
+        kind=PluginKind.DRIVER,
+        title="Drivers",
+        verb="open",
+        contract="detectviz.contracts.driver:Driver",
+        suite="detectviz.testing.drivers",
+    ),
     PluginKind.EVENTBUS: Kind(
         kind=PluginKind.EVENTBUS,
         title="Event buses",
@@ -58,6 +79,13 @@ KINDS: dict[PluginKind, Kind] = {
         verb="read",
         contract="detectviz.contracts.importer:Importer",
         suite="detectviz.testing.importers",
+    ),
+    PluginKind.MIDDLEWARE: Kind(
+        kind=PluginKind.MIDDLEWARE,
+        title="Middlewares",
+        verb="handle",
+        contract="detectviz.contracts.middleware:Middleware",
+        suite="detectviz.testing.middleware",
     ),
     PluginKind.NOTIFIER: Kind(
         kind=PluginKind.NOTIFIER,

@@ -136,7 +136,7 @@ def test_a_plain_text_that_looks_like_a_secret_is_named(make_plugin: PluginMaker
 
 def test_a_folder_of_no_kind_is_refused(tmp_path: Path) -> None:
     (problem,) = check_plugin(tmp_path)
-    assert "one of collectors, datasources, discovery" in problem.message
+    assert "collectors, datasources, discovery" in problem.message
 
 
 def test_a_broken_manifest_is_told_first(make_plugin: PluginMaker) -> None:

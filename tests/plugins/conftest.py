@@ -8,6 +8,7 @@ from detectviz.net.guard import EgressPolicy
 from detectviz.net.http import SyncHttpClient
 from detectviz.testing.backends import prometheus
 from detectviz.testing.influxdb import influxdb
+from detectviz.testing.mariadb import MariadbServer, mariadb_server
 from detectviz.testing.redis import redis_server
 
 
@@ -38,3 +39,15 @@ def redis_url() -> Iterator[str]:
     """Yield the URL of a Redis."""
     with redis_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def sql_server() -> Iterator[MariadbServer]:
+    """Yield a MariaDB with a database ``flow`` and the account ``writer`` of it."""
+    with mariadb_server() as server:
+        server.execute(
+            "CREATE DATABASE flow CHARACTER SET utf8mb4",
+            "CREATE USER writer IDENTIFIED BY 'c4n4ry-t0k3n'",
+            "GRANT ALL ON flow.* TO writer",
+        )
+        yield server

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/docs", _docs, name="docs"),
     path("apis/core/v1/", include("apps.accounts.api.urls")),
     path("apis/core/v1/", include("apps.audit.api.urls")),
+    path("apis/core/v1/", include("apps.operations.api.events.urls")),
     path("apis/", include("apps.extensions.api.urls")),
     path("apis/datasources/v1/", include("apps.datasources.api.urls")),
     path("apis/datasources/v1/", include("apps.datasources.api.queries.urls")),

@@ -15,12 +15,12 @@ from detectviz.contracts.errors import PluginError
 from detectviz.contracts.eventbus import EventBusConnection, Subscription
 from detectviz.events.connection import Breaker, bus_open
 from detectviz.events.envelopes import uid_in
+from detectviz.events.selectors import RELAY_LEASE
 from detectviz.events.services import event_consume, outbox_publish, topics_consumed
 from detectviz.events.telemetry import rejected_total
 from detectviz.pluginhost.errors import PluginHostError
 from detectviz.runtime.leases import lease_acquire, lease_release, process_owner
 
-LEASE = "events.relay"
 LEASE_S = 20.0
 POLL_S = 0.5
 
@@ -71,7 +71,7 @@ class EventBusModule:
                 self.breaker.succeed()
         self._let_go()
         with suppress(Error):
-            lease_release(name=LEASE, owner=process_owner())
+            lease_release(name=RELAY_LEASE, owner=process_owner())
         connections.close_all()
 
     def step(self) -> int:
@@ -86,7 +86,7 @@ class EventBusModule:
     def _may_publish(self, now: datetime) -> bool:
         """Say whether this process holds the lease; asked of SQL a few times per lease only."""
         if self._ask_again_at is None or now >= self._ask_again_at:
-            epoch = lease_acquire(name=LEASE, owner=process_owner(), ttl_s=LEASE_S, now=now)
+            epoch = lease_acquire(name=RELAY_LEASE, owner=process_owner(), ttl_s=LEASE_S, now=now)
             self._is_publisher = epoch is not None
             self._ask_again_at = now + timedelta(seconds=LEASE_S / 4)
         return self._is_publisher

@@ -11,11 +11,13 @@ from django.db import models, transaction
 from detectviz.clock import utc_now
 from detectviz.contracts.errors import PluginError
 from detectviz.contracts.eventbus import BusMessage, EventBusConnection
+from detectviz.events.bus import publish
 from detectviz.events.envelopes import cloud_event
 from detectviz.events.integration import type_of
 from detectviz.events.models import BUS, DeliveryStatus, EventDelivery, OutboxEvent
 from detectviz.events.subscribers import IntegrationEvent, Subscriber, subscribers
 from detectviz.events.telemetry import consumed_total, published_total, retries_total
+from detectviz.events.types import SecurityEventOccurred
 from detectviz.resources.errors import ConflictError
 from detectviz.tenancy.context import org_scope
 
@@ -185,20 +187,42 @@ def _handed(event: OutboxEvent) -> IntegrationEvent:
     )
 
 
-def dead_letter_replay(*, org: models.Model, row: EventDelivery, now: datetime) -> None:
+@transaction.atomic
+def dead_letter_replay(
+    *, org: models.Model, row: EventDelivery, now: datetime, actor_id: int | None = None
+) -> None:
     """Try a dead letter again from the beginning; raise ConflictError unless it is dead."""
     _settle(org, row, DeliveryStatus.PENDING, now)
+    _told("replay", org, row, actor_id)
 
 
-def dead_letter_discard(*, org: models.Model, row: EventDelivery, now: datetime) -> None:
+@transaction.atomic
+def dead_letter_discard(
+    *, org: models.Model, row: EventDelivery, now: datetime, actor_id: int | None = None
+) -> None:
     """Give a dead letter up; raise ConflictError unless it is dead."""
     _settle(org, row, DeliveryStatus.DISCARDED, now)
+    _told("discard", org, row, actor_id)
 
 
 def _settle(org: models.Model, row: EventDelivery, status: DeliveryStatus, now: datetime) -> None:
     dead = EventDelivery.objects.for_org(org).filter(pk=row.pk, status=DeliveryStatus.DEAD)
     if not dead.update(status=status, attempts=0, next_attempt_at=now, changed_at=now):
         raise ConflictError("It is no dead letter any more; look at the list again.")
+
+
+def _told(verb: str, org: models.Model, row: EventDelivery, actor_id: int | None) -> None:
+    publish(
+        SecurityEventOccurred(
+            action=f"deadletter.{verb}",
+            org_id=org.pk,
+            actor_id=actor_id,
+            kind="DeadLetter",
+            name=row.uid,
+            uid=row.uid,
+            details={"target": row.target, "type": row.event.type, "subject": row.event.subject},
+        )
+    )
 
 
 def outbox_trim(*, now: datetime) -> int:

@@ -37,6 +37,8 @@ MENU = (
     "/o/default/api-keys",
     "/o/default/audit",
     "/o/default/plugins",
+    "/o/default/events",
+    "/o/default/modules",
     "/o/default/system",
 )
 FURTHER = (

@@ -184,6 +184,10 @@ TABLE: Mapping[str, Rule] = {
     ),
     "audit-api:auditevents-list": _rest("audit:read"),
     "audit-api:auditevents-detail": _rest("audit:read", values={"name": "audit"}),
+    "events-api:deadletters-list": _rest("events:read"),
+    "events-api:deadletters-detail": _rest("events:read", values={"name": "dead_letter"}),
+    "events-api:deadletters-replay": _post("events:update", values={"name": "dead_letter"}),
+    "events-api:deadletters-discard": _post("events:update", values={"name": "dead_letter"}),
     "extensions_api:plugin-list": _rest("plugins:read"),
     "extensions_api:plugin-detail": _rest("plugins:read", values=_PLUGIN),
     "extensions_api:plugin-enable": _post("plugins:update", values=_PLUGIN),
@@ -308,5 +312,12 @@ TABLE: Mapping[str, Rule] = {
     "extensions:plugin-approve": _button(NOBODY, values=_PLUGIN),
     "extensions:plugin-withdraw": _button(NOBODY, values=_PLUGIN),
     "operations:overview": _look(MEMBER),
+    "operations:modules": _look("system:logs"),
+    "operations:event-bus": _look("events:read"),
+    "operations:event-bus-measure": _button(NOBODY),
+    "operations:dead-letter": _look("events:read", values={"uid": "dead_letter"}),
+    "operations:dead-letter-settle": _button(
+        "events:update", values={"uid": "dead_letter", "action": "=replay"}
+    ),
     "operations:system-health": _look("system:read"),
 }

@@ -20,6 +20,7 @@ from apps.orgs.services import org_create
 from detectviz.clock import utc_now
 from detectviz.resources.services import resource_write
 from tests.factories.accounts import make_api_key, make_bound_member, make_user
+from tests.factories.events import make_dead_letter
 from tests.isolation.manifests import SHARED, manifest, spec_of, writable_kinds
 from tests.isolation.personas import Persona, people
 from tests.isolation.rows import marks_put, owned_models, rows_make, rows_of
@@ -152,6 +153,7 @@ def _values(org: Org) -> dict[str, object]:
         "push_token": heartbeat.token["token"],
         "delivery": Delivery.objects.for_org(org).latest("pk").uid,
         "datasource_uid": Datasource.objects.for_org(org).get(name=SHARED).uid,
+        "dead_letter": make_dead_letter(org).uid,
         "change": StateChange.objects.for_org(org).latest("pk").pk,
     }
 

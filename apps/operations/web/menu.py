@@ -12,6 +12,23 @@ MENU = (
         order=10,
     ),
     MenuEntry(
+        title="Event bus",
+        icon="broadcast",
+        route="operations:event-bus",
+        permission="events:read",
+        section="System",
+        order=20,
+        covers=("operations:event-bus", "operations:dead-letter"),
+    ),
+    MenuEntry(
+        title="Modules",
+        icon="sitemap",
+        route="operations:modules",
+        permission="system:logs",
+        section="System",
+        order=30,
+    ),
+    MenuEntry(
         title="System health",
         icon="activity",
         route="operations:system-health",

@@ -19,7 +19,7 @@ class FrameTable:
     """One frame's rows as text; ``count`` is how many there are, of which some are shown."""
 
     title: str
-    columns: tuple[tuple[str, bool], ...]  # name, and whether it holds numbers
+    columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
     count: int
 
@@ -56,7 +56,7 @@ def frame_table(frame: Frame) -> FrameTable:
     ]
     return FrameTable(
         title=frame.name,
-        columns=tuple((_title(each), each.type is FieldType.NUMBER) for each in frame.fields),
+        columns=tuple(_title(each) for each in frame.fields),
         rows=list(zip(*cells, strict=True)),
         count=frame.rows,
     )

@@ -3,28 +3,16 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from detectviz.clock import utc_now
-from detectviz.events.models import BUS, DeliveryStatus, EventDelivery, OutboxEvent
+from apps.audit.models import AuditEvent
+from detectviz.events.models import DeliveryStatus, EventDelivery
+from tests.factories.events import make_dead_letter
 from tests.factories.orgs import make_org
 
 pytestmark = pytest.mark.django_db
 
 
 def make_dead(org_name: str) -> EventDelivery:
-    org, now = make_org(name=org_name), utc_now()
-    event = OutboxEvent.objects.create_for(
-        org, type="t", version=1, subject="s", key="k", data={}, at=now, created_at=now
-    )
-    row: EventDelivery = EventDelivery.objects.create_for(
-        org,
-        event=event,
-        target=BUS,
-        status=DeliveryStatus.DEAD,
-        next_attempt_at=now,
-        changed_at=now,
-        last_error="too large",
-    )
-    return row
+    return make_dead_letter(make_org(name=org_name))
 
 
 def run(*words: str) -> str:
@@ -39,6 +27,8 @@ def test_a_dead_letter_is_inspected_and_replayed() -> None:
     assert run("replay", row.uid, "--org", "mine") == "replay: 1\n"
     row.refresh_from_db()
     assert row.status == DeliveryStatus.PENDING
+    told = AuditEvent.objects.get(action="deadletter.replay")
+    assert (told.org.name, told.name) == ("mine", row.uid)
 
 
 def test_all_of_an_org_are_discarded_and_no_others() -> None:

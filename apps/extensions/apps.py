@@ -9,8 +9,5 @@ class ExtensionsConfig(AppConfig):
     name = "apps.extensions"
 
     def ready(self) -> None:
-        """Listen to what plugins are refused, and keep the last lines they log."""
+        """Listen to what plugins are refused."""
         from apps.extensions import receivers  # noqa: F401, PLC0415 - registers on import
-        from detectviz.pluginhost.journal import journal_attach  # noqa: PLC0415 - not at import
-
-        journal_attach()

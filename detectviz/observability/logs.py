@@ -35,7 +35,10 @@ def _console() -> structlog.dev.ConsoleRenderer:
 
 
 def logging_settings(log_format: str) -> dict[str, Any]:
-    """Return Django's LOGGING for ``console`` or ``json``: one handler on standard error."""
+    """Return Django's LOGGING for ``console`` or ``json``: all to standard error, in one format.
+
+    What plugins say is kept in the process's journal as well.
+    """
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -58,10 +61,13 @@ def logging_settings(log_format: str) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "structured"},
+            "journal": {"()": "detectviz.pluginhost.journal.journal_handler"},
+        },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
-            "detectviz": {"level": "INFO"},
+            "detectviz": {"level": "INFO", "handlers": ["journal"]},
             "apps": {"level": "INFO"},
             "django": {"level": "WARNING"},
             # One line per stranger's Host header would let strangers fill the log.

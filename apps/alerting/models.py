@@ -1,5 +1,6 @@
 """Rule groups, their rules, the alerts these raise, and what happened to them."""
 
+import json
 from datetime import datetime
 from typing import ClassVar
 
@@ -43,6 +44,7 @@ class RuleGroup(ResourceModel):
     epoch = models.PositiveBigIntegerField(default=0)
     last_eval_at = models.DateTimeField(null=True, blank=True)
     last_duration_s = models.FloatField(null=True, blank=True)
+    asks_datasources = models.BooleanField(default=False)  # evaluated where nobody waits for it
     missed_iterations = models.PositiveBigIntegerField(default=0)
 
     class Meta(ResourceModel.Meta):
@@ -63,7 +65,9 @@ class Rule(OrgOwned):
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=10, choices=RuleKind.choices)
     name = models.CharField(max_length=255)
-    expr = models.TextField()
+    expr = models.TextField(blank=True)  # PromQL, empty where datasources are asked
+    queries = models.JSONField(default=list, blank=True)
+    condition = models.CharField(max_length=64, blank=True, default="")
     for_ms = models.PositiveBigIntegerField(default=0)
     keep_firing_for_ms = models.PositiveBigIntegerField(default=0)
     labels = models.JSONField(default=dict, blank=True)
@@ -88,6 +92,13 @@ class Rule(OrgOwned):
     def __str__(self) -> str:
         """Return the name."""
         return self.name
+
+    @property
+    def asked(self) -> str:
+        """What the rule asks, as text: PromQL, or its queries and condition as JSON."""
+        if not self.queries:
+            return self.expr
+        return json.dumps({"condition": self.condition, "queries": self.queries}, indent=2)
 
     @property
     def last_eval_at(self) -> datetime | None:
@@ -126,6 +137,7 @@ class Alert(OrgOwned):
     resolved_at = models.DateTimeField(null=True, blank=True)
     last_sent_at = models.DateTimeField(null=True, blank=True)
     suppressed_by = models.JSONField(default=list, blank=True)
+    source = models.JSONField(default=dict, blank=True)  # labels of the answer itself
 
     class Meta(OrgOwned.Meta):
         ordering: ClassVar[list[str]] = ["active_at", "id"]

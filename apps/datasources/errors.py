@@ -13,6 +13,15 @@ class ReadOnlyError(ConflictError):
         super().__init__(f"Datasource {name!r} is read-only: change it in {place}.")
 
 
+class InUseError(ConflictError):
+    """Something refers to the datasource."""
+
+    code = "in-use"
+
+    def __init__(self, name: str, uses: str) -> None:
+        super().__init__(f"Datasource {name!r} is asked by {uses}; change or delete that first.")
+
+
 class PluginUnusableError(DomainError):
     """The plugin of the datasource is gone, broken or switched off."""
 

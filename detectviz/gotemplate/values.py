@@ -20,6 +20,14 @@ class Struct(dict[str, Value]):
     """A mapping whose keys are all there is: asking for another is an error, not empty text."""
 
 
+class Shown(Struct):
+    """A struct that prints as its ``text``, as a Go type with a String method does."""
+
+    def __init__(self, fields: Mapping[str, Value], text: str) -> None:
+        super().__init__(fields)
+        self.text = text
+
+
 def is_true(value: Value) -> bool:
     """Return whether ``if`` takes the value as true: not zero, not empty, not nil."""
     if isinstance(value, Struct):
@@ -87,7 +95,9 @@ def to_text(value: Value) -> str:
 def _pieces(value: Value, depth: int) -> Iterator[str]:
     if depth > DEEPEST_VALUE:
         raise FunctionError(f"value is nested more than {DEEPEST_VALUE} deep")
-    if isinstance(value, Struct):
+    if isinstance(value, Shown):
+        yield value.text
+    elif isinstance(value, Struct):
         yield from _bracketed("{", value.values(), "}", depth)
     elif isinstance(value, Mapping):
         yield "map["

@@ -9,10 +9,13 @@ from apps.alerting.api.views import ALERT_SUBRESOURCES, RULEGROUP_SUBRESOURCES
 from apps.alerting.enums import RuleEvaluator
 from apps.alerting.models import Alert, RuleGroup
 from apps.alerting.selectors import alert_queryset, rulegroup_queryset
+from apps.alerting.services.conditions import queries_require
 from apps.alerting.services.rule_files import rule_file_to_manifests
+from apps.alerting.services.rule_specs import rules_queries
 from apps.alerting.services.rulegroups import RuleGroupDraft, rulegroup_delete, rulegroup_write
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import format_duration, parse_duration_ms
+from detectviz.permissions.requests import actor_access
 from detectviz.resources.errors import ForbiddenError
 from detectviz.resources.manifests import register_converter
 from detectviz.resources.registry import ResourceKind, Write, registry
@@ -74,6 +77,12 @@ class RuleGroupKind(ResourceKind[RuleGroup]):
     def write(self, change: Write[RuleGroup]) -> RuleGroup:
         """Create or update the row and its rules."""
         spec = change.spec
+        known = rules_queries(change.instance.spec_rules if change.instance else ())
+        queries_require(
+            org=change.org,
+            access=actor_access(change.actor, change.org),
+            queries=[query for query in rules_queries(spec["rules"]) if query not in known],
+        )
         draft = RuleGroupDraft(
             name=change.name,
             title=spec["title"],

@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleEvaluator
+from apps.alerting.services.conditions import queries_problems
 from apps.alerting.services.rule_specs import labels_problems, rule_problems
 from apps.series.services import series_store
 from detectviz.contracts.durations import DurationError, parse_duration_ms
@@ -53,12 +54,34 @@ class TextMapField(serializers.DictField):
         return dict(data)
 
 
+class RuleQuerySerializer(serializers.Serializer[Any]):
+    """One query of a rule that asks datasources, or an expression (``__expr__``) on others.
+
+    The range is relative to the evaluation: 10m to 0s unless it is said.
+    """
+
+    ref_id = serializers.CharField(max_length=63)
+    datasource = serializers.CharField(required=False, allow_blank=True, max_length=63)
+    model = serializers.DictField(required=False)
+    relative_from = DurationText(required=False)
+    relative_to = DurationText(required=False)
+    interval_ms = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    max_data_points = serializers.IntegerField(required=False, min_value=1, max_value=50_000)
+
+
 class RuleSerializer(serializers.Serializer[Any]):
-    """One rule, in Prometheus' own fields, plus ``no_data``, ``on_error`` and ``enabled``."""
+    """One rule, in Prometheus' own fields, plus ``no_data``, ``on_error`` and ``enabled``.
+
+    In place of ``expr`` it may have ``queries`` of datasources and a ``condition`` among them.
+    """
 
     alert = serializers.CharField(required=False, max_length=255, trim_whitespace=False)
     record = serializers.CharField(required=False, max_length=255, trim_whitespace=False)
-    expr = serializers.CharField(max_length=16_384, trim_whitespace=False)
+    expr = serializers.CharField(
+        required=False, allow_blank=True, max_length=16_384, trim_whitespace=False
+    )
+    queries = RuleQuerySerializer(many=True, required=False)
+    condition = serializers.CharField(required=False, allow_blank=True, max_length=63)
     keep_firing_for = DurationText(required=False)
     labels = TextMapField(required=False)
     annotations = TextMapField(required=False)
@@ -74,10 +97,27 @@ class RuleSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """Refuse what is no rule, naming the field."""
-        problems = rule_problems(attrs)
+        rule = plain_rule(attrs)
+        problems = rule_problems(rule)
+        if rule.get("queries") and not problems and "org" in self.context:
+            problems = queries_problems(self.context["org"], rule["queries"])
         if problems:
             raise serializers.ValidationError(problems)
-        return dict(attrs)
+        return rule
+
+
+def plain_rule(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule with plain lists and without what is empty because it is not used."""
+    rule = dict(attrs)
+    if rule.get("queries"):
+        rule["queries"] = [dict(query) for query in rule["queries"]]
+        if not rule.get("expr"):
+            rule.pop("expr", None)
+        return rule
+    rule.pop("queries", None)
+    if not rule.get("condition"):
+        rule.pop("condition", None)
+    return rule
 
 
 class RuleGroupSpecSerializer(serializers.Serializer[Any]):
@@ -142,7 +182,7 @@ class BacktestSerializer(RuleSerializer):
     def validate(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """Leave the judgement of the rule to the service, which names the fields itself."""
         is_stored = "group" in attrs and "rule" in attrs
-        if is_stored == ("expr" in attrs):
+        if is_stored == bool("expr" in attrs or attrs.get("queries")):
             raise serializers.ValidationError({"expr": ["Give a rule, or group and rule."]})
         return dict(attrs)
 
@@ -161,4 +201,4 @@ class PreviewSerializer(RuleSerializer):
 
     def validate(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """Leave the judgement to the service, which names the fields itself."""
-        return dict(attrs)
+        return plain_rule(attrs)

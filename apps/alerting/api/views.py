@@ -12,6 +12,10 @@ from apps.alerting.services.backfills import backfill_json, rules_backfill
 from apps.alerting.services.backtest_requests import backtest_of
 from apps.alerting.services.backtests import backtest_json
 from apps.alerting.services.builtin import builtin_restore
+from apps.alerting.services.condition_previews import (
+    condition_preview,
+    condition_preview_json,
+)
 from apps.alerting.services.groups import plan_of
 from apps.alerting.services.previews import Preview, rule_preview
 from apps.alerting.services.schedule import slot_offset_ms
@@ -32,6 +36,12 @@ def evaluate_preview(request: Any, org: Any, instance: RuleGroup | None) -> Json
     """Answer what a rule would fire now."""
     body = request.data if isinstance(request.data, Mapping) else {}
     rule = _valid(PreviewSerializer(data=body))
+    if rule.get("queries"):
+        rule.pop("shown", None)
+        _, access = org_access(request, str(org))
+        return condition_preview_json(
+            condition_preview(org=org, access=access, rule=rule, at=utc_now())
+        )
     shown_s = parse_duration_s(rule.pop("shown", DEFAULT_SHOWN))
     return preview_json(rule_preview(tenant=org, rule=rule, at=utc_now(), shown_s=shown_s))
 

@@ -21,6 +21,7 @@ WRITTEN_FIELDS = (
     "keep_firing_since",
     "resolved_at",
     "last_sent_at",
+    "source",
 )
 
 
@@ -38,6 +39,7 @@ def instance_of(row: Alert) -> Instance:
         keep_firing_since_ms=_ms(row.keep_firing_since),
         resolved_at_ms=_ms(row.resolved_at),
         last_sent_at_ms=_ms(row.last_sent_at),
+        source=row.source,
     )
 
 
@@ -64,6 +66,7 @@ def row_of(rule: Rule, instance: Instance, *, folder_id: int | None = None) -> A
         keep_firing_since=_at(instance.keep_firing_since_ms),
         resolved_at=_at(instance.resolved_at_ms),
         last_sent_at=_at(instance.last_sent_at_ms),
+        source=dict(instance.source),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from apps.alerting.enums import RuleKind
+from apps.alerting.services.condition_specs import NO_PAST
 from apps.alerting.services.plans import GroupPlan, RulePlan
 from apps.alerting.services.queries import RuleQuerier, rule_querier
 from apps.alerting.services.recording import Key, family_of, recording_step
@@ -66,6 +67,9 @@ def rules_backfill(
     rules = [rule for rule in group.rules if rule.kind is RuleKind.RECORDING]
     if not rules:
         raise InvalidFieldsError({"rules": ["There is no recording rule to run."]})
+    asking = [rule.name for rule in rules if rule.queries]
+    if asking:
+        raise InvalidFieldsError({"rules": [f"{', '.join(asking)}: {NO_PAST}"]})
     step_ms = group.interval_ms
     first_ms = -(-(to_ms(start) - slot_offset_ms) // step_ms) * step_ms + slot_offset_ms
     slots = max(0, (to_ms(end) - first_ms) // step_ms + 1)

@@ -11,6 +11,7 @@ from typing import Any
 
 from apps.alerting.enums import AlertState, NoDataPolicy
 from apps.alerting.services.batching import data_source_texts
+from apps.alerting.services.condition_specs import NO_PAST
 from apps.alerting.services.evaluation import Surroundings, outcome_of
 from apps.alerting.services.plans import GroupPlan, RulePlan, rule_terms
 from apps.alerting.services.previews import Threshold, threshold_of
@@ -90,6 +91,8 @@ def rule_backtest(
     InvalidFieldsError naming the field: what is no rule, too long a range, too many elements.
     """
     rule = {"alert": "Backtest", **rule}
+    if rule.get("queries"):
+        raise InvalidFieldsError({"queries": [NO_PAST]})
     problems = rule_problems(rule)
     if problems or "record" in rule:
         raise InvalidFieldsError(problems or {"record": ["Only alerting rules can be tested."]})

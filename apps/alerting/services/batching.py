@@ -29,13 +29,15 @@ class RuleBatch:
     """Consecutive rules asked together; ``places`` are theirs in the group.
 
     ``queries`` are their expressions in order. ``sources`` are what the rules that watch for
-    missing data read, and ``watched`` which of these belong to which place.
+    missing data read, and ``watched`` which of these belong to which place. A rule that asks
+    datasources stands alone and has none of these.
     """
 
     places: tuple[int, ...]
     queries: BatchPlan
     sources: BatchPlan
     watched: dict[int, tuple[int, ...]]
+    asks_datasources: bool = False
 
 
 def rule_batches(rules: Sequence[RulePlan]) -> tuple[RuleBatch, ...]:
@@ -47,6 +49,12 @@ def _places(rules: Sequence[RulePlan]) -> Iterator[tuple[int, ...]]:
     places: list[int] = []
     written: set[str] = set()
     for place, rule in enumerate(rules):
+        if rule.queries:
+            if places:
+                yield tuple(places)
+            yield (place,)
+            places, written = [], set()
+            continue
         if places and (_asks_in_templates(rule) or _may_read(rule, written)):
             yield tuple(places)
             places, written = [], set()
@@ -96,6 +104,11 @@ def data_source_texts(expression: nodes.Expression) -> list[str]:
 
 
 def _batch(rules: Sequence[RulePlan], places: tuple[int, ...]) -> RuleBatch:
+    if rules[places[0]].queries:
+        nothing = batch_plan([])
+        return RuleBatch(
+            places=places, queries=nothing, sources=nothing, watched={}, asks_datasources=True
+        )
     queries = batch_plan([rules[place].expr for place in places])
     texts: list[str] = []
     watched: dict[int, tuple[int, ...]] = {}

@@ -8,9 +8,16 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from apps.alerting.enums import NoDataPolicy, RuleKind
 from apps.alerting.services.batching import RuleBatch, rule_batches
+from apps.alerting.services.condition_answers import (
+    ConditionAnswer,
+    ConditionError,
+    Dimension,
+    fitting_labels,
+)
 from apps.alerting.services.plans import BatchRun, GroupPlan, RulePlan, RuleRun, rule_terms
 from apps.alerting.services.queries import Answered, RuleQuerier
 from apps.alerting.services.recording import Recordings, recording_step
@@ -25,13 +32,18 @@ ALERT_NAME = "alertname"
 logger = logging.getLogger(__name__)
 
 
+Ask: TypeAlias = Callable[[RulePlan, int], ConditionAnswer]
+"""Asks the datasources of a rule as of a time in Unix milliseconds; raises ConditionError."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Where rules are evaluated: the engine and what templates may know."""
+    """Where rules are evaluated: the engine, what templates may know, and who asks datasources."""
 
     querier: RuleQuerier
     external_url: str = ""
     external_labels: Mapping[str, str] = field(default_factory=dict)
+    ask: Ask | None = None
 
 
 def group_run(
@@ -63,7 +75,8 @@ def _batch_run(
     at_ms: int,
 ) -> BatchRun:
     started = time.monotonic()
-    steps = _batch_steps(group, batch, around, at_ms=at_ms)
+    run = _asked_steps if batch.asks_datasources else _batch_steps
+    steps = run(group, batch, around, at_ms=at_ms)
     recording: list[RulePlan] = []
     for place, step in steps.items():
         rule = group.rules[place]
@@ -104,6 +117,43 @@ def _batch_steps(
                 previous_at_ms=group.previous_at_ms_of(rule),
             )
     return steps
+
+
+def _asked_steps(
+    group: GroupPlan, batch: RuleBatch, around: Surroundings, *, at_ms: int
+) -> dict[int, Step]:
+    (place,) = batch.places
+    rule, looked_at_ms = group.rules[place], at_ms - group.query_offset_ms
+    answered = asked_answer(rule, around, looked_at_ms)
+    if rule.kind is RuleKind.RECORDING:
+        found: Answered | Exception = (
+            answered
+            if isinstance(answered, Exception)
+            else [
+                (one.labels, one.value, None)
+                for one in answered.dimensions
+                if one.value is not None
+            ]
+        )
+        return {place: _recorded(group, rule, found, written_ms=looked_at_ms)}
+    step = alerts_step(
+        rule_terms(group, rule),
+        rule.instances,
+        asked_outcome(rule, answered, around, looked_at_ms),
+        at_ms=at_ms,
+        previous_at_ms=group.previous_at_ms_of(rule),
+    )
+    return {place: step} if step.error or rule.instances or step.instances else {}
+
+
+def asked_answer(rule: RulePlan, around: Surroundings, at_ms: int) -> ConditionAnswer | Exception:
+    """Return what the datasources of a rule say, or why they say nothing."""
+    if around.ask is None:
+        return ConditionError("datasources can't be asked here")
+    try:
+        return around.ask(rule, at_ms)
+    except Exception as error:  # noqa: BLE001 - whatever fails belongs to this one rule
+        return error
 
 
 def _without_data(
@@ -179,11 +229,7 @@ def outcome_of(
     rule: RulePlan, answered: Answered, around: Surroundings, at_ms: int, *, has_data: bool
 ) -> Outcome:
     """Return an alerting rule's answer as the state machine takes it, templates expanded."""
-    scope = TemplateScope(
-        query=lambda text: around.querier.vector(text, at_ms),
-        external_url=around.external_url,
-        external_labels=around.external_labels,
-    )
+    scope = _scope(around, at_ms)
     if isinstance(answered, Exception):
         message = problem_text(rule, answered)
         return Failure(message=message, element=_element(rule, {}, float("nan"), scope))
@@ -194,9 +240,58 @@ def outcome_of(
     )
 
 
+def _scope(around: Surroundings, at_ms: int) -> TemplateScope:
+    return TemplateScope(
+        query=lambda text: around.querier.vector(text, at_ms),
+        external_url=around.external_url,
+        external_labels=around.external_labels,
+    )
+
+
+def asked_outcome(
+    rule: RulePlan, answered: ConditionAnswer | Exception, around: Surroundings, at_ms: int
+) -> Outcome:
+    """Return what an alerting rule's condition says, as the state machine takes it."""
+    scope = _scope(around, at_ms)
+    if isinstance(answered, Exception):
+        message = problem_text(rule, answered)
+        return Failure(message=message, element=_bare(rule, scope), marks=_marks(answered))
+    if answered.is_no_data and rule.no_data is not NoDataPolicy.OK:
+        return NoData(element=_bare(rule, scope), marks=answered.marks)
+    dimensions = answered.dimensions
+    return Answer(
+        elements=tuple(_of_dimension(rule, one, scope) for one in dimensions if one.holds),
+        missing=tuple(_of_dimension(rule, one, scope) for one in dimensions if one.value is None),
+    )
+
+
+def _marks(error: Exception) -> Mapping[str, str]:
+    return error.marks if isinstance(error, ConditionError) else {}
+
+
+def _bare(rule: RulePlan, scope: TemplateScope) -> Element:
+    nothing = Dimension(labels={}, value=None, shown=float("nan"))
+    return _of_dimension(rule, nothing, scope)
+
+
+def _of_dimension(rule: RulePlan, dimension: Dimension, scope: TemplateScope) -> Element:
+    def expand(text: str) -> str:
+        return scope.expanded(text, dimension.labels, dimension.summary, dimension.values)
+
+    labels = fitting_labels(dimension.labels)
+    labels |= {name: expand(text) for name, text in rule.labels.items()}
+    labels[ALERT_NAME] = rule.name
+    return Element(
+        labels={name: text for name, text in labels.items() if text},
+        annotations={name: expand(text) for name, text in rule.annotations.items()},
+        value=dimension.shown,
+        source=dict(dimension.labels),
+    )
+
+
 def problem_text(rule: RulePlan, error: Exception) -> str:
     """Return what is told of an error; a defect met by one rule is logged."""
-    if isinstance(error, PromqlError | StoreError):
+    if isinstance(error, PromqlError | StoreError | ConditionError):
         return str(error)
     logger.error("rule %s: evaluation failed unexpectedly", rule.name, exc_info=error)
     return f"unexpected failure: {error!r}"

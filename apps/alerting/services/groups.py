@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.apps import apps
 from django.conf import settings
@@ -17,6 +18,7 @@ from apps.alerting.errors import LeaseLostError
 from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.alert_rows import instance_of
 from apps.alerting.services.batching import rule_batches
+from apps.alerting.services.conditions import condition_ask
 from apps.alerting.services.evaluation import Surroundings, group_run
 from apps.alerting.services.memory import KnownGroup, memory
 from apps.alerting.services.outcomes import health_save, steps_save
@@ -46,15 +48,26 @@ class Claim:
     epoch: int
 
 
-def groups_claim_due(*, owner: str, now: datetime, limit: int = MOST_CLAIMED) -> list[Claim]:
+def groups_claim_due(
+    *,
+    owner: str,
+    now: datetime,
+    limit: int = MOST_CLAIMED,
+    asks_datasources: bool | None = None,
+) -> list[Claim]:
     """Claim enabled groups whose slot has come and whose lease is free, the latest first due.
+
+    ``asks_datasources`` chooses: groups with rules that do, those without, or (None) all.
 
     One statement: two claimers never get the same group. A claim that is not finished within the
     lease (a killed process) is given out again with a higher epoch.
     """
     due = RuleGroup.objects.across_orgs(reason=_ACROSS).filter(is_enabled=True)
+    if asks_datasources is not None:
+        due = due.filter(asks_datasources=asks_datasources)
     if not due.filter(next_due_at__lte=now).exists():
         return []  # an idle tick must not take SQLite's write lock
+    chosen = "" if asks_datasources is None else "AND asks_datasources = %s"
     locking = "" if connection.vendor == "sqlite" else "FOR UPDATE SKIP LOCKED"
     table, orgs = (
         model._meta.db_table for model in (RuleGroup, apps.get_model(settings.DETECTVIZ_ORG_MODEL))
@@ -64,7 +77,7 @@ def groups_claim_due(*, owner: str, now: datetime, limit: int = MOST_CLAIMED) ->
         WHERE id IN (
             SELECT id FROM {table}
             WHERE is_enabled AND next_due_at <= %s AND (lease_until IS NULL OR lease_until <= %s)
-            AND org_id IN (SELECT id FROM {orgs} WHERE is_active)
+            AND org_id IN (SELECT id FROM {orgs} WHERE is_active) {chosen}
             ORDER BY next_due_at LIMIT %s {locking}
         )
         RETURNING id, epoch
@@ -74,7 +87,8 @@ def groups_claim_due(*, owner: str, now: datetime, limit: int = MOST_CLAIMED) ->
         for value in (now + timedelta(seconds=LEASE_S), now)
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [owner, until, moment, moment, limit])
+        given = [] if asks_datasources is None else [asks_datasources]
+        cursor.execute(statement, [owner, until, moment, moment, *given, limit])
         return [Claim(group_id=pk, epoch=epoch) for pk, epoch in cursor.fetchall()]
 
 
@@ -84,7 +98,13 @@ def groups_release() -> int:
     return held.update(lease_owner="", lease_until=None)
 
 
-def groups_evaluate_due(*, owner: str, clock: Clock = utc_now, most: int = 50) -> int:
+def groups_evaluate_due(
+    *,
+    owner: str,
+    clock: Clock = utc_now,
+    most: int = 50,
+    asks_datasources: bool | None = None,
+) -> int:
     """Claim and evaluate until nothing is due or ``most`` groups are done; return how many.
 
     Safe to run in several processes at once, twice, or killed anywhere: a group's states, history
@@ -92,18 +112,23 @@ def groups_evaluate_due(*, owner: str, clock: Clock = utc_now, most: int = 50) -
     """
     done = 0
     while done < most:
-        claims = groups_claim_due(owner=owner, now=clock())
+        claims = groups_claim_due(owner=owner, now=clock(), asks_datasources=asks_datasources)
         for claim in claims:
-            try:
-                group_evaluate(group_id=claim.group_id, epoch=claim.epoch, now=clock())
-            except LeaseLostError as lost:
-                logger.info("%s", lost)
-            except Exception:  # one group's failure must not stop the others; its lease expires
-                logger.exception("rule group %d could not be evaluated", claim.group_id)
+            claim_evaluate(claim, clock=clock)
         done += len(claims)
         if not claims:
             break
     return done
+
+
+def claim_evaluate(claim: Claim, *, clock: Clock = utc_now) -> None:
+    """Evaluate a claimed group; its failure is logged and stops nobody else."""
+    try:
+        group_evaluate(group_id=claim.group_id, epoch=claim.epoch, now=clock())
+    except LeaseLostError as lost:
+        logger.info("%s", lost)
+    except Exception:  # its lease expires, and it is tried again
+        logger.exception("rule group %d could not be evaluated", claim.group_id)
 
 
 def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
@@ -120,10 +145,12 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
     at, missed = slot_now(group.next_due_at, group.interval_ms, now)
     known = memory.recalled(group) or _loaded(group)
     renewal = _Renewal(group=group, epoch=epoch)
+    ask = partial(condition_ask, org=group.org, is_gone=renewal.is_lost)
+    around = replace(surroundings_of(group), ask=ask)
     batches = list(
         group_run(
             known.plan,
-            surroundings_of(group),
+            around,
             at_ms=to_ms(at),
             between=renewal.renew_if_old,
             batches=known.batches,
@@ -184,6 +211,8 @@ def rule_row_plan(group: RuleGroup, rule: Rule, instances: tuple[Instance, ...])
         kind=RuleKind(rule.kind),
         name=rule.name,
         expr=rule.expr,
+        queries=rule.queries,
+        condition=rule.condition,
         for_ms=rule.for_ms,
         keep_firing_for_ms=rule.keep_firing_for_ms,
         labels={**group.shared_labels, **rule.labels},
@@ -227,6 +256,14 @@ class _Renewal:
 
     def __post_init__(self) -> None:
         self.renewed_at = time.monotonic()
+
+    def is_lost(self) -> bool:
+        """Extend the lease while datasources are asked; tell whether somebody else has it."""
+        try:
+            self.renew_if_old()
+        except LeaseLostError:
+            return True
+        return False
 
     def renew_if_old(self) -> None:
         """Extend the lease when a third of it has passed."""

@@ -1,7 +1,8 @@
 """Rules and groups as they are evaluated."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
 from apps.alerting.services.state_values import Instance, RuleTerms, Step
@@ -26,6 +27,8 @@ class RulePlan:
     on_error: ErrorPolicy = ErrorPolicy.KEEP_LAST
     instances: tuple[Instance, ...] = ()
     is_evaluated: bool = False
+    queries: Sequence[Mapping[str, Any]] = ()  # of datasources; without them ``expr`` is PromQL
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

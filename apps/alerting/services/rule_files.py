@@ -8,7 +8,7 @@ from apps.alerting.services.rule_specs import RULE_FIELDS
 from detectviz.resources.errors import InvalidFieldsError
 
 _GROUP_FIELDS = ("interval", "limit", "query_offset", "labels", "rules")
-_OURS_ONLY = ("no_data", "on_error", "enabled")
+_OURS_ONLY = ("no_data", "on_error", "enabled", "queries", "condition")
 _UNFIT = re.compile(r"[^a-z0-9]+")  # noqa: TID251 - our own constant
 _LONGEST_NAME = 63
 
@@ -91,7 +91,10 @@ def _free_name(text: str, taken: set[str]) -> str:
 
 
 def manifests_to_rule_file(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return RuleGroup manifests as a rule file Prometheus reads; what only we know is left out."""
+    """Return RuleGroup manifests as a rule file Prometheus reads; what only we know is left out.
+
+    So are rules that ask datasources: Prometheus can't.
+    """
     groups = []
     for manifest in manifests:
         spec = manifest["spec"]
@@ -102,7 +105,7 @@ def manifests_to_rule_file(manifests: Iterable[Mapping[str, Any]]) -> dict[str, 
         group["rules"] = [
             {key: value for key, value in rule.items() if key in fields}
             for rule in spec.get("rules", [])
-            if rule.get("enabled", True)
+            if rule.get("enabled", True) and not rule.get("queries")
         ]
         name = spec.get("title") or manifest["metadata"]["name"]
         groups.append({"name": name, **group})

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
+from apps.alerting.services.condition_specs import condition_problems
 from apps.alerting.services.plans import RulePlan
 from apps.alerting.services.templates import template_check
 from detectviz.contracts.durations import DurationError, parse_duration_ms
@@ -25,6 +26,8 @@ RULE_FIELDS = frozenset(
         "no_data",
         "on_error",
         "enabled",
+        "queries",
+        "condition",
     }
 )
 _ALERT_ONLY = ("for", "keep_firing_for", "annotations", "no_data", "on_error")
@@ -47,11 +50,22 @@ def rule_problems(rule: Mapping[str, Any]) -> Problems:
         for name in rule.keys() - RULE_FIELDS
     }
     problems |= _name_problems(rule)
-    problems |= _single("expr", expression_problem(rule.get("expr")))
+    asks_datasources = rule.get("queries") is not None
+    if asks_datasources:
+        problems |= condition_problems(rule)
+    else:
+        problems |= _single("expr", expression_problem(rule.get("expr")))
+        if rule.get("condition"):
+            problems["condition"] = ["Only a rule with queries has a condition."]
     for name in ("for", "keep_firing_for"):
         problems |= _single(name, _duration_problem(rule.get(name)))
-    problems |= labels_problems("labels", rule.get("labels"), may_be_template="alert" in rule)
-    problems |= _annotation_problems(rule.get("annotations"))
+    problems |= labels_problems(
+        "labels",
+        rule.get("labels"),
+        may_be_template="alert" in rule,
+        has_values=asks_datasources,
+    )
+    problems |= _annotation_problems(rule.get("annotations"), has_values=asks_datasources)
     problems |= _single("no_data", _choice_problem(rule.get("no_data"), NoDataPolicy.values))
     problems |= _single("on_error", _choice_problem(rule.get("on_error"), ErrorPolicy.values))
     if not isinstance(rule.get("enabled", True), bool):
@@ -115,7 +129,9 @@ def _choice_problem(value: object, choices: Iterable[str]) -> str | None:
     return "Must be one of " + ", ".join(allowed) + "."
 
 
-def labels_problems(name: str, labels: object, *, may_be_template: bool) -> Problems:
+def labels_problems(
+    name: str, labels: object, *, may_be_template: bool, has_values: bool = False
+) -> Problems:
     """Return what is wrong with a map of labels, per label."""
     if labels is None:
         return {}
@@ -129,11 +145,11 @@ def labels_problems(name: str, labels: object, *, may_be_template: bool) -> Prob
         elif not isinstance(text, str):
             problems[path] = ["Must be text."]
         elif may_be_template:
-            problems |= _single(path, template_check(text))
+            problems |= _single(path, template_check(text, has_values=has_values))
     return problems
 
 
-def _annotation_problems(annotations: object) -> Problems:
+def _annotation_problems(annotations: object, *, has_values: bool) -> Problems:
     if annotations is None:
         return {}
     if not isinstance(annotations, Mapping):
@@ -146,26 +162,40 @@ def _annotation_problems(annotations: object) -> Problems:
         elif not isinstance(text, str):
             problems[path] = ["Must be text."]
         else:
-            problems |= _single(path, template_check(text))
+            problems |= _single(path, template_check(text, has_values=has_values))
     return problems
 
 
 def rule_plan(
     rule: Mapping[str, Any], *, key: str, shared_labels: Mapping[str, str] | None = None
 ) -> RulePlan:
-    """Return a valid rule as it is evaluated; the group's labels yield to the rule's own."""
+    """Return a valid rule as it is evaluated; the group's labels yield to the rule's own.
+
+    What to do without data and on errors is, where it isn't said, what Prometheus would do, and
+    for rules that ask datasources what Grafana would do: an alert of its own.
+    """
+    queries = rule.get("queries") or ()
+    no_data = NoDataPolicy.NO_DATA if queries else NoDataPolicy.OK
+    on_error = ErrorPolicy.ERROR if queries else ErrorPolicy.KEEP_LAST
     return RulePlan(
         key=key,
         kind=RuleKind.ALERTING if rule.get("alert") else RuleKind.RECORDING,
         name=rule.get("alert") or rule["record"],
-        expr=rule["expr"],
+        expr="" if queries else rule["expr"],
+        queries=queries,
+        condition=rule.get("condition") or "",
         for_ms=parse_duration_ms(rule.get("for") or "0"),
         keep_firing_for_ms=parse_duration_ms(rule.get("keep_firing_for") or "0"),
         labels={**(shared_labels or {}), **(rule.get("labels") or {})},
         annotations=rule.get("annotations") or {},
-        no_data=NoDataPolicy(rule.get("no_data") or NoDataPolicy.OK),
-        on_error=ErrorPolicy(rule.get("on_error") or ErrorPolicy.KEEP_LAST),
+        no_data=NoDataPolicy(rule.get("no_data") or no_data),
+        on_error=ErrorPolicy(rule.get("on_error") or on_error),
     )
+
+
+def rules_queries(rules: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the queries of all rules that ask datasources."""
+    return [query for rule in rules for query in rule.get("queries") or ()]
 
 
 def rules_problems(rules: object, path: str = "rules") -> Problems:

@@ -17,7 +17,7 @@ from apps.alerting.services.evaluation import Surroundings, group_run
 from apps.alerting.services.plans import GroupPlan, plans_after
 from apps.alerting.services.queries import RuleQuerier, rule_querier
 from apps.alerting.services.rule_files import rule_file_to_manifests
-from apps.alerting.services.rule_specs import rule_plan, rules_problems
+from apps.alerting.services.rule_specs import rule_plan, rules_problems, rules_queries
 from apps.alerting.services.series_notation import NotationError, series_labels, series_values
 from detectviz.contracts.durations import DurationError, parse_duration_ms
 from detectviz.promql.errors import PromqlError
@@ -171,6 +171,8 @@ def rule_groups_read(path: Path) -> list[GroupPlan]:
 
 def _group_plan(spec: Mapping[str, Any], where: str) -> GroupPlan:
     problems = rules_problems(spec["rules"])
+    if not problems and rules_queries(spec["rules"]):
+        problems = {"rules": ["Unit tests evaluate PromQL; these rules ask datasources."]}
     for field, texts in problems.items():
         raise RuleTestError(f"{where}.{field}: {texts[0]}")
     limit = spec.get("limit", 0)

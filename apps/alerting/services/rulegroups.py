@@ -66,6 +66,7 @@ def rulegroup_write(
     group.evaluation = draft.evaluation
     group.shared_labels = dict(draft.shared_labels)
     group.spec_rules = [dict(rule) for rule in draft.rules]
+    group.asks_datasources = any(rule.get("queries") for rule in draft.rules)
     group.is_enabled = draft.is_enabled
     if is_rescheduled:
         group.next_due_at = slot_after(group.uid, group.interval_ms, now)
@@ -117,6 +118,8 @@ def _rule_save(rule: Rule, plan: RulePlan, *, position: int, is_enabled: bool) -
     rule.kind = plan.kind
     rule.name = plan.name
     rule.expr = plan.expr
+    rule.queries = [dict(query) for query in plan.queries]
+    rule.condition = plan.condition
     rule.for_ms = plan.for_ms
     rule.keep_firing_for_ms = plan.keep_firing_for_ms
     rule.labels = dict(plan.labels)

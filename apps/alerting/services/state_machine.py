@@ -49,6 +49,11 @@ class _Seen:
     present: Mapping[str, Element]
     held: frozenset[str] = frozenset()
     condition: AlertCondition | None = None
+    lacking: frozenset[str] = frozenset()  # of these alone the value is missing
+
+    def condition_of(self, key: str) -> AlertCondition | None:
+        """Return why an alert's state is not the plain answer."""
+        return AlertCondition.NO_DATA if key in self.lacking else self.condition
 
 
 def alerts_step(
@@ -148,7 +153,7 @@ def _duplicate(outcome: Outcome) -> str | None:
 
 def _seen(rule: RuleTerms, previous: Sequence[Instance], outcome: Outcome) -> _Seen:
     if isinstance(outcome, Answer):
-        return _Seen(present=_by_fingerprint(outcome.elements))
+        return _answer_seen(rule, previous, outcome)
     if isinstance(outcome, NoData):
         policy, condition = rule.no_data.value, AlertCondition.NO_DATA
         special, reason = NO_DATA_ALERT, TransitionReason.NO_DATA
@@ -160,8 +165,8 @@ def _seen(rule: RuleTerms, previous: Sequence[Instance], outcome: Outcome) -> _S
     element = outcome.element
     ordinary = [item for item in previous if item.is_active and REASON_KEY not in item.labels]
     if policy in _SPECIAL_POLICIES:
-        labels = {**element.labels, "alertname": special, "rulename": rule.name}
-        raised = replace(element, labels={**labels, REASON_KEY: reason.value})
+        marks = {**outcome.marks, "rulename": rule.name}
+        raised = _special(element, special, reason, marks)
         held = frozenset(item.fingerprint for item in ordinary)
         return _Seen(present=_by_fingerprint([raised]), held=held, condition=condition)
     elements = [_replayed(item) for item in ordinary]
@@ -171,11 +176,48 @@ def _seen(rule: RuleTerms, previous: Sequence[Instance], outcome: Outcome) -> _S
     return _Seen(present=_by_fingerprint(elements), condition=condition)
 
 
+def _answer_seen(rule: RuleTerms, previous: Sequence[Instance], outcome: Answer) -> _Seen:
+    """Apply the policy for missing data to each dimension that has no value."""
+    present = _by_fingerprint(outcome.elements)
+    missing = _by_fingerprint(outcome.missing)
+    if not missing or rule.no_data is NoDataPolicy.OK:
+        return _Seen(present=present)
+    active = {item.fingerprint for item in previous if item.is_active}
+    reason = TransitionReason.NO_DATA
+    if rule.no_data is NoDataPolicy.ALERTING:
+        noted = {
+            key: replace(one, annotations={**one.annotations, REASON_KEY: reason.value})
+            for key, one in missing.items()
+        }
+        return _Seen(present={**noted, **present}, lacking=frozenset(noted.keys() - present.keys()))
+    held = frozenset(active & missing.keys())
+    raised: dict[str, Element] = {}
+    if rule.no_data is NoDataPolicy.NO_DATA:
+        marks = {"rulename": rule.name}
+        raised = _by_fingerprint(
+            [_special(one, NO_DATA_ALERT, reason, marks) for one in missing.values()]
+        )
+    return _Seen(present={**present, **raised}, held=held, lacking=held | raised.keys())
+
+
+def _special(
+    element: Element, name: str, reason: TransitionReason, marks: Mapping[str, str]
+) -> Element:
+    """Return the alert that tells of missing data or an error, with the rule's own labels."""
+    labels = {**element.labels, **marks, "alertname": name, REASON_KEY: reason.value}
+    return replace(element, labels=labels)
+
+
 _SPECIAL_POLICIES = frozenset({NoDataPolicy.NO_DATA.value, ErrorPolicy.ERROR.value})
 
 
 def _replayed(instance: Instance) -> Element:
-    return Element(labels=instance.labels, annotations=instance.annotations, value=instance.value)
+    return Element(
+        labels=instance.labels,
+        annotations=instance.annotations,
+        value=instance.value,
+        source=instance.source,
+    )
 
 
 def _by_fingerprint(elements: Iterable[Element]) -> dict[str, Element]:
@@ -209,7 +251,7 @@ def _following(
         if instance.fingerprint in seen.present:
             continue
         if instance.fingerprint in seen.held:
-            following.append(replace(instance, condition=seen.condition))
+            following.append(replace(instance, condition=seen.condition_of(instance.fingerprint)))
             continue
         kept = _absent(rule, instance, at_ms=at_ms)
         if kept is not None:
@@ -236,13 +278,14 @@ def _present(
             state=AlertState.PENDING,
             active_at_ms=at_ms,
             value=element.value,
+            source=element.source,
         )
     instance = replace(
         before,
         annotations=element.annotations,
         value=element.value,
         keep_firing_since_ms=None,
-        condition=seen.condition,
+        condition=seen.condition_of(key),
     )
     is_due = at_ms - instance.active_at_ms >= rule.for_ms
     if not is_due:
@@ -291,7 +334,7 @@ def _transitions(
                 previous=old,
                 state=new,
                 at_ms=at_ms,
-                reason=_reason(old, new, seen),
+                reason=_reason(old, new, seen.condition_of(key)),
             )
         )
     return tuple(changes)
@@ -304,12 +347,14 @@ def _shown_state(instance: Instance | None) -> AlertState:
     return instance.state if instance else AlertState.INACTIVE
 
 
-def _reason(old: AlertState, new: AlertState, seen: _Seen) -> TransitionReason | None:
+def _reason(
+    old: AlertState, new: AlertState, condition: AlertCondition | None
+) -> TransitionReason | None:
     if old in FIRING_STATES and new is AlertState.PENDING:
         return TransitionReason.FOR_RAISED
-    if seen.condition is AlertCondition.NO_DATA:
+    if condition is AlertCondition.NO_DATA:
         return TransitionReason.NO_DATA
-    if seen.condition is AlertCondition.ERROR:
+    if condition is AlertCondition.ERROR:
         return TransitionReason.ERROR
     return None
 

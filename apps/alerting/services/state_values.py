@@ -4,7 +4,7 @@ All times are Unix milliseconds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from apps.alerting.enums import (
@@ -42,28 +42,41 @@ class Element:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     value: float
+    source: Mapping[str, str] = field(default_factory=dict)  # the answer's own labels, as they were
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The expression was evaluated; ``elements`` is what it returned."""
+    """The expression was evaluated; ``elements`` is what it returned.
+
+    ``missing`` are those it knows of without saying whether they hold: dimensions without a value.
+    """
 
     elements: tuple[Element, ...] = ()
+    missing: tuple[Element, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoData:
-    """Nothing the expression reads has a value; ``element`` carries the rule's own labels."""
+    """Nothing the expression reads has a value; ``element`` carries the rule's own labels.
+
+    ``marks`` are labels the alert ``DatasourceNoData`` has beside them.
+    """
 
     element: Element
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """The expression could not be evaluated; ``element`` carries the rule's own labels."""
+    """The expression could not be evaluated; ``element`` carries the rule's own labels.
+
+    ``marks`` are labels the alert ``DatasourceError`` has beside them.
+    """
 
     message: str
     element: Element
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 Outcome: TypeAlias = Answer | NoData | Failure
@@ -84,6 +97,7 @@ class Instance:
     resolved_at_ms: int | None = None
     last_sent_at_ms: int | None = None
     condition: AlertCondition | None = None
+    source: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_active(self) -> bool:

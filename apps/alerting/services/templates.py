@@ -17,18 +17,22 @@ _ANY_FUNCTIONS = prometheus_functions()
 TemplateQuery = Callable[[str], Sequence[tuple[Mapping[str, str], float]]]
 
 
-def template_check(text: str) -> str | None:
-    """Return why ``text`` is no template, with its place, or None when it is one."""
+def template_check(text: str, *, has_values: bool = False) -> str | None:
+    """Return why ``text`` is no template, with its place, or None when it is one.
+
+    ``has_values`` tells that ``$values`` is there too: the rule asks datasources.
+    """
     try:
-        _parsed(text)
+        _parsed(text, has_values=has_values)
     except TemplateError as error:
         return str(error)
     return None
 
 
 @lru_cache(maxsize=20_000)
-def _parsed(text: str) -> Template:
-    return Template.parse(text, functions=_ANY_FUNCTIONS, variables=VARIABLES)
+def _parsed(text: str, *, has_values: bool) -> Template:
+    variables = (*VARIABLES, "values") if has_values else VARIABLES
+    return Template.parse(text, functions=_ANY_FUNCTIONS, variables=variables)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,8 +49,17 @@ class TemplateScope:
     queries_asked: int = 0
     _functions: Functions | None = None
 
-    def expanded(self, text: str, labels: Mapping[str, str], value: float) -> str:
-        """Return ``text`` expanded; a failure becomes text, as in Prometheus."""
+    def expanded(
+        self,
+        text: str,
+        labels: Mapping[str, str],
+        value: Value,
+        values: Mapping[str, Value] | None = None,
+    ) -> str:
+        """Return ``text`` expanded; a failure becomes text, as in Prometheus.
+
+        ``values`` are the numbers of a rule's queries by ref id, None for a rule in PromQL.
+        """
         if "{{" not in text:
             return text
         data: dict[str, Value] = {
@@ -55,9 +68,13 @@ class TemplateScope:
             "externalURL": self.external_url,
             "value": value,
         }
+        if values is not None:
+            data["values"] = values
         root = Struct({name[0].upper() + name[1:]: item for name, item in data.items()})
         try:
-            return _parsed(text).render(root, variables=data, functions=self._known())
+            return _parsed(text, has_values=values is not None).render(
+                root, variables=data, functions=self._known()
+            )
         except TemplateError as error:
             return f"<error expanding template: {error}>"
 

@@ -14,6 +14,7 @@ from apps.datasources.models import Datasource
 from apps.datasources.selectors.resolution import resolution_forget
 from apps.datasources.services.connection import datasource_configuration
 from apps.datasources.services.instances import instances_retire
+from apps.datasources.services.uses import unused_require
 from apps.extensions.services import StoredConfiguration, manifest_require
 from detectviz.contracts.types import PluginKind
 from detectviz.events.bus import publish
@@ -124,9 +125,14 @@ def datasource_write(
 
 
 def datasource_delete(*, datasource: Datasource) -> None:
-    """Delete a datasource; raise ReadOnlyError for a provisioned one outside of provisioning."""
+    """Delete a datasource.
+
+    Raise ReadOnlyError for a provisioned one outside of provisioning, InUseError for one that
+    something asks.
+    """
     if datasource.read_only and _provisioning.get() is None:
         raise ReadOnlyError(datasource.name, datasource.provisioned_from)
+    unused_require(datasource)
     _forget(datasource)
     datasource.delete()
 

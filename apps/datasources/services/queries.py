@@ -88,6 +88,26 @@ def queries_run(
     )
 
 
+def query_problem(*, org: models.Model, query: Query) -> tuple[str, str] | None:
+    """Return the field (``datasource``, ``model``) and why a query can't be asked, or None.
+
+    Nothing is asked: the datasource must be there, and the model be what its plugin reads.
+    """
+    try:
+        resolved = datasource_resolve(org=org, ref=query.datasource)
+    except NotFoundError as error:
+        return "datasource", error.message
+    try:
+        schema = plugin_manifest(PluginKind.DATASOURCE, resolved.plugin).query_schema
+    except PluginHostError as error:
+        return "datasource", str(error)
+    try:
+        _model(query.model, schema, QueryRequest(queries=(query,)), query)
+    except QueryFailure as error:
+        return "model", error.message
+    return None
+
+
 def query_executor() -> Executor:
     """Return this process's executor, made by the settings of the moment."""
     executor = _executors.get(os.getpid())

@@ -48,6 +48,8 @@ def _of_frame(frame: Frame) -> list[Value]:
     times = [each for each in frame.fields if each.type is FieldType.TIME]
     numbers = [each for each in frame.fields if each.type in {FieldType.NUMBER, FieldType.BOOLEAN}]
     strings = [each for each in frame.fields if each.type is FieldType.STRING]
+    if not numbers and not frame.rows:
+        return []  # no rows: some databases then know no types of columns either
     if not numbers:
         raise ExpressionError(
             "the result is no time series and has no column of numbers to compute with"

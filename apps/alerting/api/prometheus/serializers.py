@@ -44,7 +44,7 @@ def rule_json(
     """Return one rule; an alerting one with its state and, if wanted, its active alerts."""
     shown: dict[str, Any] = {
         "name": rule.name,
-        "query": rule.expr,
+        "query": rule.asked,
         "labels": labels_of(rule, group),
         "health": "unknown" if rule.last_eval_at is None else rule.health,
         "evaluationTime": 0,

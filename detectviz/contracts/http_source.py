@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.datasource import DatasourceContext
@@ -197,6 +197,23 @@ def base_url(url: str) -> str:
             field="/url",
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def relative_path(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return path and parameters of a text somebody wrote, encoded; it stays below the address.
+
+    Raise QueryError for one that climbs out of it.
+    """
+    path, _, query = text.strip().partition("?")
+    path = path.lstrip("/")
+    plain = unquote(path)
+    if (
+        "\\" in plain
+        or any(part in {".", ".."} for part in plain.split("/"))
+        or "%2f" in path.lower()
+    ):
+        raise QueryError("Write a path without . and .. segments and encoded slashes.")
+    return quote(plain, safe="/:@!$&'()*+,;=~-._"), parse_qsl(query, keep_blank_values=True)
 
 
 def auth_headers(context: DatasourceContext) -> list[tuple[str, str]]:

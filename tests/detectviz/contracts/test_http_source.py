@@ -11,7 +11,7 @@ from detectviz.contracts.errors import (
     PluginError,
     QueryError,
 )
-from detectviz.contracts.http_source import HttpSource, base_url
+from detectviz.contracts.http_source import HttpSource, base_url, relative_path
 from detectviz.contracts.types import JsonValue
 from detectviz.testing.datasource_fakes import FakeHttp, datasource_context, http_response
 
@@ -108,3 +108,10 @@ def test_a_wrong_address_names_its_field(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         base_url(url)
     assert caught.value.field == "/url"
+
+
+def test_a_path_stays_below_the_address() -> None:
+    assert relative_path("/a b/c%20d?x=%31&y=") == ("a%20b/c%20d", [("x", "1"), ("y", "")])
+    for path in ("../a", "a/%2e%2e/b", "a%2fb", "a\\..\\b", "a/./b"):
+        with pytest.raises(QueryError):
+            relative_path(path)

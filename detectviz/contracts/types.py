@@ -25,7 +25,11 @@ class PluginKind(StrEnum):
     IMPORTER = "importers"
     MIDDLEWARE = "middleware"
     NOTIFIER = "notifiers"
+    PAGES = "pages"
     PROCESSOR = "processors"
+    THEME = "themes"
+    TOOL = "tools"
+    VISUALIZER = "visualizers"
 
 
 class CheckState(StrEnum):

@@ -101,4 +101,32 @@ KINDS: dict[PluginKind, Kind] = {
         contract="detectviz.contracts.processor:Processor",
         suite="detectviz.testing.processors",
     ),
+    PluginKind.PAGES: Kind(
+        kind=PluginKind.PAGES,
+        title="Pages",
+        verb="answer",
+        contract="detectviz.contracts.pages:PagesPlugin",
+        suite="detectviz.testing.pages",
+    ),
+    PluginKind.THEME: Kind(
+        kind=PluginKind.THEME,
+        title="Themes",
+        verb="palette",
+        contract="detectviz.contracts.theme:Theme",
+        suite="detectviz.testing.themes",
+    ),
+    PluginKind.TOOL: Kind(
+        kind=PluginKind.TOOL,
+        title="Tools",
+        verb="run",
+        contract="detectviz.contracts.tool:Tool",
+        suite="detectviz.testing.tools",
+    ),
+    PluginKind.VISUALIZER: Kind(
+        kind=PluginKind.VISUALIZER,
+        title="Visualizers",
+        verb="visualize",
+        contract="detectviz.contracts.visualizer:Visualizer",
+        suite="detectviz.testing.visualizers",
+    ),
 }

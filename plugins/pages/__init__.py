@@ -1,0 +1,1 @@
+"""Pages: plugins that add pages, widgets and navigation."""

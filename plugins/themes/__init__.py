@@ -1,0 +1,1 @@
+"""Themes: plugins that colour the pages."""

@@ -1,0 +1,1 @@
+"""Tools: plugins that operators run on demand."""

@@ -1,0 +1,1 @@
+"""Visualizers: plugins that make drawings of frames."""

@@ -1,4 +1,4 @@
-"""Drawings: what plugins want shown, as plain data. The host draws it; no plugin writes HTML for it.
+"""Drawings: what plugins want shown, as plain data. The host draws it, no plugin writes HTML.
 
 Tools answer with them, visualizers make them of frames, and pages may put them into a template.
 """
@@ -59,7 +59,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heatmap:
-    """A grid: ``values`` has a row for each of ``rows`` and in it a value for each of ``columns``."""
+    """A grid: ``values`` has a row for each of ``rows``, with a value for each of ``columns``."""
 
     columns: tuple[str, ...]
     rows: tuple[str, ...]

@@ -53,7 +53,8 @@ class Manifest:
     ``aliases`` are further names of the plugin, ``children`` (kind/name) the plugins it brings
     along in its folder ``children/``. An eager plugin is loaded when a process starts, the others
     at their first call. ``settings_schema`` (``settings.schema.json``) is what an org sets once
-    for the plugin; empty where there is nothing to set.
+    for the plugin; empty where there is nothing to set. ``site`` (``site.yaml``) are the routes,
+    navigation, widgets and partials of a plugin of pages.
     """
 
     name: str
@@ -76,3 +77,4 @@ class Manifest:
     children: tuple[str, ...] = ()
     is_eager: bool = False
     settings_schema: JsonObject = field(default_factory=dict)
+    site: JsonObject = field(default_factory=dict)

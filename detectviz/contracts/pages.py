@@ -56,8 +56,9 @@ class ResourceReader(Protocol):
 class PagesContext:
     """Everything one answer may use, in the name of who is looking.
 
-    ``permissions`` are those of ``site.yaml`` that the reader holds somewhere in the org. ``series``
-    is there where the manifest asks for ``series: [read]`` and the reader may read series.
+    ``permissions`` are those of ``site.yaml`` that the reader holds somewhere in the org.
+    ``series`` is there where the manifest asks for ``series: [read]`` and the reader may
+    read series.
     ``settings`` are what the org set for the plugin.
     """
 

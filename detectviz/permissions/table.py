@@ -51,6 +51,7 @@ AREAS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "orgs": ("read", "update"),
         "plugins": ("read", "update", "operate"),
         "quotas": _CRUD,
+        "tools": ("execute",),
     },
     "system": {"system": ("read", "restart", "shutdown", "logs")},
     "dashboards": {
@@ -101,6 +102,7 @@ BUILTIN_ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         *_in_area("dashboards", "read"),
         *_EVERY_MEMBER,
         "datasources:query",
+        "tools:execute",
     ),
     "viewer": (
         *_in_area("monitors", "read"),

@@ -19,6 +19,7 @@ from detectviz.contracts.types import JsonObject, JsonValue, PluginKind
 from detectviz.pluginhost.errors import PluginProblem
 from detectviz.pluginhost.explain import FieldProblem, find_problems
 from detectviz.pluginhost.schema import find_schema_problems, inline_references
+from detectviz.pluginhost.site import SITE_FILE, site_problems
 
 MANIFEST_FILE = "plugin.yaml"
 SCHEMA_FILE = "config.schema.json"
@@ -80,17 +81,21 @@ def read_manifest(
     settings_schema: JsonObject | None = {}
     if (folder / SETTINGS_SCHEMA_FILE).exists():
         settings_schema = _read_schema(folder / SETTINGS_SCHEMA_FILE, problems)
+    site: JsonObject | None = {}
+    if kind is PluginKind.PAGES:
+        site = _read_site(folder / SITE_FILE, problems)
     if document is not None:
         found = [*find_problems(_manifest_schema(), document)]
         found = found or [*_folder_problems(folder, kind, document, has_own_name=has_own_name)]
         problems += _located(folder / MANIFEST_FILE, found)
-    if None in (document, schema, query_schema, settings_schema) or problems:
+    if None in (document, schema, query_schema, settings_schema, site) or problems:
         return None, tuple(problems)
     built = _build(kind, cast("_Document", document), inline_references(schema or {}))
     return replace(
         built,
         query_schema=inline_references(query_schema or {}),
         settings_schema=inline_references(settings_schema or {}),
+        site=site or {},
     ), ()
 
 
@@ -103,6 +108,16 @@ def find_missing_requirements(folder: Path, manifest: Manifest) -> tuple[PluginP
             place = f"/requirements/{index}"
             found.append(PluginProblem(path=folder / MANIFEST_FILE, field=place, message=message))
     return tuple(found)
+
+
+def _read_site(path: Path, problems: list[PluginProblem]) -> JsonObject | None:
+    site = _read(path, _load_yaml, problems)
+    if site is None:
+        return None
+    found = [*find_problems(_site_schema(), site)]
+    found = found or [FieldProblem(field=at, message=said) for at, said in site_problems(site)]
+    problems += _located(path, found)
+    return site
 
 
 def _read_schema(path: Path, problems: list[PluginProblem]) -> JsonObject | None:
@@ -146,6 +161,12 @@ def _manifest_schema() -> JsonObject:
     # The kinds stand in one place, where their contracts are.
     schema["properties"]["kind"]["enum"] = [kind.value for kind in PluginKind]
     return cast("JsonObject", schema)
+
+
+@cache
+def _site_schema() -> JsonObject:
+    path = Path(__file__).with_name("site.schema.json")
+    return inline_references(cast("JsonObject", json.loads(path.read_text(encoding="utf-8"))))
 
 
 def _located(

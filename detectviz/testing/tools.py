@@ -49,7 +49,7 @@ class ToolSuite:
         try:
             answer = self._run(tool, BadNetwork(misbehaviour))
         except PluginError as error:
-            assert error.message
+            assert error.message  # noqa: PT017 - either is right
         else:
             assert answer.summary
             assert [text for each in answer.drawings for text in drawing_problems(each)] == []

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, Protocol
 
 from django.apps import apps
 
@@ -27,10 +29,55 @@ class MenuEntry:
     section: str
     order: int = 50
     covers: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()  # what the route takes after the org
 
     def is_current(self, route: str) -> bool:
         """Return whether ``route`` (a URL name) belongs to this entry."""
         return route == self.route or route.startswith(self.covers or (self.route,))
+
+
+class Scope(Protocol):
+    """Who is looking, as far as entries and widgets of plugins depend on it."""
+
+    @property
+    def org(self) -> Any:
+        """The org of the page."""
+
+    def can(self, permission: str) -> bool:
+        """Tell whether the user holds ``permission``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Widget:
+    """A part of a page that is asked for by itself."""
+
+    title: str
+    url: str
+
+
+def entries_for(scope: Scope) -> tuple[MenuEntry, ...]:
+    """Return all entries for an org: those of apps, and those apps add for this org only."""
+    more = (entry for module in _menus() for entry in _call(module, "entries_for", scope))
+    return sort_entries((*menu_entries(), *more))
+
+
+def widgets_of(scope: Scope, slot: str, subject: str) -> list[Widget]:
+    """Return the widgets apps offer for a slot of a page."""
+    return [
+        each for module in _menus() for each in _call(module, "widgets_for", scope, slot, subject)
+    ]
+
+
+@cache
+def _menus() -> tuple[ModuleType, ...]:
+    names = [f"{config.name}.web" for config in apps.get_app_configs()]
+    found = [name for name in names if find_spec(name) and find_spec(f"{name}.menu")]
+    return tuple(import_module(f"{name}.menu") for name in found)
+
+
+def _call(module: ModuleType, name: str, *args: Any) -> Iterable[Any]:
+    function = getattr(module, name, None)
+    return function(*args) if function else ()
 
 
 @cache

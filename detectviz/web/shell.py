@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from detectviz.tenancy.context import all_orgs_scope
 from detectviz.tenancy.selectors import org_list_of
-from detectviz.web.menu import MenuEntry, menu_entries
+from detectviz.web.menu import MenuEntry, entries_for, menu_entries
 from detectviz.web.scope import OrgScope
 
 
@@ -49,7 +49,7 @@ class Shell:
         """The menu entries whose permission the user holds, by section."""
         return tuple(
             MenuSection(title=title, links=tuple(links))
-            for title, entries in groupby(menu_entries(), key=lambda each: each.section)
+            for title, entries in groupby(self._entries(), key=lambda each: each.section)
             if (links := list(self._links(entries)))
         )
 
@@ -59,18 +59,18 @@ class Shell:
         with all_orgs_scope(reason="the switcher lists every org of the user"):
             return tuple(org_list_of(self._request.user)[:200])
 
+    def _entries(self) -> tuple[MenuEntry, ...]:
+        return menu_entries() if self.scope is None else entries_for(self.scope)
+
     def _links(self, entries: Iterator[MenuEntry]) -> Iterator[Link]:
         scope = self.scope
         match = self._request.resolver_match
         route = match.view_name if match else ""
         for entry in entries:
             if scope is not None and scope.can(entry.permission):
-                yield Link(
-                    title=entry.title,
-                    icon=entry.icon,
-                    url=reverse(entry.route, args=[scope.org.name]),
-                    is_current=entry.is_current(route),
-                )
+                url = reverse(entry.route, args=[scope.org.name, *entry.args])
+                is_current = self._request.path == url if entry.args else entry.is_current(route)
+                yield Link(title=entry.title, icon=entry.icon, url=url, is_current=is_current)
 
 
 def shell(request: HttpRequest) -> dict[str, Shell]:

@@ -247,6 +247,20 @@ TABLE: Mapping[str, Rule] = {
     "series:explore-source-csv": _look("datasources:query"),
     "series:metrics": _look("series:read"),
     "series:usage": _look("series:read"),
+    # --- pages of plugins: one pattern for all; their own rows are in their tests ---
+    "extensions:x-home": Rule(
+        door="page",
+        methods=dict.fromkeys(("GET", "HEAD"), ("monitors:read",)),
+        values={"plugin": "=status-wall"},
+    ),
+    "extensions:x-page": Rule(
+        door="page",
+        methods=dict.fromkeys(("GET", "HEAD"), ("monitors:read",)),
+        values={"plugin": "=status-wall", "path": "=_partials/tiles"},
+    ),
+    # --- tools ---
+    "extensions:tool-list": _look("tools:execute"),
+    "extensions:tool": _look("tools:execute", values={"name": "=dns-lookup"}),
     # --- watching ---
     "monitors:monitor-list": _look("monitors:read"),
     "monitors:monitor-bulk": _button("monitors:update"),

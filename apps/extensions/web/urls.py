@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.extensions.web.views import actions, assets, plugins
+from apps.extensions.web.views import actions, assets, plugins, sites, tools
 
 _ONE = "o/<slug:org>/plugins/<slug:kind>/<slug:name>"
 
@@ -14,6 +14,10 @@ urlpatterns = [
         assets.plugin_asset,
         name="plugin-asset",
     ),
+    path("o/<slug:org>/x/<slug:plugin>/", sites.site_page, name="x-home"),
+    path("o/<slug:org>/x/<slug:plugin>/<path:path>", sites.site_page, name="x-page"),
+    path("o/<slug:org>/tools", tools.tool_list, name="tool-list"),
+    path("o/<slug:org>/tools/<slug:name>", tools.tool_page, name="tool"),
     path("o/<slug:org>/plugins", plugins.plugin_index, name="plugin-list"),
     path(_ONE, plugins.plugin_detail, name="plugin-detail"),
     path(f"{_ONE}/settings", actions.plugin_settings_save, name="plugin-settings"),

@@ -35,4 +35,6 @@ def _series_table(frames: Sequence[Frame], most: int) -> Drawing:
     units = {each.unit for each in readings}
     value = Column(title="Value", unit=units.pop() if len(units) == 1 else "", is_number=True)
     more = f"{most} of {len(readings)} series are shown." if len(readings) > most else ""
-    return Drawing(table=Table(columns=(Column(title="Series"), value), rows=tuple(rows)), text=more)
+    return Drawing(
+        table=Table(columns=(Column(title="Series"), value), rows=tuple(rows)), text=more
+    )

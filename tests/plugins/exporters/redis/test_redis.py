@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+import trustme
 
 from detectviz.contracts.errors import PluginError
 from detectviz.contracts.exporter import ExporterContext
 from detectviz.contracts.record_documents import document_record
 from detectviz.contracts.types import JsonObject
+from detectviz.testing.datasource_fakes import FakeConnector
 from detectviz.testing.exporters import ExporterSuite, make_exporter_context
 from detectviz.testing.http_server import closed_port
 from detectviz.testing.records import make_event, make_metric, make_row
+from detectviz.testing.services import find_program, free_port, port_is_open, run_server
 from plugins.exporters.redis.exporter import RedisExporter
 
 pytestmark = pytest.mark.services("redis-server")
@@ -88,3 +92,29 @@ def test_a_server_that_is_not_there_may_be_tried_again(redis_url: str) -> None:
             [make_row()], context(redis_url, address=f"127.0.0.1:{closed_port()}")
         )
     assert not refused.value.permanent
+
+
+def test_tls_verifies_the_name_whatever_the_address(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("cache.test")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "server.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "server.key")
+    port = free_port()
+    argv = [
+        find_program("redis-server") or "", "--port", "0", "--tls-port", str(port), "--save", "",
+        "--bind", "127.0.0.1", "--tls-auth-clients", "no", "--dir", str(tmp_path),
+        "--tls-cert-file", str(tmp_path / "server.pem"),
+        "--tls-key-file", str(tmp_path / "server.key"),
+    ]  # fmt: skip
+
+    def write(host: str) -> int:
+        pem = authority.cert_pem.bytes().decode()
+        options: JsonObject = {"address": f"{host}:{port}", "tls": "verify", "tls_ca": pem}
+        connector = FakeConnector(addresses={host: "127.0.0.1"})
+        made = make_exporter_context("redis", options, connector=connector)
+        return RedisExporter().write([make_row()], made).written
+
+    with run_server(argv, ready=lambda: port_is_open(port)):
+        assert write("cache.test") == 1
+        with pytest.raises(PluginError, match="No connection"):
+            write("other.test")

@@ -1,14 +1,19 @@
 """Raw samples are read from a real Prometheus, whole and once."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from detectviz.contracts.errors import PluginError
 from detectviz.contracts.importer import ImporterContext
+from detectviz.contracts.network import HttpRequest
 from detectviz.contracts.records import MetricRecord
 from detectviz.contracts.types import JsonObject
 from detectviz.net.http import SyncHttpClient
+from detectviz.testing.backends import victoria_metrics
 from detectviz.testing.exporters import make_exporter_context
 from detectviz.testing.http_server import Answer, ReceivedRequest, http_server, json_answer
 from detectviz.testing.importers import ImporterSuite, make_importer_context, records_of
@@ -95,3 +100,26 @@ def test_another_shape_is_told(document: object) -> None:
     config: JsonObject = {**CONFIG, "url": "http://p.example.org"}
     with pytest.raises(PluginError, match="not Prometheus"):
         list(PrometheusImporter().read(make_importer_context("prometheus", config, http=fake)))
+
+
+@pytest.mark.services("victoria-metrics")
+def test_victoriametrics_gives_back_what_it_was_given(http: SyncHttpClient, tmp_path: Path) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    start_ms = int(now.timestamp() * 1000) - 3_600_000
+    samples = [
+        MetricRecord(
+            labels={"__name__": "imported"},
+            timestamp_ms=start_ms + number * 1_000,
+            value=number / 2,
+        )
+        for number in range(60)
+    ]
+    with victoria_metrics(tmp_path) as (port, _):
+        url = f"http://127.0.0.1:{port}"
+        written = make_exporter_context("prometheus", {"url": f"{url}/api/v1/write"}, http=http)
+        PrometheusExporter().write(samples, written)
+        http.fetch(HttpRequest(url=f"{url}/internal/force_flush"))
+        config: JsonObject = {"url": url, "selectors": ["imported"], "start": "1h", "window": "7s"}
+        context = make_importer_context("prometheus", {**config, "end": "58m"}, http=http)
+        records = records_of(list(PrometheusImporter().read(replace(context, now=lambda: now))))
+    assert records == samples

@@ -77,7 +77,7 @@ def test_rows_become_samples_and_lines(file: Path) -> None:
         "SELECT 1 AS id); DROP TABLE points; --",
         "SELECT load_extension('x') AS id",
         "SELECT id FROM points, (SELECT writefile('x', 'y'))",
-        "WITH RECURSIVE n(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM n) SELECT max(id) id FROM n",
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) id FROM n",
     ],
 )
 def test_a_statement_that_does_more_than_read_or_too_much_is_stopped(

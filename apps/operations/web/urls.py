@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from apps.operations.web import events, modules
-from apps.operations.web.views import overview, system_health
+from apps.operations.web.views import events, modules
+from apps.operations.web.views.overview import overview, system_health
 
 app_name = "operations"
 urlpatterns = [

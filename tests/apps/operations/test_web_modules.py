@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from apps.operations.web.modules import modules_draw, needs_of
+from apps.operations.web.views.modules import modules_draw, needs_of
 from apps.orgs.models import Org
 from detectviz.clock import utc_now
 from detectviz.composition.current import ModuleGraph, ModuleNode

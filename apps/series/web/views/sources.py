@@ -12,8 +12,8 @@ from apps.datasources.selectors import datasource_get, datasource_list
 from apps.datasources.services.queries import PERMISSION, queries_run
 from apps.extensions.selectors import plugin_manifest
 from apps.series.web.forms import RANGES, Asked, asked
-from apps.series.web.frames import FrameTable, LogRow, frame_logs, frame_table, frames_chart
-from apps.series.web.queries import LETTERS, SourceAsked, query_form, source_asked
+from apps.series.web.views.asking import LETTERS, SourceAsked, query_form, source_asked
+from apps.series.web.views.frames import FrameTable, LogRow, frame_logs, frame_table, frames_chart
 from detectviz.clock import utc_now
 from detectviz.contracts.frames import Frame
 from detectviz.contracts.manifest import Manifest

@@ -15,7 +15,7 @@ from apps.datasources.selectors import resolution_forget
 from apps.datasources.services.queries import query_executor_forget
 from apps.extensions.selectors import plugin_host_use
 from apps.orgs.models import Org
-from apps.series.web.frames import frame_logs, frame_table, frames_chart
+from apps.series.web.views.frames import frame_logs, frame_table, frames_chart
 from detectviz.contracts.frames import Field, FieldType, Frame
 from detectviz.pluginhost.host import PluginHost
 from detectviz.pluginhost.pipeline import scan

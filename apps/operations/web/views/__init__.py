@@ -1,0 +1,1 @@
+"""Views of the whole: overview, system health, events, modules."""

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
-Via = Literal["session", "apikey", "cli", "system", "anonymous"]
+Via = Literal["session", "apikey", "token", "cli", "system", "anonymous"]
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -82,6 +82,13 @@ def client_address(
             break
         candidate = earlier
     return None if candidate is None else str(candidate)
+
+
+def trusted_peer(peer: str, trusted_proxies: Sequence[IpNetwork]) -> str | None:
+    """Return the address of the peer if it is a trusted proxy, else None."""
+    address = _parsed(peer)
+    is_trusted = address is not None and any(address in network for network in trusted_proxies)
+    return str(address) if is_trusted else None
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

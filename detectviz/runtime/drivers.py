@@ -10,7 +10,9 @@ from django.conf import settings
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from detectviz.contracts.errors import ConfigurationError
 from detectviz.contracts.masking import masked
+from detectviz.runtime.caching import cache_connection
 from detectviz.runtime.modules import Module, ModuleError
 from detectviz.tsdb.interface import SeriesStore, StoreError
 from detectviz.tsdb.sending.store import RemoteStore
@@ -48,7 +50,7 @@ class DriverModule:
             try:
                 self.ask()
             except Exception as error:  # noqa: BLE001 - whatever went wrong is why it does not answer
-                is_final = not getattr(error, "retryable", True)
+                is_final = not getattr(error, "retryable", not getattr(error, "permanent", False))
                 if is_final or self.clock() >= ends_at:
                     raise ModuleError(self._complaint(error)) from None
                 self.sleep(POLL_S)
@@ -60,7 +62,11 @@ class DriverModule:
         self.close()
 
     def _complaint(self, error: Exception) -> str:
-        reason = str(error).strip().partition("\n")[0].replace(self.address, str(self._shown))
+        reason = str(error).strip().partition("\n")[0]
+        if self.address:
+            reason = reason.replace(self.address, str(self._shown))
+        if isinstance(error, ConfigurationError):
+            return f"{self.name}: {reason}"
         return f"{self.name} ({self._shown}) does not answer: {reason}. Look at {self.variable}."
 
     @property
@@ -88,7 +94,9 @@ def driver_modules(*roles: str) -> list[Module]:
     if not settings.IS_EMBEDDED:
         drivers.append(broker_driver())
     if set(roles) - ROLES_WITHOUT_SERIES:
-        drivers.append(series_driver())
+        drivers += [series_driver(), cache_driver()]
+    if "web" in roles and settings.AUTH_PLUGINS:
+        drivers.append(sign_in_driver())
     return [*drivers, DriversModule(depends_on=tuple(driver.name for driver in drivers))]
 
 
@@ -119,6 +127,28 @@ def broker_driver() -> DriverModule:
 
     return DriverModule(
         name="broker", variable="DETECTVIZ_REDIS_URL", address=settings.REDIS_URL, ask=ask
+    )
+
+
+def cache_driver() -> DriverModule:
+    """Return the driver of the cache, a plugin."""
+    return DriverModule(
+        name="cache",
+        variable="DETECTVIZ_CACHE_URL",
+        address=settings.CACHE_URL,
+        ask=lambda: cache_connection().get(["start"]),
+        depends_on=("database",),
+    )
+
+
+def sign_in_driver() -> DriverModule:
+    """Return the driver of the auth plugins: a wrong configuration of one ends the start."""
+    return DriverModule(
+        name="sign-in",
+        variable="DETECTVIZ_AUTH",
+        address="",
+        ask=import_string(settings.DETECTVIZ_AUTHENTICATORS),
+        depends_on=("database",),
     )
 
 

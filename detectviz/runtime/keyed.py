@@ -1,8 +1,10 @@
 """Django for programs: requests with a key and no cookie, without what only browsers need."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler
 from django.utils.module_loading import import_string
@@ -23,7 +25,8 @@ class KeyedHandler(WSGIHandler):
         inner = self._get_response  # type: ignore[attr-defined]  # Django's types leave it out
         handler = convert_exception_to_response(inner)
         for path in reversed(settings.KEYED_MIDDLEWARE):
-            handler = convert_exception_to_response(import_string(path)(handler))
+            with suppress(MiddlewareNotUsed):
+                handler = convert_exception_to_response(import_string(path)(handler))
         self._middleware_chain = handler
 
 

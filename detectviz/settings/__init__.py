@@ -48,6 +48,15 @@ EVENTBUS_CONFIG = env.text("DETECTVIZ_EVENTBUS_CONFIG")
 EVENTBUS_GROUP = env.text("DETECTVIZ_EVENTBUS_GROUP", "detectviz")
 EVENTBUS_TOPIC_PREFIX = env.text("DETECTVIZ_EVENTBUS_TOPIC_PREFIX")
 EVENTBUS_TOPICS = env.pairs("DETECTVIZ_EVENTBUS_TOPICS")
+CACHE_URL = env.text("DETECTVIZ_CACHE_URL", REDIS_URL or "memory://")
+CACHE_CONFIG = env.text("DETECTVIZ_CACHE_CONFIG")
+AUTH_PLUGINS = env.words("DETECTVIZ_AUTH")
+AUTH_CONFIG = env.text("DETECTVIZ_AUTH_CONFIG")
+AUTH_PROVISION = env.boolean("DETECTVIZ_AUTH_PROVISION", default=False)
+AUTH_ADMINS = env.boolean("DETECTVIZ_AUTH_ADMINS", default=False)
+MIDDLEWARE_PLUGINS = env.words("DETECTVIZ_MIDDLEWARE")
+MIDDLEWARE_CONFIG = env.text("DETECTVIZ_MIDDLEWARE_CONFIG")
+MIDDLEWARE_TIMEOUT_MS = env.integer("DETECTVIZ_MIDDLEWARE_TIMEOUT_MS", 500, minimum=1)
 CONNECTIVITY_TARGETS = env.words("DETECTVIZ_CONNECTIVITY_TARGETS")
 TRUSTED_PROXIES = env.networks("DETECTVIZ_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("DETECTVIZ_METRICS_TOKEN")
@@ -119,6 +128,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.accounts.web.views.proxied.ProxiedSessionMiddleware",
+    "detectviz.runtime.plugin_middleware.PluginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -129,6 +140,7 @@ KEYED_MIDDLEWARE = [  # for requests with a key, whom browsers' needs only slow 
     "detectviz.tenancy.middleware.OrgScopeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "detectviz.runtime.plugin_middleware.PluginMiddleware",
 ]
 ROOT_URLCONF = "detectviz.urls"
 APPEND_SLASH = False
@@ -152,9 +164,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    "default": {"BACKEND": "detectviz.runtime.caching.PluginCache"},
 }
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -165,6 +175,7 @@ USE_I18N = False
 DETECTVIZ_PLUGIN_HOST = "apps.extensions.selectors.plugin_host"
 DETECTVIZ_SERIES_STORE = "apps.series.services.series_store"
 DETECTVIZ_SERIES_QUERIER = "apps.series.selectors.querier.series_querier"
+DETECTVIZ_AUTHENTICATORS = "apps.accounts.services.identities.authenticators"
 DETECTVIZ_PLUGINS_MODULE = "apps.extensions.services.following.PluginsModule"
 DETECTVIZ_COLLECTION_MODULE = "apps.monitors.services.collection.CollectionModule"
 
@@ -177,6 +188,7 @@ DETECTVIZ_TEAM_MODEL = "accounts.Team"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "apps.accounts.services.signin.PersonBackend",
+    "apps.accounts.services.identities.PluginBackend",
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.BCryptSHA256PasswordHasher"]  # cost 12
 AUTH_PASSWORD_VALIDATORS = [
@@ -277,6 +289,7 @@ STORAGES = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "apps.accounts.api.authentication.ApiKeyAuthentication",
+        "apps.accounts.api.authentication.PluginAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

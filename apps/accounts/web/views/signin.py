@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.accounts.errors import InvitationGoneError
 from apps.accounts.models import User
 from apps.accounts.selectors import home_org, org_list_of
+from apps.accounts.services.identities import proxied_user
 from apps.accounts.services.invitations import (
     NewPerson,
     account_exists,
@@ -21,12 +22,14 @@ from apps.accounts.services.invitations import (
 )
 from apps.accounts.services.users import user_prefer_org
 from apps.accounts.web.forms import AcceptForm, ChangePasswordForm, SignInForm
+from apps.accounts.web.views.proxied import SESSION_KEY
 from detectviz.clock import utc_now
 from detectviz.resources.errors import DomainError
 from detectviz.web.django_forms import add_domain_errors, posted
 from detectviz.web.pages import go_to
 
 BACKEND = "apps.accounts.services.signin.PersonBackend"
+PLUGIN_BACKEND = "apps.accounts.services.identities.PluginBackend"
 
 
 class SignInView(LoginView):
@@ -35,6 +38,15 @@ class SignInView(LoginView):
     template_name = "accounts/login.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the form; sign in at once whom a trusted proxy names."""
+        user = proxied_user(request)
+        if user is None:
+            return super().get(request, *args, **kwargs)
+        login(request, user, backend=PLUGIN_BACKEND)
+        request.session[SESSION_KEY] = True
+        return redirect(self.get_success_url())
 
 
 class SignOutView(LogoutView):

@@ -6,11 +6,12 @@ from typing import Any
 from apps.alerting.models import RuleGroup
 from detectviz.contracts.types import JsonObject
 from detectviz.pluginhost.forms import FormField, form_fields
+from detectviz.resources.yaml import MalformedYamlError, dump_documents, load_documents
 from detectviz.web.forms import Errors
 
 _RULE: JsonObject = {
     "type": "object",
-    "required": ["name", "expr"],
+    "required": ["name"],
     "properties": {
         "kind": {
             "type": "string",
@@ -25,9 +26,33 @@ _RULE: JsonObject = {
             "x-placeholder": "CheckoutDown",
             "description": "The alert's name, or of the series that is recorded.",
         },
+        "asks": {
+            "type": "string",
+            "title": "Asks",
+            "enum": ["series", "datasources"],
+            "default": "series",
+            "x-labels": {"series": "The organisation's series", "datasources": "Any datasource"},
+        },
+        "queries": {
+            "type": "string",
+            "title": "Queries and expressions",
+            "x-widget": "code",
+            "x-show-if": {"asks": "datasources"},
+            "x-placeholder": "- ref_id: A\n  datasource: warehouse\n  model: {sql: …}",
+            "description": "YAML or JSON: a list of ref_id, datasource (name, or __expr__ for an"
+            " expression), relative_from and the model that the datasource reads.",
+        },
+        "condition": {
+            "type": "string",
+            "title": "Condition",
+            "x-placeholder": "B",
+            "x-show-if": {"asks": "datasources"},
+            "description": "The query whose numbers decide: an alert for each that is not 0.",
+        },
         "expr": {
             "type": "string",
             "title": "Expression",
+            "x-show-if": {"asks": "series"},
             "x-widget": "code",
             "format": "promql",
             "x-placeholder": 'probe_success{monitor="home"} == 0',
@@ -155,17 +180,42 @@ def spec_of(document: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, A
 
 def rule_of(shown: Mapping[str, Any]) -> dict[str, Any]:
     """Return a rule in Prometheus' own fields."""
-    rule = {key: value for key, value in shown.items() if key not in {"kind", "name"}}
+    rule = {key: value for key, value in shown.items() if key not in {"kind", "name", "asks"}}
     kind = "record" if shown.get("kind") == "record" else "alert"
     if rule.get("enabled") is True:
         rule.pop("enabled")
-    return {kind: shown.get("name", ""), "expr": "", **{k: v for k, v in rule.items() if v != {}}}
+    named = {kind: shown.get("name", "")}
+    if shown.get("asks") == "datasources":
+        rule.pop("expr", None)
+        asked: dict[str, Any] = {"queries": queries_of(rule.pop("queries", "")), "condition": ""}
+    else:
+        asked = {"expr": ""}
+        for name in ("queries", "condition"):
+            rule.pop(name, None)
+    return {**named, **asked, **{k: v for k, v in rule.items() if v != {}}}
+
+
+def queries_of(text: object) -> object:
+    """Return the queries written as YAML or JSON; a text that is neither stays what it is."""
+    if not isinstance(text, str):
+        return text
+    try:
+        documents = load_documents(text)
+    except MalformedYamlError:
+        return text
+    return documents[0] if len(documents) == 1 else text
 
 
 def shown_errors(errors: Errors) -> Errors:
     """Move the errors of ``alert`` and ``record`` to the field that asks for the name."""
     moved: dict[str, list[str]] = {}
     for name, messages in errors.items():
+        rule, is_query, rest = name.partition("/queries/")
+        if is_query:
+            place = f"{rule}/queries"
+            told = [f"{rest.replace('/', '.')}: {message}" for message in messages]
+            moved.setdefault(place, []).extend(told)
+            continue
         head, _, last = name.rpartition("/")
         place = f"{head}/name" if head and last in {"alert", "record"} else name
         moved.setdefault(place, []).extend(messages)
@@ -175,4 +225,8 @@ def shown_errors(errors: Errors) -> Errors:
 def _shown(rule: Mapping[str, Any]) -> dict[str, Any]:
     kind = "record" if "record" in rule else "alert"
     rest = {key: value for key, value in rule.items() if key not in {"alert", "record"}}
+    if "queries" in rest:
+        unsaid = {"no_data": "no_data", "on_error": "error"}  # what it means not to say it
+        text = dump_documents([rest["queries"]])
+        rest = {**unsaid, **rest, "asks": "datasources", "queries": text}
     return {"kind": kind, "name": rule[kind], **rest}

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apps.alerting.models import RuleGroup
+from apps.alerting.services.condition_previews import ConditionPreview, condition_preview
 from apps.alerting.services.previews import Preview, rule_preview
 from apps.alerting.web.forms import (
     document_of,
@@ -118,6 +119,27 @@ class RulePreviewPage:
         return json.dumps(json.loads(chart.response().content))
 
 
+@dataclass(frozen=True)
+class ConditionPreviewPage:
+    """What a rule that asks datasources says now."""
+
+    scope: OrgScope
+    preview: ConditionPreview
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in words."""
+        if not self.preview.total:
+            return "There is no data for the condition"
+        return f"Holds now for {self.preview.firing} of {self.preview.total}"
+
+    @property
+    def tone(self) -> str:
+        """The state whose colour fits."""
+        found = self.preview
+        return "firing" if found.firing else "ok" if found.total else "unknown"
+
+
 @csp_update(_EDITOR)
 @org_page("rulegroups:create")
 def rulegroup_create(request: PageRequest, scope: OrgScope) -> HttpResponse:
@@ -145,6 +167,12 @@ def rule_try(request: PageRequest, scope: OrgScope) -> HttpResponse:
     """Show what one rule of the submitted form (``preview=rules/0``) would do now."""
     rule = chosen_rule(request)
     try:
+        if "queries" in rule:
+            asked = condition_preview(
+                org=scope.org, access=scope.access, rule={**rule, "alert": "Preview"}, at=utc_now()
+            )
+            found = ConditionPreviewPage(scope, asked)
+            return render_page(request, "alerting/partials/_condition_preview.html", found)
         preview = rule_preview(tenant=scope.org, rule={**rule, "alert": "Preview"}, at=utc_now())
         page = RulePreviewPage(scope, preview)
     except InvalidFieldsError as error:

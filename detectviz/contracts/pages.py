@@ -23,7 +23,8 @@ class PageRequest:
     """What somebody asks for: the ``name`` of a route, widget or partial of ``site.yaml``.
 
     ``parameters`` are those of the route's path, ``query`` and ``form`` as sent, every value of a
-    name in its order. A widget on the page of a resource learns its name from ``subject``.
+    name in its order. ``subject`` is empty but for a
+    widget on the page of a resource, of which it is the name.
     """
 
     target: PageTarget
@@ -57,8 +58,8 @@ class PagesContext:
     """Everything one answer may use, in the name of who is looking.
 
     ``permissions`` are those of ``site.yaml`` that the reader holds somewhere in the org.
-    ``series`` is there where the manifest asks for ``series: [read]`` and the reader may
-    read series.
+    ``series`` is None where the reader may not read series, and in hosts that do not offer it:
+    that of this version does not yet, so a plugin must do without.
     ``settings`` are what the org set for the plugin.
     """
 

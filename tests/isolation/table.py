@@ -248,15 +248,13 @@ TABLE: Mapping[str, Rule] = {
     "series:metrics": _look("series:read"),
     "series:usage": _look("series:read"),
     # --- pages of plugins: one pattern for all; their own rows are in their tests ---
-    "extensions:x-home": Rule(
-        door="page",
-        methods=dict.fromkeys(("GET", "HEAD"), ("monitors:read",)),
-        values={"plugin": "=status-wall"},
+    "extensions:x-home": _look(
+        "monitors:read", values={"plugin": "=status-wall"}, allowed=DONE | {405}
     ),
-    "extensions:x-page": Rule(
-        door="page",
-        methods=dict.fromkeys(("GET", "HEAD"), ("monitors:read",)),
+    "extensions:x-page": _look(
+        "monitors:read",
         values={"plugin": "=status-wall", "path": "=_partials/tiles"},
+        allowed=DONE | {405},
     ),
     # --- tools ---
     "extensions:tool-list": _look("tools:execute"),

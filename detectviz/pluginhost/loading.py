@@ -25,7 +25,7 @@ def load_capability(folder: Path, manifest: Manifest) -> object:
     Whatever the plugin's code raises comes out unchanged; the caller decides what it means.
     """
     package = package_name(manifest.kind, manifest.name)
-    _ensure_package(package, folder)
+    ensure_package(package, folder)
     module_name, _, class_name = manifest.capability.partition(":")
     capability: type[object] = getattr(import_module(f"{package}.{module_name}"), class_name)
     return capability()
@@ -42,7 +42,8 @@ def _forget(name: str) -> None:
         del sys.modules[loaded]
 
 
-def _ensure_package(name: str, folder: Path) -> None:
+def ensure_package(name: str, folder: Path) -> None:
+    """Have ``folder`` be the package ``name``, in place of another one of that name."""
     known = sys.modules.get(name)
     if known is not None:
         if str(folder) in getattr(known, "__path__", ()):

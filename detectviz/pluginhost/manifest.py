@@ -85,7 +85,7 @@ def read_manifest(
     if kind is PluginKind.PAGES:
         site = _read_site(folder / SITE_FILE, problems)
     if document is not None:
-        found = [*find_problems(_manifest_schema(), document)]
+        found = [*find_problems(manifest_schema(), document)]
         found = found or [*_folder_problems(folder, kind, document, has_own_name=has_own_name)]
         problems += _located(folder / MANIFEST_FILE, found)
     if None in (document, schema, query_schema, settings_schema, site) or problems:
@@ -155,7 +155,8 @@ def _load_yaml(text: str) -> JsonValue:
 
 
 @cache
-def _manifest_schema() -> JsonObject:
+def manifest_schema() -> JsonObject:
+    """Return the JSON Schema of ``plugin.yaml``."""
     path = Path(__file__).with_name("manifest.schema.json")
     schema = json.loads(path.read_text(encoding="utf-8"))
     # The kinds stand in one place, where their contracts are.

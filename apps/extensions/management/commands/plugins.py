@@ -9,7 +9,7 @@ import orjson
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from apps.extensions.management import installing, signing
+from apps.extensions.management import installing, signing, writing
 from apps.extensions.selectors import plugin_get, plugin_list
 from apps.extensions.services.switches import plugin_switch, plugins_changed
 from detectviz.cli.base import OrgCommand
@@ -23,7 +23,7 @@ from detectviz.tenancy.selectors import org_get
 class Command(OrgCommand):
     """Work with plugins."""
 
-    help = "List, describe, switch, check, sign, install, update and remove plugins."
+    help = "List, describe, switch, begin, check, sign, install, update and remove plugins."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the verbs."""
@@ -40,6 +40,7 @@ class Command(OrgCommand):
         check = verbs.add_parser("check", help="validate plugin folders offline")
         check.add_argument("folders", nargs="*", type=Path)
         check.add_argument("--all", action="store_true", help="every built-in plugin")
+        writing.add_verb(verbs)
         signing.add_verbs(verbs)
         installing.add_verbs(verbs)
 
@@ -60,6 +61,7 @@ class Command(OrgCommand):
             "list": self._list,
             "info": self._info,
             "check": self._check,
+            "init": self._init,
             "enable": self._switch,
             "disable": self._switch,
             "reload": self._reload,
@@ -137,16 +139,28 @@ class Command(OrgCommand):
         self.stdout.write("every process looks for plugins within seconds")
 
     def _check(self, options: dict[str, Any]) -> None:
-        root = Path(settings.BASE_DIR)
+        built_in = Path(settings.BASE_DIR) / "plugins"
         folders = options["folders"] or []
         if options["all"]:
-            folders = sorted(path.parent for path in (root / "plugins").glob("*/*/plugin.yaml"))
+            folders = sorted(path.parent for path in built_in.glob("*/*/plugin.yaml"))
         if not folders:
             raise CommandError("Name plugin folders, or --all.")
-        tests = root / "tests" / "plugins"
-        problems = [problem for folder in folders for problem in check_plugin(folder, tests)]
+        tests = Path(settings.BASE_DIR) / "tests" / "plugins"
+        problems = [
+            problem
+            for folder in folders
+            for problem in check_plugin(folder, tests if _is_below(folder, built_in) else None)
+        ]
         for problem in problems:
             self.stdout.write(problem.sentence)
         if problems:
             sys.exit(1)
-        self.stdout.write(f"{len(folders)} plugins, no problems")
+        count = len(folders)
+        self.stdout.write(f"{count} plugin{'s' if count > 1 else ''}, no problems")
+
+    def _init(self, options: dict[str, Any]) -> None:
+        self.stdout.write("\n".join(writing.run(options)))
+
+
+def _is_below(folder: Path, place: Path) -> bool:
+    return place.resolve() in folder.resolve().parents

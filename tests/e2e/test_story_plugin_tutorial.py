@@ -1,0 +1,61 @@
+"""The tutorial of plugins, done as a stranger does it: every block, in order, elsewhere."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from detectviz.testing.services import free_port
+from detectviz.testing.stranger import Stranger
+from tests.architecture.sources import ROOT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("product")]
+
+TUTORIAL: Final = ROOT / "docs" / "plugin-tutorial.md"
+PORT: Final = "8000"
+_BLOCK = re.compile(r"^```sh\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
+_REFUSED = re.compile(r"^(.*\S)  # refused$", re.MULTILINE)
+_HEAD = """set -euo pipefail
+trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+refused() { if "$@"; then echo "this was not refused: $*"; exit 1; fi; }
+"""
+
+
+@pytest.fixture
+def blocks() -> list[tuple[str, list[str]]]:
+    text = TUTORIAL.read_text(encoding="utf-8").replace(PORT, str(free_port()))
+    return [(script, said.splitlines()) for script, said in _BLOCK.findall(text)]
+
+
+def test_every_block_does_what_the_tutorial_says(
+    blocks: list[tuple[str, list[str]]], tmp_path: Path
+) -> None:
+    stranger = Stranger(tmp_path)
+    scripts = [_REFUSED.sub(r"refused \1", block) for block, _ in blocks]
+    script = "".join(f"echo '@@{number}'\n{each}" for number, each in enumerate(scripts))
+    done = subprocess.run(
+        ["/bin/bash", "-c", _HEAD + script],
+        cwd=tmp_path,
+        env={**stranger.environment, "DETECTVIZ_SYS_PORT": str(free_port())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout
+    printed = re.split(r"^@@\d+\n", done.stdout, flags=re.MULTILINE)[1:]
+    for (block, wanted), said in zip(blocks, printed, strict=True):
+        assert_said(wanted, said, block)
+
+
+def assert_said(wanted: list[str], said: str, block: str) -> None:
+    """Fail unless the lines stand in what was said, in this order; … is anything."""
+    place = 0
+    for line in wanted:
+        pattern = ".*".join(re.escape(part.strip()) for part in line.split("…"))
+        found = re.search(pattern, said[place:])
+        assert found, f"{block}\nshould have printed: {line}\nprinted:\n{said}"
+        place += found.end()

@@ -7,16 +7,16 @@ from typing import Final
 
 import pytest
 
+from detectviz.testing.plugins import PROJECT_ROOT
 from detectviz.testing.services import free_port
 from detectviz.testing.stranger import Stranger
-from tests.architecture.sources import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("product")]
 
-TUTORIAL: Final = ROOT / "docs" / "plugin-tutorial.md"
+TUTORIAL: Final = PROJECT_ROOT / "docs" / "plugin-tutorial.md"
 PORT: Final = "8000"
-_BLOCK = re.compile(r"^```sh\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
-_REFUSED = re.compile(r"^(.*\S)  # refused$", re.MULTILINE)
+_BLOCK = re.compile(r"^```sh\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)  # noqa: TID251 - our own constant
+_REFUSED = re.compile(r"^(.*\S)  # refused$", re.MULTILINE)  # noqa: TID251 - our own constant
 _HEAD = """set -euo pipefail
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 refused() { if "$@"; then echo "this was not refused: $*"; exit 1; fi; }

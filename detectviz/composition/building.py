@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+import orjson
+
 from detectviz.composition.documents import Document
 from detectviz.composition.model import Composition, Driver, Health, Pool
 from detectviz.composition.problems import CompositionError, CompositionProblem
@@ -16,6 +18,7 @@ from detectviz.composition.references import (
 from detectviz.composition.resolving import declared_names, url_complaint, url_fits
 from detectviz.contracts.types import JsonObject
 
+EVENTBUS, EVENTBUS_CONFIG = "DETECTVIZ_EVENTBUS_URL", "DETECTVIZ_EVENTBUS_CONFIG"
 DATABASE, REDIS, SERIES = "DETECTVIZ_DATABASE_URL", "DETECTVIZ_REDIS_URL", "DETECTVIZ_TSDB_URL"
 _PLACE = {DATABASE: "/spec/drivers", REDIS: "/spec/broker", SERIES: "/spec/tsdb"}
 
@@ -77,13 +80,14 @@ def deployment_of(
             )
         elif declared:
             variables[variable] = declared
+    variables.update(_eventbus(composition, document, look_up, problems))
     configs = _configs(composition, document, look_up, problems)
     chosen = _pool(composition, document, pool, problems)
     if problems:
         raise CompositionError(problems)
     return Deployment(
         variables=variables,
-        plugins_on=tuple(declared_names(composition)),
+        plugins_on=_plugins_on(composition),
         plugins_off=tuple(one.name for one in composition.plugins if not one.is_enabled),
         plugin_configs=configs,
         plugin_needs={
@@ -120,6 +124,38 @@ def _address(
     if not url_fits(driver.type, address):
         problems.append(document.problem(here, url_complaint(driver.type)))
     return address
+
+
+def _plugins_on(composition: Composition) -> tuple[str, ...]:
+    """Return what is declared, and the cache that the composition's own words choose."""
+    names, cache = declared_names(composition), f"cache/{composition.cache.type}"
+    is_named = any(fnmatchcase(cache, pattern) for pattern in names)
+    return tuple(names) if is_named else (*names, cache)
+
+
+def _eventbus(
+    composition: Composition,
+    document: Document,
+    look_up: Lookup,
+    problems: list[CompositionProblem],
+) -> dict[str, str]:
+    """Return the variables of a bus between processes; none for the one in process."""
+    bus = composition.eventbus
+    if bus.type == "in-process":
+        return {}
+    given = look_up(EVENTBUS) or ""
+    try:
+        config = {name: references_resolved(value, look_up) for name, value in bus.config.items()}
+    except MissingReferenceError as error:
+        problems.append(document.problem("/spec/eventbus/config", str(error)))
+        return {}
+    driver = composition.drivers.get(bus.driver)
+    own_url = str(config.pop("url", ""))
+    url = _address(driver, document, look_up, problems) if driver else own_url
+    if given and given != url:
+        message = f"{EVENTBUS} is set and says otherwise than this; unset it, or change this."
+        problems.append(document.problem("/spec/eventbus", message))
+    return {EVENTBUS: url, EVENTBUS_CONFIG: orjson.dumps(config).decode() if config else ""}
 
 
 def _is_plugin(name: str) -> bool:

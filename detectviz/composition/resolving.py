@@ -146,6 +146,11 @@ def _place_problems(composition: Composition, document: Document) -> Problems:
             f"The event bus {bus.type} is the plugin eventbus/{bus.type}, which is not declared; "
             "add it to plugins, or choose in-process.",
         )
+    elif bus.type != "in-process" and bool(bus.driver) == ("url" in bus.config):
+        yield document.problem(
+            "/spec/eventbus",
+            f"The event bus {bus.type} needs one address; name a driver, or set url in config.",
+        )
     broker, cache = composition.broker, composition.cache
     if (broker.type, broker.driver) != (cache.type, cache.driver):
         message = "Broker and cache go together; give cache the same type and driver as broker."

@@ -12,6 +12,7 @@ from detectviz.composition.checking import composition_read
 from detectviz.composition.current import composition_current, module_graph
 from detectviz.composition.loading import composition_load, composition_names
 from detectviz.composition.model import PluginUse
+from detectviz.composition.problems import CompositionError
 from detectviz.composition.resolving import plugin_order
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.configuration import validate
@@ -137,3 +138,45 @@ def test_the_graph_has_the_modules_of_every_living_process(monkeypatch: pytest.M
     ]
     assert graph.edges == ((graph.nodes[1].key, graph.nodes[0].key),)
     assert (utc_now() - graph.nodes[0].since).total_seconds() < 60
+
+
+def with_bus(bus: str, plugin: str) -> str:
+    text = GOOD.replace("eventbus: {type: in-process}", f"eventbus: {bus}")
+    assert text != GOOD
+    if plugin:
+        text = text.replace("  plugins:\n", f"  plugins:\n    - name: {plugin}\n", 1)
+    return text
+
+
+def test_an_event_bus_between_processes_stands_in_for_its_variables() -> None:
+    variables = {"DB": "postgresql://x/y", "PASS": "hush"}
+    bus = "{type: nats, config: {url: 'nats://bus:4222', password: {env: PASS}}}"
+    text = with_bus(bus, "eventbus/nats")
+    deployment = deployment_of(*composition_read(text, "acme.yaml"), variables.get)
+    assert deployment.variables["DETECTVIZ_EVENTBUS_URL"] == "nats://bus:4222"
+    assert deployment.variables["DETECTVIZ_EVENTBUS_CONFIG"] == '{"password":"hush"}'
+
+
+def test_an_event_bus_may_go_through_a_driver() -> None:
+    text = with_bus("{type: redis, driver: redis}", "eventbus/redis")
+    deployment = deployment_of(*composition_read(text, "acme.yaml"), {"DB": "postgresql://x/y"}.get)
+    assert deployment.variables["DETECTVIZ_EVENTBUS_URL"] == "redis://127.0.0.1:6379/0"
+
+
+def test_a_variable_that_names_another_bus_stops_the_start() -> None:
+    text = with_bus("{type: redis, driver: redis}", "eventbus/redis")
+    variables = {"DB": "postgresql://x/y", "DETECTVIZ_EVENTBUS_URL": "memory://"}
+    with pytest.raises(CompositionError, match="DETECTVIZ_EVENTBUS_URL is set"):
+        deployment_of(*composition_read(text, "acme.yaml"), variables.get)
+
+
+def test_an_event_bus_without_an_address_is_refused() -> None:
+    with pytest.raises(CompositionError, match="needs one address"):
+        composition_read(with_bus("{type: nats}", "eventbus/nats"), "acme.yaml")
+
+
+def test_the_cache_a_composition_chooses_can_be_used_without_naming_its_plugin() -> None:
+    variables = {"DB": "postgresql://x/y"}
+    deployment = deployment_of(*composition_read(GOOD, "acme.yaml"), variables.get)
+    assert "cache/redis" not in PluginsOff((), deployment)
+    assert "cache/memory" in PluginsOff((), deployment)

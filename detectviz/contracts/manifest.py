@@ -20,7 +20,8 @@ class Permissions:
     names (what none means) and ``*``. ``files`` are absolute paths shown to its own process,
     or ``discovery`` for the org's folder. ``series`` of ``("read",)`` gives a datasource the org's
     own store. ``events`` are ``publish:Name`` or ``subscribe:Name`` with ``*``; ``commands`` of
-    ``("scripts",)`` runs the operator's scripts.
+    ``("scripts",)`` runs the operator's scripts; ``platform`` of ``read`` and ``write`` gives an
+    importer or exporter the org's own data, with the rights of the pipeline's owner.
     """
 
     network: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class Permissions:
     hosts: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    platform: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ AREAS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "events": ("read", "update", "operate"),
         "folders": _CRUD,
         "orgs": ("read", "update"),
+        "pipelines": (*_CRUD, "execute"),
         "plugins": ("read", "update", "operate"),
         "quotas": _CRUD,
         "tools": ("execute",),

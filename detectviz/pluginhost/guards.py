@@ -278,7 +278,7 @@ def guard_context(context: Any, guard: Guard) -> Any:
             guard.name_hosts(_texts([value.url, value.json_data, changes[name].secrets]))
         elif name == "config":
             guard.name_hosts(_texts(value))
-        elif name == "series" and "read" not in guard.granted.series:
+        elif name in {"series", "platform"} and not getattr(guard.granted, name):
             changes[name] = None
     return replace(context, **changes)
 

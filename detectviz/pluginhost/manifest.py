@@ -36,6 +36,7 @@ class _PermissionsDocument(TypedDict, total=False):
     hosts: list[str]
     events: list[str]
     commands: list[str]
+    platform: list[str]
 
 
 class _Document(TypedDict, total=False):
@@ -270,6 +271,7 @@ def _build(kind: PluginKind, document: _Document, schema: JsonObject) -> Manifes
             hosts=tuple(permissions.get("hosts", ())),
             events=tuple(permissions.get("events", ())),
             commands=tuple(permissions.get("commands", ())),
+            platform=tuple(permissions.get("platform", ())),
         ),
         quality=document.get("quality", "stable"),
         defaults=document.get("defaults", {}),

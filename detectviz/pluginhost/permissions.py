@@ -26,7 +26,7 @@ def permissions_within(declared: Permissions, approved: Permissions) -> Permissi
     """Return what is both declared and approved; no hosts declared means those configured."""
     kept = {
         name: tuple(each for each in getattr(declared, name) if each in getattr(approved, name))
-        for name in ("network", "files", "secrets", "series", "events", "commands")
+        for name in ("network", "files", "secrets", "series", "events", "commands", "platform")
     }
     wanted = declared.hosts or (CONFIGURED,)
     hosts = tuple(each for each in wanted if each in (approved.hosts or (CONFIGURED,)))

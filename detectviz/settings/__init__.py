@@ -265,6 +265,10 @@ RULE_DATASOURCE_GROUPS = env.integer(
 DATASOURCE_QUERIES_PER_SOURCE = env.integer("DETECTVIZ_DATASOURCE_QUERIES_PER_SOURCE", 8, minimum=1)
 DATASOURCE_BREAKER_FAILURES = env.integer("DETECTVIZ_DATASOURCE_BREAKER_FAILURES", 5, minimum=1)
 DATASOURCE_BREAKER_REST_S = env.integer("DETECTVIZ_DATASOURCE_BREAKER_REST_S", 30, minimum=1)
+# --- pipelines --------------------------------------------------------------------------------
+EXPORTS_DIR = DATA_DIR / "exports"
+EXPORTS_MAX_BYTES = env.integer("DETECTVIZ_EXPORTS_MAX_BYTES", 1 << 30, minimum=1 << 10)
+PIPELINE_RUNS_KEPT = env.integer("DETECTVIZ_PIPELINE_RUNS_KEPT", 50, minimum=1, maximum=10_000)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

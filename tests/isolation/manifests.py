@@ -32,6 +32,12 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
             "database": mark,
             "basic_auth_user": mark,
         },
+        "Pipeline": {
+            "title": mark,
+            "source": {"importer": "csv", "config": {"path": f"{mark}.csv"}},
+            "steps": [{"processor": "metric"}],
+            "destinations": [{"exporter": "json", "config": {"file": mark}}],
+        },
         "RuleGroup": {
             "title": mark,
             "labels": {"mark": mark},

@@ -17,6 +17,8 @@ MACHINE_TEXTS = {
     "uid": "the public identifier; forbidden words take it from here instead",
     "name": "the same in both orgs, so that only the org tells the rows apart",
     "digest": "of a credential",
+    "source_digest": "a hash",
+    "schedule": "a cron expression",
     "key_id": "of a credential",
     "token_hash": "of a credential",
     "scope_uid": "a reference",

@@ -115,6 +115,10 @@ TABLE: Mapping[str, Rule] = {
     # --- what one datasource's plugin answers ---
     "datasources-api:resources": replace(_PLUGIN_DOOR, values={"path": "=scenarios"}),
     "datasources-api:proxy": _PLUGIN_DOOR,
+    "operations-api:run": _rest("pipelines:read", values={"uid": "run"}),
+    "operations-api:run-file": _rest(
+        "pipelines:read", values={"uid": "run", "file": "=no.json"}, allowed=DONE | {404}
+    ),
     "datasources_queries:query": _query(),
     "datasources_queries:datasource-query": _query(),
     "grafana:health": _grafana(MEMBER),
@@ -332,4 +336,17 @@ TABLE: Mapping[str, Rule] = {
         "events:update", values={"uid": "dead_letter", "action": "=replay"}
     ),
     "operations:system-health": _look("system:read"),
+    "operations:pipeline-list": _look("pipelines:read"),
+    "operations:pipeline-plugins": _look("pipelines:create"),
+    "operations:pipeline-create": _look("pipelines:create", allowed=DONE | {404}),
+    "operations:pipeline-detail": _look("pipelines:read"),
+    "operations:pipeline-edit": _look("pipelines:update"),
+    "operations:pipeline-run": _button("pipelines:execute"),
+    "operations:pipeline-delete": _button("pipelines:delete"),
+    "operations:run-detail": _look("pipelines:read", values={"uid": "run"}),
+    "operations:run-cancel": _button("pipelines:execute", values={"uid": "run"}),
+    "operations:run-resume": _button("pipelines:execute", values={"uid": "run"}),
+    "operations:run-file": _look(
+        "pipelines:read", values={"uid": "run", "file": "=no.json"}, allowed=DONE | {404}
+    ),
 }

@@ -15,6 +15,7 @@ from apps.audit.models import AuditEvent
 from apps.datasources.models import Datasource
 from apps.monitors.models import Heartbeat, StateChange
 from apps.notifications.models import Delivery
+from apps.operations.models import PipelineRun
 from apps.orgs.models import Org
 from apps.orgs.services import org_create
 from detectviz.clock import utc_now
@@ -154,6 +155,7 @@ def _values(org: Org) -> dict[str, object]:
         "delivery": Delivery.objects.for_org(org).latest("pk").uid,
         "datasource_uid": Datasource.objects.for_org(org).get(name=SHARED).uid,
         "dead_letter": make_dead_letter(org).uid,
+        "run": PipelineRun.objects.for_org(org).latest("pk").uid,
         "change": StateChange.objects.for_org(org).latest("pk").pk,
     }
 

@@ -1,1 +1,1 @@
-"""Doors of the whole."""
+"""Doors of the whole, and of pipelines."""

@@ -29,6 +29,15 @@ MENU = (
         order=30,
     ),
     MenuEntry(
+        title="Pipelines",
+        icon="route",
+        route="operations:pipeline-list",
+        permission="pipelines:read",
+        section="Organisation",
+        order=57,
+        covers=("operations:pipeline", "operations:run"),
+    ),
+    MenuEntry(
         title="System health",
         icon="activity",
         route="operations:system-health",

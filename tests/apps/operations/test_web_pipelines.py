@@ -1,0 +1,133 @@
+"""Pages and doors of pipelines."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.operations.enums import RunTrigger
+from apps.operations.models import Pipeline, PipelineRun
+from apps.operations.services.execution import run_execute
+from apps.operations.services.runs import run_start
+from apps.orgs.models import Org
+from detectviz.clock import utc_now
+from tests.factories.orgs import make_org
+from tests.factories.pages import HTMX, make_browser
+from tests.factories.pipelines import SPEC, write_pipeline, write_rows
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGES = "/o/acme/pipelines"
+API = "/apis/plugins/v1/orgs/acme/pipelines"
+NEW = f"{PAGES}/new/form?importer=csv&processor=metric&exporter=json"
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, settings: Any) -> None:
+    settings.DATASOURCE_FILES_DIR = tmp_path / "files"
+    settings.EXPORTS_DIR = tmp_path / "exports"
+
+
+@pytest.fixture
+def acme() -> Org:
+    return make_org("acme")
+
+
+def done(pipeline: Pipeline) -> PipelineRun:
+    run = run_start(pipeline=pipeline, actor=None, trigger=RunTrigger.MANUAL, now=utc_now())
+    run_execute(run_id=run.pk, clock=utc_now)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_pipeline_is_made_with_the_forms_of_its_plugins(acme: Org) -> None:
+    admin = make_browser(acme, "admin")
+    assert "No pipeline yet" in admin.get(PAGES).content.decode()
+    assert "CSV file" in admin.get(f"{PAGES}/new").content.decode()
+    html = admin.get(NEW).content.decode()
+    assert "Read with CSV file" in html
+
+    wrong = admin.post(NEW, {"name": "rows", "source/path": "", "schedule": "often"})
+    assert wrong.status_code == 422
+    assert "no cron expression" in wrong.content.decode() or "Path" in wrong.content.decode()
+
+    saved = admin.post(NEW, {"name": "rows", "source/path": "rows.csv", "batch_size": "7"})
+    assert saved.status_code == 302
+    row = Pipeline.objects.for_org(acme).get()
+    assert row.options["batch_size"] == 7
+    assert row.owner is not None
+    page = admin.get(f"{PAGES}/p/rows/edit").content.decode()
+    assert "rows.csv" in page
+    assert "Schedule" in admin.get(f"{PAGES}/p/rows").content.decode()
+
+
+def test_a_run_is_watched_and_its_files_are_saved(acme: Org) -> None:
+    write_rows(acme, 3)
+    run = done(write_pipeline(acme))
+    admin = make_browser(acme, "admin")
+    page = admin.get(f"{PAGES}/p/rows/runs/{run.uid}").content.decode()
+    for words in ("<progress", "3 written", "rows.json"):
+        assert words in page
+    assert "every 1s" not in page
+    file = admin.get(f"{PAGES}/p/rows/runs/{run.uid}/files/rows.json")
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    assert b"".join(file.streaming_content).count(b"\n") == 3  # type: ignore[attr-defined]  # a file
+    file.close()
+    started = admin.post(f"{PAGES}/p/rows/run")
+    fragment = admin.get(started.headers["Location"], headers=HTMX).content.decode()
+    assert "every 1s" in fragment
+    assert admin.post(f"{started.headers['Location']}/cancel").status_code == 302
+    assert admin.post(f"{started.headers['Location']}/resume").status_code == 302
+
+
+def test_programs_run_pipelines_and_read_what_came_of_it(acme: Org) -> None:
+    admin = make_browser(acme, "admin")
+    put = admin.put(f"{API}/rows", {"spec": SPEC}, content_type="application/json")
+    assert put.status_code == 201
+    write_rows(acme, 2)
+    started = admin.post(f"{API}/rows/run").json()
+    assert started["state"] == "queued"
+    assert admin.post(f"{API}/rows/run").status_code == 409
+    run = PipelineRun.objects.for_org(acme).get()
+    run_execute(run_id=run.pk, clock=utc_now)
+    one = admin.get(f"{API}/rows/runs/{run.uid}").json()
+    assert (one["state"], one["written"]) == ("done", 2)
+    assert [file["name"] for file in one["files"]] == ["rows.json"]
+    assert len(admin.get(f"{API}/rows/runs").json()["items"]) == 1
+    assert admin.get(f"{API}/rows/runs/{run.uid}/files/..%2Fx").status_code == 404
+    assert make_browser(acme, "viewer").get(f"{API}/rows").status_code in {403, 404}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"source": {"importer": "csv", "config": {}}}, "spec.source.config.path"),
+        ({"source": {"importer": "nope"}}, "spec.source.importer"),
+        ({"destinations": [{"exporter": "json", "config": {"x": 1}}]}, "spec.destinations[0]"),
+        ({"destinations": []}, "spec.destinations"),
+        ({"schedule": "often"}, "spec.schedule"),
+        ({"steps": [{"processor": "metric", "config": {"x": 1}}]}, "spec.steps[0].config"),
+        (
+            {
+                "source": {"importer": "detectviz", "config": {}},
+                "destinations": [{"exporter": "csv"}, {"exporter": "csv", "name": "csv-2"}],
+                "options": {"batch_size": 0},
+            },
+            "spec.options.batch_size",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_path(
+    acme: Org, change: dict[str, Any], field: str
+) -> None:
+    admin = make_browser(acme, "admin")
+    spec = {**SPEC, **change}
+    answer = admin.put(f"{API}/rows", {"spec": spec}, content_type="application/json")
+    assert answer.status_code in {400, 422}
+    assert field in str(answer.json())
+
+
+def test_importer_and_exporter_must_have_a_signal_in_common(acme: Org) -> None:
+    spec = {**SPEC, "destinations": [{"exporter": "detectviz"}]}
+    admin = make_browser(acme, "admin")
+    good = admin.put(f"{API}/rows", {"spec": spec}, content_type="application/json")
+    assert good.status_code == 201

@@ -35,7 +35,6 @@ LOOKS = {
     "sent": Look("Sent", "is-up", "check"),
     "delivered": Look("Delivered", "is-up", "check"),
     "superseded": Look("Superseded", "", "player-skip-forward"),
-    "running": Look("Running", "is-accent", "refresh"),
     "done": Look("Done", "is-up", "circle-check"),
     "cancelled": Look("Cancelled", "", "player-skip-forward"),
     "failed": Look("Failed", "is-down", "circle-x"),

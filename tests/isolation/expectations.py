@@ -77,9 +77,8 @@ def _body(kind: ResourceKind[Any], name: str) -> dict[str, Any]:
 
 SUBRESOURCE_BODIES: Mapping[str, Any] = {
     "backfill": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:10:00Z"},
-    "cancel": {},
-    "resume": {},
     "backtest": {"expr": "up == 0", "range": "1h"},
+    "cancel": {},
     "evaluate-preview": {"expr": "up == 0"},
     "explain": {"labels": {"alertname": "Down"}},
     "health": {},

@@ -116,9 +116,7 @@ def test_programs_run_pipelines_and_read_what_came_of_it(acme: Org) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named_by_its_path(
-    acme: Org, change: dict[str, Any], field: str
-) -> None:
+def test_what_is_wrong_is_named_by_its_path(acme: Org, change: dict[str, Any], field: str) -> None:
     admin = make_browser(acme, "admin")
     spec = {**SPEC, **change}
     answer = admin.put(f"{API}/rows", {"spec": spec}, content_type="application/json")

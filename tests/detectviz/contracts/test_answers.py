@@ -28,7 +28,7 @@ def test_columns_count_as_their_rows(
 def test_what_was_cut_is_told_once_it_was() -> None:
     budget = AnswerBudget(max_rows=1, max_bytes=100)
     assert budget.take(["a"])
-    assert budget.notices == ()
+    assert not budget.notices
     assert not budget.take(["b"])
     assert "cut after 1 rows" in budget.notices[0].text
 

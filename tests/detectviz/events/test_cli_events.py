@@ -28,6 +28,7 @@ def test_a_dead_letter_is_inspected_and_replayed() -> None:
     row.refresh_from_db()
     assert row.status == DeliveryStatus.PENDING
     told = AuditEvent.objects.get(action="deadletter.replay")
+    assert told.org is not None
     assert (told.org.name, told.name) == ("mine", row.uid)
 
 

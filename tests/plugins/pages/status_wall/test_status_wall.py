@@ -1,6 +1,7 @@
 """The wall shows monitors by team, the worst first."""
 
 from detectviz.contracts.pages import PageRequest
+from detectviz.contracts.types import JsonObject
 from detectviz.testing.pages import PagesSuite, make_monitor, make_pages_context
 from plugins.pages.status_wall.wall import StatusWall
 
@@ -35,7 +36,7 @@ def test_the_team_of_the_worst_monitor_comes_first() -> None:
 
 
 def test_what_is_switched_off_is_paused() -> None:
-    monitor = {**make_monitor("a", "down"), "spec": {"title": "A", "enabled": False}}
+    monitor: JsonObject = {**make_monitor("a", "down"), "spec": {"title": "A", "enabled": False}}
     context = make_pages_context("status-wall", envelopes=[monitor])
     data = StatusWall().answer(PageRequest(target="partial", name="tiles"), context).data
     assert data["counts"] == [{"state": "paused", "count": 1}]

@@ -7,6 +7,7 @@ import pytest
 
 from detectviz.contracts.network import HttpRequest, HttpResponse, Phases
 from detectviz.contracts.tool import ToolAnswer
+from detectviz.contracts.types import JsonObject
 from detectviz.testing.networks import BadNetwork
 from detectviz.testing.tools import ToolSuite, make_tool_context
 from plugins.tools.http_trace.http_trace import HttpTrace
@@ -16,7 +17,7 @@ class TestConformance(ToolSuite):
     """With a URL."""
 
     name = "http-trace"
-    config = {"url": "https://example.org/"}
+    config: JsonObject = {"url": "https://example.org/"}
 
 
 class WebNetwork(BadNetwork):

@@ -4,7 +4,6 @@ from django.urls import path
 
 from apps.operations.web.views import events, modules, pipelines
 from apps.operations.web.views.overview import overview, system_health
-from apps.operations.web.views.overview import overview, system_health
 
 app_name = "operations"
 _ONE = "o/<slug:org>/pipelines/p/<slug:name>"

@@ -143,12 +143,12 @@ def test_a_missing_dependency_breaks_its_plugin_and_those_that_need_it(
     make_plugin: PluginMaker, tmp_path: Path
 ) -> None:
     make_plugin(dependencies=["collectors/gone"])
-    make_plugin(name="dependant", folder="dependant", dependencies=["collectors/dummy"])
+    make_plugin(name="dependent", folder="dependent", dependencies=["collectors/dummy"])
     make_plugin(name="fine", folder="fine")
     host = PluginHost(scan([tmp_path / "plugins"]))
     assert host.describe(COLLECTOR, "dummy").problems[0].field == "/dependencies/0"
     assert "is broken; put that right first" in (
-        host.describe(COLLECTOR, "dependant").problems[0].message
+        host.describe(COLLECTOR, "dependent").problems[0].message
     )
     assert host.describe(COLLECTOR, "fine").status == "available"
 

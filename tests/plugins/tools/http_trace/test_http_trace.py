@@ -36,7 +36,7 @@ class WebNetwork(BadNetwork):
 
 
 def run(path: str, redirects: int = 10) -> ToolAnswer:
-    config = {"url": f"https://example.org{path}", "max_redirects": redirects}
+    config: JsonObject = {"url": f"https://example.org{path}", "max_redirects": redirects}
     context = make_tool_context("http-trace", config, WebNetwork("empty"))
     return asyncio.run(HttpTrace().run(context))
 

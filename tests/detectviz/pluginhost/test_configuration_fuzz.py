@@ -38,7 +38,8 @@ def _schema(plugin: PluginDescription) -> JsonObject:
 
 
 def _documents(plugin: PluginDescription) -> st.SearchStrategy[dict[str, JsonValue]]:
-    names = st.sampled_from(sorted(properties_of(_schema(plugin)))) | st.text(max_size=5)
+    known = sorted(properties_of(_schema(plugin)))
+    names = st.sampled_from([*known, "surplus"]) | st.text(max_size=5)
     return st.dictionaries(names, JSON_VALUES, max_size=5)
 
 

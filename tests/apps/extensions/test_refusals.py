@@ -13,7 +13,7 @@ from tests.factories.orgs import make_org
 def test_a_refusal_is_an_event_of_the_org_whose_call_it_was() -> None:
     org = make_org(name="acme")
     refusal_record(
-        Refusal(
+        refusal=Refusal(
             kind=PluginKind.COLLECTOR,
             plugin="enemy",
             permission="hosts",

@@ -8,6 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.extensions.models import OrgPlugin, PluginApproval, PluginSwitch
 from apps.extensions.services.following import plugins_refresh
+from apps.extensions.services.switches import stamp_raise
 from apps.orgs.models import Org
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.host import PluginHost
@@ -60,6 +61,7 @@ def test_a_broken_plugin_is_shown_with_its_reason(acme: Org, write_plugin: Plugi
     host = read(make_browser(acme), f"{LIST}?state=off")
     assert "Probe" not in host  # the process has not read it yet
 
+    stamp_raise(policy=True, folders=True)
     plugins_refresh()
 
     browser = make_browser(acme, "viewer")

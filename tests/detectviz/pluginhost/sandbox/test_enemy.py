@@ -177,7 +177,8 @@ class Enemy:
         return {"x": "y" * 30_000_000}
 """
 
-PLACES = ("/etc/passwd", "/etc/shadow", "/proc/1/environ", "/proc/kcore", "/root/.profile")
+HOME = str(Path.home() / ".profile")
+PLACES = ("/etc/passwd", "/etc/shadow", "/proc/1/environ", "/proc/kcore", HOME)
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from detectviz.clock import utc_now
 from detectviz.contracts.masking import masked
 from detectviz.events.types import AlertChanged, MonitorStateChanged, ResourceChanged
@@ -124,9 +122,3 @@ def schema_of(event_type: EventType) -> dict[str, Any]:
     path = Path(__file__).with_name("schemas") / event_type.schema_file
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema
-
-
-def find_data_problems(event_type: EventType, data: Mapping[str, Any]) -> list[str]:
-    """Return what in ``data`` its schema refuses."""
-    validator = Draft202012Validator(schema_of(event_type))
-    return [f"{each.json_path}: {each.message}" for each in validator.iter_errors(data)]

@@ -68,11 +68,6 @@ class TrustState:
         with self._write() as state:
             state["plugins"][plugin] = {document.key_id: _entry(document)}
 
-    def forget(self, plugin: str) -> None:
-        """Forget the plugin: an administrator wants it unsigned from now on."""
-        with self._write() as state:
-            state["plugins"].pop(plugin, None)
-
     def advance_registry(self, registry: str, document: Signed) -> None:
         """Keep the version of an index; raise RollbackError for an older or a second one."""
         version = document.body["version"]

@@ -129,3 +129,10 @@ def test_importer_and_exporter_must_have_a_signal_in_common(acme: Org) -> None:
     admin = make_browser(acme, "admin")
     good = admin.put(f"{API}/rows", {"spec": spec}, content_type="application/json")
     assert good.status_code == 201
+
+    traces = {"exporter": "traces", "config": {"url": "http://127.0.0.1:4318/v1/traces"}}
+    spec = {**SPEC, "destinations": [{"exporter": "json"}, traces]}
+    bad = admin.put(f"{API}/rows", {"spec": spec}, content_type="application/json")
+    assert bad.status_code == 422
+    assert "spec.destinations[1].exporter" in str(bad.json())
+    assert "It takes traces" in str(bad.json())

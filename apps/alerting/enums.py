@@ -72,3 +72,4 @@ class TransitionReason(models.TextChoices):
     LIMIT_EXCEEDED = "LimitExceeded"
     RULE_REMOVED = "RuleRemoved"
     DISABLED = "Disabled"
+    SENDER_SILENT = "SenderSilent"

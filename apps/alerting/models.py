@@ -112,6 +112,9 @@ class Alert(OrgOwned):
     ``value`` is text so that NaN and infinities survive every database; ``suppressed_by`` says
     what keeps its notifications back and never changes ``state``. Read as a resource like any
     other: ``name`` is the rule's uid and the fingerprint, the envelope's remaining parts follow.
+
+    An alert that another program sent (through Alertmanager's API) has no rule: ``sender`` says
+    who sent it, ``generator_url`` where it comes from, and its name begins with ``external-``.
     """
 
     name = models.CharField(max_length=63)
@@ -122,7 +125,9 @@ class Alert(OrgOwned):
         null=True,
         blank=True,
     )  # the group's, so that who may look into the folder sees its alerts
-    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="alerts")
+    rule = models.ForeignKey(
+        Rule, on_delete=models.CASCADE, related_name="alerts", null=True, blank=True
+    )
     fingerprint = models.CharField(max_length=16)
     labels = models.JSONField()
     annotations = models.JSONField(default=dict, blank=True)
@@ -138,6 +143,8 @@ class Alert(OrgOwned):
     last_sent_at = models.DateTimeField(null=True, blank=True)
     suppressed_by = models.JSONField(default=list, blank=True)
     source = models.JSONField(default=dict, blank=True)  # labels of the answer itself
+    sender = models.CharField(max_length=200, blank=True, default="")
+    generator_url = models.TextField(blank=True, default="")
 
     class Meta(OrgOwned.Meta):
         ordering: ClassVar[list[str]] = ["active_at", "id"]
@@ -155,6 +162,21 @@ class Alert(OrgOwned):
     def __str__(self) -> str:
         """Return the alert's name and fingerprint."""
         return f"{self.labels.get('alertname', '')} {self.fingerprint}"
+
+    @property
+    def is_external(self) -> bool:
+        """True for an alert that another program sent."""
+        return self.rule_id is None
+
+    @property
+    def rule_name(self) -> str:
+        """The name of the rule; of an external alert its ``alertname``."""
+        return str(self.labels.get("alertname", "")) if self.rule is None else self.rule.name
+
+    @property
+    def group_name(self) -> str:
+        """The name of the rule group; empty for an external alert."""
+        return "" if self.rule is None else str(self.rule.group.name)
 
     @property
     def uid(self) -> str:

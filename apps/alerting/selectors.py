@@ -37,6 +37,12 @@ def alert_get(org: models.Model | int, name: str) -> Alert | None:
     return alert_queryset(org).filter(Q(name=name) | Q(fingerprint=name)).first()
 
 
+def external_alert_orgs() -> list[int]:
+    """Return the ids of the orgs that list alerts of other programs."""
+    rows = Alert.objects.across_orgs(reason="foreign alerts are tidied up in every org")
+    return list(rows.filter(rule=None).order_by().values_list("org_id", flat=True).distinct())
+
+
 def alert_counts(org: models.Model | int) -> dict[str, int]:
     """Return how many alerts are in each state; one query."""
     counted = Alert.objects.for_org(org).values("state").annotate(count=Count("id"))

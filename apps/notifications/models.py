@@ -32,6 +32,9 @@ class RoutedAlert(OrgOwned):
 
     Written in the evaluation's transaction: ``version`` ahead of ``routed_version`` means the
     dispatcher has not looked at it yet. This is the outbox of alerting.
+
+    Other programs' alerts arrive here too (``is_external``); ``is_timeout`` marks an end that we
+    set because its sender named none.
     """
 
     fingerprint = models.CharField(max_length=32)
@@ -43,6 +46,9 @@ class RoutedAlert(OrgOwned):
     value = models.FloatField(null=True, blank=True)
     rule_group = models.CharField(max_length=63, blank=True, default="")
     rule = models.CharField(max_length=255, blank=True, default="")
+    generator_url = models.TextField(blank=True, default="")
+    is_external = models.BooleanField(default=False)
+    is_timeout = models.BooleanField(default=False)
     version = models.PositiveBigIntegerField(default=1)
     routed_version = models.PositiveBigIntegerField(default=0)
     updated_at = models.DateTimeField(auto_now=True)
@@ -58,7 +64,12 @@ class RoutedAlert(OrgOwned):
                 fields=["org"],
                 condition=models.Q(routed_version__lt=models.F("version")),
                 name="notifications_alert_unrouted",
-            )
+            ),
+            models.Index(
+                fields=["ends_at"],
+                condition=models.Q(is_external=True, is_resolved=False),
+                name="notifications_alert_ends",
+            ),
         ]
 
 

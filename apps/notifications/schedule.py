@@ -6,6 +6,11 @@ SCHEDULE = {
         "schedule": 1.0,
         "options": {"queue": "notify", "expires": 5},
     },
+    "notifications.sweep": {
+        "task": "apps.notifications.tasks.sweep",
+        "schedule": 60.0,
+        "options": {"queue": "jobs", "expires": 60},
+    },
     "notifications.trim": {
         "task": "apps.notifications.tasks.trim",
         "schedule": 3600.0,

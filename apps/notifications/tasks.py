@@ -4,6 +4,10 @@ from celery import shared_task
 
 from apps.notifications.services.delivery import deliveries_due, delivery_send
 from apps.notifications.services.dispatch import dispatch as dispatch_alerts
+from apps.notifications.services.foreign_alerts import (
+    foreign_alerts_expire,
+    foreign_alerts_sweep,
+)
 from apps.notifications.services.retention import history_trim
 from detectviz.clock import utc_now
 
@@ -11,6 +15,7 @@ from detectviz.clock import utc_now
 @shared_task
 def dispatch() -> None:
     """Route, group, flush, and hand every due delivery to a worker."""
+    foreign_alerts_expire(now=utc_now())
     dispatch_alerts(now=utc_now())
     for delivery_id in deliveries_due(now=utc_now()):
         deliver.delay(delivery_id)
@@ -20,6 +25,12 @@ def dispatch() -> None:
 def deliver(delivery_id: int) -> None:
     """Attempt one delivery."""
     delivery_send(delivery_id=delivery_id, clock=utc_now)
+
+
+@shared_task
+def sweep() -> None:
+    """Tidy up what other programs have sent."""
+    foreign_alerts_sweep(now=utc_now())
 
 
 @shared_task

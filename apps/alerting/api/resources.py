@@ -142,8 +142,11 @@ class AlertKind(ResourceKind[Any]):
         return {
             "state": instance.state,
             "condition": instance.condition or None,
-            "rule": instance.rule.name,
-            "rule_group": instance.rule.group.name,
+            "origin": "external" if instance.is_external else "rule",
+            "rule": None if instance.is_external else instance.rule_name,
+            "rule_group": instance.group_name or None,
+            "sender": instance.sender or None,
+            "generator_url": instance.generator_url or None,
             "keep_firing_since": instance.keep_firing_since,
             "resolved_at": instance.resolved_at,
             "last_sent_at": instance.last_sent_at,

@@ -24,6 +24,9 @@ def alert_receive(*, event: AlertChanged) -> None:
         "value": event.value,
         "rule_group": event.rule_group,
         "rule": event.rule,
+        "generator_url": "",
+        "is_external": False,
+        "is_timeout": False,
         "updated_at": utc_now(),
     }
     rows = RoutedAlert.objects.for_org(event.org_id).filter(fingerprint=event.fingerprint)

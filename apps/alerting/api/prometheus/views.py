@@ -43,7 +43,8 @@ class RulesView(FilteredView):
     def _active(self) -> dict[int, list[Alert]]:
         by_rule: dict[int, list[Alert]] = defaultdict(list)
         for alert in self.access.filter(alert_list(self.org), "alerts:read"):
-            by_rule[alert.rule_id].append(alert)
+            if alert.rule_id is not None:
+                by_rule[alert.rule_id].append(alert)
         return by_rule
 
 
@@ -54,5 +55,5 @@ class AlertsView(FilteredView):
 
     def answer(self, request: HttpRequest, **kwargs: str) -> Success:
         """List what is pending or firing."""
-        rows = self.access.filter(alert_list(self.org), self.permission)
+        rows = self.access.filter(alert_list(self.org).filter(rule__isnull=False), self.permission)
         return Success(data={"alerts": [alert_json(alert) for alert in rows]})

@@ -1,0 +1,269 @@
+"""Alerts of other programs: checked, merged with what is known, put into the inbox.
+
+Semantics of Alertmanager's ``POST /api/v2/alerts`` (api/v2/api.go, provider/mem).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from apps.alerting.selectors import external_alert_orgs
+from apps.alerting.services.external_alerts import (
+    ExternalAlert,
+    external_alerts_end,
+    external_alerts_record,
+    external_alerts_sweep,
+)
+from apps.alerting.services.fingerprints import fingerprint
+from apps.notifications.models import RoutedAlert
+from apps.notifications.services.inbox import DISPATCH
+from detectviz.runtime.wakeups import wake_on_commit
+
+RESOLVE_TIMEOUT = timedelta(minutes=5)
+MAX_ACTIVE = 100_000
+MAX_LABELS = 128
+MAX_NAME_BYTES = 1024
+MAX_ALERT_BYTES = 65_536
+_BATCH = 500
+_ACROSS = "the end of foreign alerts is looked for in every org at once"
+_WRITTEN = (
+    "labels",
+    "annotations",
+    "starts_at",
+    "ends_at",
+    "is_resolved",
+    "value",
+    "rule_group",
+    "rule",
+    "generator_url",
+    "is_external",
+    "is_timeout",
+    "version",
+    "updated_at",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignAlert:
+    """One alert as a program sent it; times it left out are None."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    generator_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What became of a request's alerts; ``errors`` are Alertmanager's words, one per refusal."""
+
+    accepted: int
+    errors: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Word:
+    """A checked alert with its times filled in."""
+
+    fingerprint: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    ends_at: datetime
+    generator_url: str
+    is_timeout: bool
+
+
+@transaction.atomic
+def foreign_alerts_accept(
+    *, org_id: int, alerts: Iterable[ForeignAlert], sender: str, now: datetime
+) -> Intake:
+    """Take the valid ones of ``alerts`` and say what is wrong with the others.
+
+    A missing start is now (or the end), a missing end ``RESOLVE_TIMEOUT`` from now. What a rule of
+    the org says of the same label set counts more: the foreign word is then left aside.
+    """
+    words: dict[str, _Word] = {}
+    errors: list[str] = []
+    for alert in alerts:
+        word = _completed(alert, now)
+        problem = _problem(word)
+        if problem:
+            errors.append(problem)
+        else:
+            words[word.fingerprint] = word
+    known = _known(org_id, list(words))
+    fresh = len(words.keys() - known.keys())
+    if fresh and _active_count(org_id) + fresh > MAX_ACTIVE:
+        errors.append(f"limit of {MAX_ACTIVE} active alerts of other programs reached")
+        words = {key: word for key, word in words.items() if key in known}
+    rows = [row for word in words.values() if (row := _row(org_id, word, known, now)) is not None]
+    _save(org_id, rows, sender, now)
+    return Intake(accepted=len(words), errors=errors)
+
+
+def foreign_alerts_expire(*, now: datetime) -> int:
+    """Resolve foreign alerts whose end has passed; return how many."""
+    rows = RoutedAlert.objects.across_orgs(reason=_ACROSS)
+    lapsed = rows.filter(is_external=True, is_resolved=False, ends_at__lte=now)
+    if not lapsed.exists():
+        return 0  # an idle tick must not take SQLite's write lock
+    ended = 0
+    with transaction.atomic():
+        by_org: dict[int, list[RoutedAlert]] = {}
+        for row in lapsed.select_for_update(skip_locked=True).order_by("pk")[: 10 * _BATCH]:
+            by_org.setdefault(row.org_id, []).append(row)
+        for org_id, found in by_org.items():
+            keys = [row.pk for row in found]
+            for start in range(0, len(keys), _BATCH):
+                own = RoutedAlert.objects.for_org(org_id).filter(
+                    pk__in=keys[start : start + _BATCH]
+                )
+                own.update(is_resolved=True)
+            external_alerts_end(
+                org_id=org_id, fingerprints=[row.fingerprint for row in found], at=now
+            )
+            ended += len(found)
+    return ended
+
+
+def foreign_alerts_sweep(*, now: datetime) -> None:
+    """Forget resolved foreign alerts of the pages, and end those a rule has taken over."""
+    rows = RoutedAlert.objects.across_orgs(reason=_ACROSS).filter(
+        is_external=True, is_resolved=False
+    )
+    active: dict[int, list[str]] = {}
+    for org_id, one in rows.values_list("org_id", "fingerprint"):
+        active.setdefault(org_id, []).append(one)
+    for org_id in external_alert_orgs():
+        with transaction.atomic():
+            external_alerts_sweep(org_id=org_id, active=active.get(org_id, ()), now=now)
+
+
+def _completed(alert: ForeignAlert, now: datetime) -> _Word:
+    labels = {name: value for name, value in alert.labels.items() if value != ""}
+    starts_at = alert.starts_at or alert.ends_at or now
+    return _Word(
+        fingerprint=fingerprint(labels),
+        labels=labels,
+        annotations=dict(alert.annotations),
+        starts_at=starts_at,
+        ends_at=alert.ends_at or now + RESOLVE_TIMEOUT,
+        generator_url=alert.generator_url,
+        is_timeout=alert.ends_at is None,
+    )
+
+
+def _problem(word: _Word) -> str:
+    """Return what Alertmanager says of a wrong alert, or of one beyond our limits."""
+    if word.ends_at < word.starts_at:
+        return "start time must be before end time"
+    if not word.labels:
+        return "at least one label pair required"
+    for what, pairs in (("label set", word.labels), ("annotations", word.annotations)):
+        for name, value in pairs.items():
+            if not name or "\0" in name or len(name.encode()) > MAX_NAME_BYTES:
+                return f'invalid {what}: invalid name "{name[:MAX_NAME_BYTES]}"'
+            if "\0" in value:
+                return f'invalid {what}: invalid value "{value[:MAX_NAME_BYTES]}"'
+        if len(pairs) > MAX_LABELS:
+            return f"invalid {what}: more than {MAX_LABELS} pairs"
+    size = sum(
+        len(text.encode())
+        for pairs in (word.labels, word.annotations)
+        for pair in pairs.items()
+        for text in pair
+    ) + len(word.generator_url)
+    if size > MAX_ALERT_BYTES:
+        return f"alert exceeded maximum size: {size} bytes (limit: {MAX_ALERT_BYTES} bytes)"
+    return ""
+
+
+def _known(org_id: int, fingerprints: Sequence[str]) -> dict[str, RoutedAlert]:
+    rows = RoutedAlert.objects.for_org(org_id).select_for_update()
+    found: dict[str, RoutedAlert] = {}
+    for start in range(0, len(fingerprints), _BATCH):
+        batch = rows.filter(fingerprint__in=fingerprints[start : start + _BATCH])
+        found |= {row.fingerprint: row for row in batch}
+    return found
+
+
+def _active_count(org_id: int) -> int:
+    return RoutedAlert.objects.for_org(org_id).filter(is_external=True, is_resolved=False).count()
+
+
+def _row(
+    org_id: int, word: _Word, known: Mapping[str, RoutedAlert], now: datetime
+) -> RoutedAlert | None:
+    """Return the row to write, or None where the word changes nothing we would tell."""
+    old = known.get(word.fingerprint)
+    if old is None:
+        return None if word.ends_at <= now else _written(org_id, word, version=1, now=now)
+    was_over = old.is_resolved or (old.ends_at is not None and old.ends_at <= now)
+    if not old.is_external and not was_over:
+        return None
+    merged = _merged(old, word, now) if old.is_external else word
+    is_over = merged.ends_at <= now
+    has_changed = is_over != was_over
+    row = _written(org_id, merged, version=old.version + has_changed, now=now)
+    row.routed_version = old.routed_version
+    return row
+
+
+def _merged(old: RoutedAlert, word: _Word, now: datetime) -> _Word:
+    """Join two words about overlapping times (Alertmanager's ``Alert.Merge``)."""
+    old_end = old.ends_at or old.starts_at
+    overlaps = old.starts_at < word.ends_at < old_end or old.starts_at < word.starts_at < old_end
+    if not overlaps:
+        return word
+    joined = replace(word, starts_at=min(old.starts_at, word.starts_at))
+    is_over = word.ends_at <= now
+    keeps_end = old_end <= now if is_over else not old.is_timeout
+    return replace(joined, ends_at=max(old_end, word.ends_at)) if keeps_end else joined
+
+
+def _written(org_id: int, word: _Word, *, version: int, now: datetime) -> RoutedAlert:
+    return RoutedAlert(
+        org_id=org_id,
+        fingerprint=word.fingerprint,
+        labels=dict(word.labels),
+        annotations=dict(word.annotations),
+        starts_at=word.starts_at,
+        ends_at=word.ends_at,
+        is_resolved=word.ends_at <= now,
+        generator_url=word.generator_url,
+        is_external=True,
+        is_timeout=word.is_timeout,
+        version=version,
+        updated_at=now,
+    )
+
+
+def _save(org_id: int, rows: Sequence[RoutedAlert], sender: str, now: datetime) -> None:
+    if not rows:
+        return
+    RoutedAlert.objects.for_org(org_id).bulk_create(
+        rows,
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["org", "fingerprint"],
+        update_fields=list(_WRITTEN),
+    )
+    said = [
+        ExternalAlert(
+            fingerprint=row.fingerprint,
+            labels=row.labels,
+            annotations=row.annotations,
+            starts_at=row.starts_at,
+            resolved_at=row.ends_at if row.is_resolved else None,
+            sender=sender,
+            generator_url=row.generator_url,
+        )
+        for row in rows
+    ]
+    external_alerts_record(org_id=org_id, alerts=said, now=now)
+    if any(row.version > row.routed_version for row in rows):
+        wake_on_commit(DISPATCH)

@@ -10,3 +10,40 @@ class DeliveryStatus(models.TextChoices):
     DELIVERED = "delivered", "Delivered"
     FAILED = "failed", "Failed for good"
     SUPERSEDED = "superseded", "Replaced by a newer one"
+
+
+class SuppressionKind(models.TextChoices):
+    """Why somebody was not told about an alert, in the order in which reasons are looked for."""
+
+    INHIBITION = "inhibition", "Inhibited"
+    ACTIVE_TIME = "active_time", "Outside active times"
+    MUTE_TIME = "mute_time", "Inside mute times"
+    SILENCE = "silence", "Silenced"
+    MAINTENANCE = "maintenance", "Under maintenance"
+    DEPENDENCY = "dependency", "Depends on what is down"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    SNOOZED = "snoozed", "Snoozed"
+    FLAPPING = "flapping", "Flapping"
+    GROUPING = "grouping", "Waits for its group"
+    DEDUP = "dedup", "Told already"
+    NO_ROUTE = "no_route", "Routed to nobody"
+    DISABLED = "disabled", "Switched off"
+    RATE_LIMITED = "rate_limited", "Rate limited"
+    FAILED_DELIVERY = "failed_delivery", "Could not be delivered"
+
+
+class SuppressionEnding(models.TextChoices):
+    """Why a row of the suppression ledger was closed."""
+
+    TOLD = "told", "The reason went away"
+    CHANGED = "changed", "Other reasons took its place"
+    OVER = "over", "The alert was over"
+    REROUTED = "rerouted", "The alert goes elsewhere now"
+
+
+class SilenceState(models.TextChoices):
+    """Where a silence is in its life."""
+
+    PENDING = "pending", "Pending"
+    ACTIVE = "active", "Active"
+    EXPIRED = "expired", "Expired"

@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 
-from apps.notifications.enums import DeliveryStatus
+from apps.notifications.enums import DeliveryStatus, SuppressionEnding, SuppressionKind
 from detectviz.crypto.fields import EncryptedJSONField
 from detectviz.resources.models import ResourceModel, new_uid
 from detectviz.tenancy.models import OrgOwned
@@ -87,6 +88,7 @@ class AlertGroup(OrgOwned):
     group_wait_ms = models.PositiveBigIntegerField()
     group_interval_ms = models.PositiveBigIntegerField()
     repeat_interval_ms = models.PositiveBigIntegerField()
+    route_options = models.JSONField(default=dict)  # what a route says beside who and when
     created_at = models.DateTimeField()
     next_flush_at = models.DateTimeField()
     has_flushed = models.BooleanField(default=False)
@@ -171,4 +173,93 @@ class Delivery(OrgOwned):
             models.Index(
                 fields=["org", "contact_point", "-created_at"], name="notifications_delivery_told"
             ),
+        ]
+
+
+class Silence(ResourceModel):
+    """Keeps notifications back about alerts that match, from ``starts_at`` to ``ends_at``.
+
+    ``matcher_sets`` are OR-ed, the matchers of a set AND-ed, written as Alertmanager prints them.
+    In a folder it mutes only alerts of that folder's rule groups. With an ``rrule`` it mutes for
+    ``duration_ms`` from each occurrence (counted from ``starts_at`` in ``location``) and is over at
+    ``ends_at``. ``next_change_at`` is when what it mutes may next change: the dispatcher's timer.
+    """
+
+    matcher_sets = models.JSONField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    comment = models.TextField(blank=True, default="")
+    created_by = models.CharField(max_length=200, blank=True, default="")
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    annotations = models.JSONField(default=dict, blank=True)
+    rrule = models.CharField(max_length=500, blank=True, default="")
+    duration_ms = models.PositiveBigIntegerField(default=0)
+    location = models.CharField(max_length=63, blank=True, default="UTC")
+    remind_before_ms = models.PositiveBigIntegerField(default=0)
+    remind_at = models.DateTimeField(null=True, blank=True)  # None: nobody is to be reminded
+    next_change_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(ResourceModel.Meta):
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["org", "ends_at"], name="notifications_silence_current"),
+            models.Index(fields=["next_change_at"], name="notifications_silence_change"),
+            models.Index(fields=["remind_at"], name="notifications_silence_remind"),
+        ]
+
+
+class InhibitionRule(ResourceModel):
+    """Mutes alerts that match the target while one that matches the source is firing."""
+
+    folder = None  # about alerts of all folders
+    source_matchers = models.JSONField()
+    target_matchers = models.JSONField()
+    equal = models.JSONField(default=list, blank=True)
+    is_enabled = models.BooleanField(default=True)
+
+
+class TimeInterval(ResourceModel):
+    """Named times, which routes refer to; ``intervals`` are OR-ed, the fields of one AND-ed."""
+
+    folder = None  # routes of all folders refer to it
+    intervals = models.JSONField()
+
+
+class SuppressionEntry(OrgOwned):
+    """One reason, or several at once, for which one contact point was not told about one alert.
+
+    Open (``ended_at`` is None) while it lasts, then kept as history. ``causes`` is the whole chain,
+    ``kind`` its first link. An empty ``receiver`` means all receivers of the contact point.
+    """
+
+    fingerprint = models.CharField(max_length=32)
+    labels = models.JSONField()
+    contact_point = models.CharField(max_length=63, blank=True)
+    receiver = models.CharField(max_length=63, blank=True, default="")
+    group_key = models.CharField(max_length=2000)
+    key_digest = models.CharField(max_length=64)
+    kind = models.CharField(max_length=20, choices=SuppressionKind.choices)
+    causes = models.JSONField()
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True, blank=True)  # the foreseen end, where there is one
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ending = models.CharField(
+        max_length=10, choices=SuppressionEnding.choices, blank=True, default=""
+    )
+
+    class Meta(OrgOwned.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["org", "key_digest", "fingerprint", "contact_point", "receiver"],
+                condition=models.Q(ended_at__isnull=True),
+                name="notifications_suppression_open",
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["org", "fingerprint", "-since"], name="notifications_suppression_of"
+            ),
+            models.Index(fields=["org", "-since"], name="notifications_suppression_new"),
+            models.Index(fields=["ended_at"], name="notifications_suppression_age"),
         ]

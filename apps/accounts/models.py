@@ -25,6 +25,13 @@ class User(AbstractUser):
         related_name="+",
         help_text="The organisation opened after signing in.",
     )
+    theme = models.CharField(
+        max_length=63,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="A theme plugin; empty follows the organisation, - is the plain look.",
+    )
 
     class Meta(AbstractUser.Meta):
         constraints = [

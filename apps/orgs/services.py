@@ -39,12 +39,21 @@ def org_create(*, name: str, title: str = "", actor: models.Model | None = None)
 
 @transaction.atomic
 def org_update(
-    *, org: Org, title: str, is_active: bool | None = None, actor: models.Model | None = None
+    *,
+    org: Org,
+    title: str | None = None,
+    is_active: bool | None = None,
+    theme: str | None = None,
+    actor: models.Model | None = None,
 ) -> Org:
-    """Change an org's title, or switch it on or off (a matter of the platform)."""
+    """Change an org's title or theme, or switch it on or off (a matter of the platform).
+
+    What is None stays. A theme there is not changes nothing on pages until it is there.
+    """
     org = Org.objects.select_for_update().get(pk=org.pk)
     before = org_envelope(org)
-    org.title = title
+    org.title = org.title if title is None else title
+    org.theme = org.theme if theme is None else theme
     if is_active is not None:
         org.is_active = is_active
     org.generation += 1
@@ -109,7 +118,7 @@ def org_envelope(org: Org) -> dict[str, Any]:
             "created_at": org.created_at.isoformat(timespec="milliseconds"),
             "updated_at": org.updated_at.isoformat(timespec="milliseconds"),
         },
-        "spec": {"title": org.title, "is_active": org.is_active},
+        "spec": {"title": org.title, "is_active": org.is_active, "theme": org.theme},
         "status": {},
     }
 

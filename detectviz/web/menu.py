@@ -43,6 +43,10 @@ class Scope(Protocol):
     def org(self) -> Any:
         """The org of the page."""
 
+    @property
+    def user(self) -> Any:
+        """Who is looking."""
+
     def can(self, permission: str) -> bool:
         """Tell whether the user holds ``permission``."""
 
@@ -59,6 +63,11 @@ def entries_for(scope: Scope) -> tuple[MenuEntry, ...]:
     """Return all entries for an org: those of apps, and those apps add for this org only."""
     more = (entry for module in _menus() for entry in _call(module, "entries_for", scope))
     return sort_entries((*menu_entries(), *more))
+
+
+def sheets_of(scope: Scope) -> tuple[str, ...]:
+    """Return the style sheets apps put over the host's own: those of themes."""
+    return tuple(each for module in _menus() for each in _call(module, "sheets_for", scope))
 
 
 def widgets_of(scope: Scope, slot: str, subject: str) -> list[Widget]:

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from detectviz.tenancy.context import all_orgs_scope
 from detectviz.tenancy.selectors import org_list_of
-from detectviz.web.menu import MenuEntry, entries_for, menu_entries
+from detectviz.web.menu import MenuEntry, entries_for, menu_entries, sheets_of
 from detectviz.web.scope import OrgScope
 
 
@@ -52,6 +52,11 @@ class Shell:
             for title, entries in groupby(self._entries(), key=lambda each: each.section)
             if (links := list(self._links(entries)))
         )
+
+    @cached_property
+    def sheets(self) -> tuple[str, ...]:
+        """The addresses of the theme's style sheets; none on pages of no org."""
+        return () if self.scope is None else sheets_of(self.scope)
 
     @cached_property
     def orgs(self) -> tuple[Any, ...]:

@@ -75,6 +75,7 @@ FURTHER = (
     "/o/default/explore/d/made-up?run=1&view=logs&A/scenario=logs",
     "/o/default/metrics?metric=probe_success&label=type%3Dtcp",
     "/o/default/tools/dns-lookup",
+    "/o/default/appearance",
     "/o/default/teams/new",
     "/o/default/roles/new",
     "/o/default/bindings",

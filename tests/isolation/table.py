@@ -104,6 +104,7 @@ TABLE: Mapping[str, Rule] = {
     "extensions:plugin-asset": _other(
         404, 405, values={**_PLUGIN, "digest": "=0", "path": "=icon.svg"}
     ),
+    "extensions:theme-sheet": _other(404, 405, values={"name": "=forest", "digest": "=0"}),
     # --- the token is the credential ---
     "accounts:invitation-accept": _other(
         200, 302, 405, 409, 422, values={"token": "invitation_token"}, is_secret_door=True
@@ -260,6 +261,9 @@ TABLE: Mapping[str, Rule] = {
         values={"plugin": "=status-wall", "path": "=_partials/tiles"},
         allowed=DONE | {405},
     ),
+    # --- themes: everybody chooses their own ---
+    "extensions:appearance": _look(MEMBER),
+    "extensions:appearance-default": _button("orgs:update"),
     # --- tools ---
     "extensions:tool-list": _look("tools:execute"),
     "extensions:tool": _look("tools:execute", values={"name": "=dns-lookup"}),

@@ -42,6 +42,12 @@ class OrgSpec(serializers.Serializer[Any]):
 
     title = serializers.CharField(max_length=200, required=False, allow_blank=True)
     is_active = serializers.BooleanField(required=False)
+    theme = serializers.CharField(
+        max_length=63,
+        required=False,
+        allow_blank=True,
+        help_text="The theme plugin that pages show to people who chose none.",
+    )
 
 
 class UserSpec(serializers.Serializer[Any]):

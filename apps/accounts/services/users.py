@@ -183,3 +183,9 @@ def _check(user: User, password: str | None) -> None:
             problems["spec.password"] = list(error.messages)
     if problems:
         raise InvalidFieldsError(problems)
+
+
+def user_theme_set(*, user: User, theme: str) -> None:
+    """Remember what a person chose to see; the caller knows which themes there are."""
+    user.theme = theme
+    user.save(update_fields=["theme"])

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from apps.extensions.services.pages import site_list
+from apps.extensions.services.themes import theme_address
 from detectviz.web.menu import MenuEntry, Scope, Widget
 
 MENU = (
@@ -45,6 +46,12 @@ def entries_for(scope: Scope) -> list[MenuEntry]:
         for node in site.navigation
         if "<" not in node.route.path
     ]
+
+
+def sheets_for(scope: Scope) -> list[str]:
+    """Return the style sheet of the theme that the reader sees, if it is not the plain look."""
+    found = theme_address(user=scope.user, org=scope.org)
+    return [found] if found else []
 
 
 def widgets_for(scope: Scope, slot: str, subject: str) -> list[Widget]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.extensions.web.views import actions, assets, plugins, sites, tools
+from apps.extensions.web.views import actions, appearance, assets, plugins, sites, tools
 
 _ONE = "o/<slug:org>/plugins/<slug:kind>/<slug:name>"
 
@@ -13,6 +13,15 @@ urlpatterns = [
         "plugins/assets/<slug:kind>/<slug:name>/<slug:digest>/<path:path>",
         assets.plugin_asset,
         name="plugin-asset",
+    ),
+    path(
+        "plugins/themes/<slug:name>/<slug:digest>.css", appearance.theme_sheet, name="theme-sheet"
+    ),
+    path("o/<slug:org>/appearance", appearance.appearance, name="appearance"),
+    path(
+        "o/<slug:org>/appearance/default",
+        appearance.appearance_default,
+        name="appearance-default",
     ),
     path("o/<slug:org>/x/<slug:plugin>/", sites.site_page, name="x-home"),
     path("o/<slug:org>/x/<slug:plugin>/<path:path>", sites.site_page, name="x-page"),

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0001_initial'),
+        ('notifications', '0002_external_alerts'),
         ('orgs', '0002_quota'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -105,7 +105,11 @@ class AlertGroup(OrgOwned):
 
 
 class NotificationRecord(OrgOwned):
-    """What a receiver of a group was last told (Alertmanager's notification log entry)."""
+    """What a receiver of a group was last told (Alertmanager's notification log entry).
+
+    ``thread`` is ``{"notifier": name, "data": …}``: what the notifier wants to remember of the
+    group until it is over; empty where there is nothing.
+    """
 
     key_digest = models.CharField(max_length=64)
     contact_point = models.CharField(max_length=63)
@@ -113,6 +117,7 @@ class NotificationRecord(OrgOwned):
     firing = models.JSONField(default=list)
     resolved = models.JSONField(default=list)
     sent_at = models.DateTimeField()
+    thread = models.JSONField(default=dict)
 
     class Meta(OrgOwned.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [

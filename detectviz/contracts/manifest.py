@@ -42,8 +42,10 @@ class Manifest:
     never read back); ``x-order``, ``x-group``, ``x-widget`` (textarea, code), ``x-placeholder``,
     ``x-show-if`` ({field: value or list of values}), ``x-labels`` ({choice: label}) lay out the
     form made from it; ``x-hint`` is said in place of a pattern, ``x-target: true`` marks where
-    secrets are sent; ``x-plugins`` makes a text property a choice of the plugins of that kind,
-    with the options of each as ``<name>_sd`` beside it (put in when the host scans);
+    secrets are sent, ``x-template: true`` a notifier's text that the host renders as a
+    notification template before the plugin sees it; ``x-plugins`` makes a text property a choice
+    of the plugins of that kind, with the options of each as ``<name>_sd`` beside it (put in when
+    the host scans);
     ``x-connection``, of a datasource's schema as a whole, is an object schema of the connection
     fields it uses (url, user, database, basic_auth, basic_auth_user). Formats:
     calendar, cron, date-time, duration, email, hostname, regex (RE2), timezone, uri. References to

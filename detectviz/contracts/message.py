@@ -13,10 +13,12 @@ _ELLIPSIS = "…"
 
 
 def title_of(notification: Notification, *, max_characters: int = 200) -> str:
-    """Return one line such as ``[FIRING:2] HomeDown (web critical)``.
+    """Return the title the host rendered, else one like ``[FIRING:2] HomeDown (web critical)``.
 
     Values of the group labels, then in parentheses those of the other common labels.
     """
+    if notification.title:
+        return one_line(notification.title, max_characters=max_characters)
     status = notification.status.value.upper()
     if notification.status is AlertStatus.FIRING:
         status = f"{status}:{len(notification.firing) + notification.truncated_alerts}"
@@ -32,7 +34,14 @@ def title_of(notification: Notification, *, max_characters: int = 200) -> str:
 
 
 def text_of(notification: Notification, *, max_characters: int = 8_000) -> str:
-    """Return the alerts as plain text: firing before resolved, labels sorted, links last."""
+    """Return the text the host rendered, else what ``details_of`` says."""
+    if notification.text:
+        return cut_characters(clean(notification.text).strip(), max_characters)
+    return details_of(notification, max_characters=max_characters)
+
+
+def details_of(notification: Notification, *, max_characters: int = 8_000) -> str:
+    """Return every alert as plain text: firing before resolved, labels sorted, links last."""
     lines = [
         *_section("Firing", notification.firing),
         *_section("Resolved", notification.resolved),
@@ -41,7 +50,7 @@ def text_of(notification: Notification, *, max_characters: int = 8_000) -> str:
         lines += [f"{notification.truncated_alerts} more alerts are not shown.", ""]
     if notification.url:
         lines.append(clean(notification.url))
-    return _cut("\n".join(lines).strip(), max_characters)
+    return cut_characters("\n".join(lines).strip(), max_characters)
 
 
 def label_lines(labels: Labels) -> Iterator[str]:
@@ -52,7 +61,7 @@ def label_lines(labels: Labels) -> Iterator[str]:
 
 def one_line(text: str, *, max_characters: int) -> str:
     """Return ``text`` on one line without control characters, runs of space made one, cut."""
-    return _cut(" ".join(clean(text).split()), max_characters)
+    return cut_characters(" ".join(clean(text).split()), max_characters)
 
 
 def clean(text: str) -> str:
@@ -79,7 +88,8 @@ def _is_shown(character: str) -> bool:
     return (character.isprintable() or character in "\t\u200d") and character not in "\u2028\u2029"
 
 
-def _cut(text: str, max_characters: int) -> str:
+def cut_characters(text: str, max_characters: int) -> str:
+    """Return ``text`` with at most so many characters, the last one an ellipsis where cut."""
     if len(text) <= max_characters:
         return text
     return text[: max_characters - 1] + _ELLIPSIS

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from detectviz.contracts.network import HttpClient
 from detectviz.contracts.types import AlertStatus, JsonObject, Labels
@@ -24,9 +24,27 @@ class NotifiedAlert:
     value: float | None = None
 
 
+ActionName = Literal["acknowledge", "snooze", "silence", "open"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationAction:
+    """A button or link. ``url`` is signed and does what ``name`` says for whoever opens it."""
+
+    name: ActionName
+    title: str
+    url: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """What a receiver is told. ``delivery_id`` is stable over retries of the same delivery."""
+    """What a receiver is told. ``delivery_id`` is stable over retries of the same delivery.
+
+    ``title`` (one line) and ``text`` are plain text the host rendered, from the operator's
+    templates where ``is_templated``, else short defaults; plugins read them through
+    ``message.title_of`` and ``message.text_of``. A rich layout of the plugin's own gives way to
+    ``text`` where ``is_templated``. ``actions`` may be empty.
+    """
 
     receiver: str
     status: AlertStatus
@@ -42,6 +60,10 @@ class Notification:
     url: str
     truncated_alerts: int = 0
     is_test: bool = False
+    title: str = ""
+    text: str = ""
+    is_templated: bool = False
+    actions: tuple[NotificationAction, ...] = ()
 
     @property
     def firing(self) -> tuple[NotifiedAlert, ...]:
@@ -77,7 +99,12 @@ class MailSender(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifierContext:
-    """Everything one delivery may use. ``config`` has passed the schema, defaults filled."""
+    """Everything one delivery may use. ``config`` has passed the schema, defaults filled.
+
+    Texts the schema marks ``x-template`` are rendered already. ``thread`` is what the plugin's
+    ``Receipt.thread`` was for the same group and receiver the last time it was told, to answer in
+    a thread or to update in place; empty for a group that is new or was over.
+    """
 
     config: JsonObject
     secrets: Mapping[str, str]
@@ -86,16 +113,22 @@ class NotifierContext:
     mail: MailSender
     now: Callable[[], datetime]
     logger: logging.Logger
+    thread: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A positive answer. ``request_digest`` is the SHA-256 of what was sent, hex."""
+    """A positive answer. ``request_digest`` is the SHA-256 of what was sent, hex.
+
+    ``thread`` is remembered for the group and receiver until the group is over: ids of messages,
+    never a secret; at most 4,096 bytes of JSON, more is forgotten.
+    """
 
     status_code: int | None = None
     answer: str = ""
     request_digest: str = ""
     external_id: str = ""
+    thread: JsonObject = field(default_factory=dict)
 
 
 class Notifier(Protocol):

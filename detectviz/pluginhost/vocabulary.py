@@ -71,7 +71,7 @@ _KEYWORDS: dict[str, Callable[[JsonValue], bool]] = {
     **dict.fromkeys(
         ("format", "x-group", "x-hint", "x-language", "x-placeholder", "x-widget"), _is_text
     ),
-    **dict.fromkeys(("writeOnly", "uniqueItems", "x-target"), _is_bool),
+    **dict.fromkeys(("writeOnly", "uniqueItems", "x-target", "x-template"), _is_bool),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), _is_count),
     **dict.fromkeys(("minProperties", "maxProperties", "x-order"), _is_count),
     **dict.fromkeys(("minimum", "maximum", "multipleOf"), _is_number),

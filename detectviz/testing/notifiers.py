@@ -1,18 +1,29 @@
 """The conformance suite of notifiers, and the ports they are tested with."""
 
+import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import unquote_plus
 
 import pytest
 
-from detectviz.contracts.errors import DeliveryError, EgressDeniedError, PluginError
+from detectviz.contracts.errors import (
+    DeadlineExceededError,
+    DeliveryError,
+    EgressDeniedError,
+    NetworkError,
+    PluginError,
+)
 from detectviz.contracts.network import HttpClient, HttpRequest, HttpResponse, Phases
 from detectviz.contracts.notifier import (
     MailMessage,
     MailSender,
     Notification,
+    NotificationAction,
     NotifiedAlert,
     Notifier,
     NotifierContext,
@@ -55,9 +66,13 @@ def make_response(
 
 @dataclass(slots=True)
 class FakeHttp:
-    """An HttpClient that answers as told and remembers what it was asked."""
+    """An HttpClient that answers as told and remembers what it was asked.
+
+    ``first`` are the answers of the first requests, ``answer`` is that of all the others.
+    """
 
     answer: HttpResponse | Exception = field(default_factory=make_response)
+    first: list[HttpResponse | Exception] = field(default_factory=list)
     denied_hosts: frozenset[str] = frozenset()
     requests: list[HttpRequest] = field(default_factory=list)
     checked: list[tuple[str, int]] = field(default_factory=list)
@@ -65,9 +80,10 @@ class FakeHttp:
     def fetch(self, request: HttpRequest) -> HttpResponse:
         """Return or raise the answer."""
         self.requests.append(request)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        answer = self.first.pop(0) if self.first else self.answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def require_allowed(self, host: str, port: int) -> None:
         """Refuse the denied hosts."""
@@ -141,6 +157,22 @@ def hostile_notification() -> Notification:
     )
 
 
+def templated_notification() -> Notification:
+    """Return a notification whose title and text the operator's templates wrote."""
+    return replace(
+        make_notification(), title="Own title 4711", text="Own text 0815", is_templated=True
+    )
+
+
+def notification_with_actions() -> Notification:
+    """Return a notification that offers to acknowledge."""
+    url = "https://detectviz.example/callbacks/4ct10n"
+    return replace(
+        make_notification(),
+        actions=(NotificationAction(name="acknowledge", title="Acknowledge", url=url),),
+    )
+
+
 def make_notifier_context(
     name: str,
     config: JsonObject,
@@ -149,6 +181,7 @@ def make_notifier_context(
     http: HttpClient | None = None,
     mail: MailSender | None = None,
     now: Callable[[], datetime] = lambda: NOW,
+    thread: JsonObject | None = None,
 ) -> NotifierContext:
     """Return the context the host would give the notifier ``name``; the schema must agree."""
     checked = checked_config(PluginKind.NOTIFIER, name, config, secrets)
@@ -160,7 +193,35 @@ def make_notifier_context(
         mail=mail or FakeMail(),
         now=now,
         logger=logging.getLogger(f"tests.notifiers.{name}"),
+        thread=thread or {},
     )
+
+
+CASES: dict[str, Callable[[], Notification]] = {
+    "firing": make_notification,
+    "resolved": lambda: make_notification(status=AlertStatus.RESOLVED),
+    "many": lambda: make_notification(
+        *(make_alert(monitor=f"m{index}") for index in range(30)),
+        make_alert(AlertStatus.RESOLVED, monitor="back"),
+        truncated_alerts=4,
+    ),
+    "unicode": lambda: make_notification(make_alert(monitor="café 监控 🔥", region="שלום")),
+    "long": lambda: make_notification(
+        replace(make_alert(monitor="m"), annotations={"summary": "long " * 2_000})
+    ),
+    "templated": templated_notification,
+    "actions": notification_with_actions,
+    "test": lambda: make_notification(is_test=True),
+}
+FAILURES: dict[str, HttpResponse] = {
+    "clientError": make_response(400, b"bad request"),
+    "authError": make_response(401, b"who are you?"),
+    "rateLimited": make_response(429, b"slow down", [("Retry-After", "30")]),
+    "serverError": make_response(503, b"later"),
+}
+_PERMANENT = {"clientError", "authError"}
+_RETRY_AFTER_S = 30.0
+_LARGEST_THREAD_BYTES = 4_096
 
 
 class NotifierSuite:
@@ -233,3 +294,135 @@ class NotifierSuite:
             assert error.reason in REASONS
         assert error.message
         assert self.SECRET not in f"{error!r} {error.message} {caplog.text}"
+
+    @pytest.mark.parametrize("case", list(CASES))
+    def test_each_case_is_delivered(
+        self, notifier: Notifier, good_context: NotifierContext, case: str
+    ) -> None:
+        receipt = notifier.notify(CASES[case](), good_context)
+        assert len(receipt.request_digest) == 64
+        thread = json.dumps(receipt.thread)
+        assert len(thread) <= _LARGEST_THREAD_BYTES
+        assert self.SECRET not in thread
+
+
+class HttpNotifierSuite(NotifierSuite):
+    """What a notifier must do that goes by ``context.http``: set ``make_context``, too.
+
+    ``success`` is its service's answer to a good request, ``failures`` are its answers by class,
+    the limited one asking for a wait of 30 s (such an answer may have the status 200). With
+    ``recordings`` (a folder) every case's requests are compared with ``<case>.json`` there; a file
+    that is missing is written, and its test fails once, so that somebody looks at it.
+    ``uses_text`` says that title and text of the host are sent, ``uses_actions`` that actions are.
+    """
+
+    success: ClassVar[HttpResponse] = make_response()
+    failures: ClassVar[Mapping[str, HttpResponse]] = FAILURES
+    recordings: ClassVar[Path]
+    uses_text: ClassVar[bool] = True
+    uses_actions: ClassVar[bool] = False
+
+    def make_context(self, http: FakeHttp) -> NotifierContext:
+        """Return a context, its secret being ``SECRET``, whose service is ``http``."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def good_context(self) -> NotifierContext:
+        """Return a context whose service accepts."""
+        return self.make_context(FakeHttp(answer=self.success))
+
+    @pytest.fixture
+    def bad_context(self) -> NotifierContext:
+        """Return a context whose service refuses."""
+        return self.make_context(FakeHttp(answer=self.failures["authError"]))
+
+    def _deliver(self, notifier: Notifier, notification: Notification) -> list[HttpRequest]:
+        http = FakeHttp(answer=self.success)
+        notifier.notify(notification, self.make_context(http))
+        return http.requests
+
+    @pytest.mark.parametrize("case", list(CASES))
+    def test_requests_are_as_recorded(self, notifier: Notifier, case: str) -> None:
+        requests = self._deliver(notifier, CASES[case]())
+        said = [recorded_request(request, self.SECRET) for request in requests]
+        path = self.recordings / f"{case}.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(said, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+            pytest.fail(f"{path.name} was missing and is written now; look whether it is right.")
+        assert said == json.loads(path.read_text())
+
+    def test_the_hosts_text_is_said_where_the_notifier_says_text(self, notifier: Notifier) -> None:
+        said = _said(self._deliver(notifier, templated_notification()))
+        assert ("Own text 0815" in said) == self.uses_text
+
+    def test_actions_are_offered_where_the_notifier_can(self, notifier: Notifier) -> None:
+        said = _said(self._deliver(notifier, notification_with_actions()))
+        assert ("4ct10n" in said) == self.uses_actions
+
+    def test_a_threads_next_message_is_delivered_with_what_was_kept(
+        self, notifier: Notifier
+    ) -> None:
+        first = FakeHttp(answer=self.success)
+        kept = notifier.notify(make_notification(), self.make_context(first)).thread
+        later = replace(self.make_context(FakeHttp(answer=self.success)), thread=kept)
+        over = replace(make_notification(status=AlertStatus.RESOLVED), delivery_id="dlv_02")
+        assert notifier.notify(over, later).request_digest
+
+    @pytest.mark.parametrize("reason", ["clientError", "authError", "rateLimited", "serverError"])
+    def test_each_refusal_has_its_class(self, notifier: Notifier, reason: str) -> None:
+        http = FakeHttp(answer=self.failures[reason])
+        with pytest.raises(DeliveryError) as refused:
+            notifier.notify(make_notification(), self.make_context(http))
+        error = refused.value
+        assert (error.reason, error.permanent) == (reason, reason in _PERMANENT)
+        assert error.message
+        if reason == "rateLimited":
+            assert error.retry_after_s == _RETRY_AFTER_S
+
+    def test_no_answer_in_time_is_a_timeout(self, notifier: Notifier) -> None:
+        http = FakeHttp(answer=DeadlineExceededError("too slow", phase="receive"))
+        with pytest.raises(DeliveryError) as refused:
+            notifier.notify(make_notification(), self.make_context(http))
+        assert (refused.value.reason, refused.value.permanent) == ("timeout", False)
+
+    def test_a_failing_network_is_told_without_the_secret(self, notifier: Notifier) -> None:
+        failure = NetworkError(f"no route to https://x.example/{self.SECRET}", phase="connect")
+        with pytest.raises(PluginError) as refused:
+            notifier.notify(make_notification(), self.make_context(FakeHttp(answer=failure)))
+        assert not refused.value.permanent
+        assert self.SECRET not in f"{refused.value!r} {refused.value.message}"
+
+    def test_a_service_that_repeats_the_secret_is_not_quoted(self, notifier: Notifier) -> None:
+        answer = make_response(500, f"no such token: {self.SECRET}".encode())
+        with pytest.raises(DeliveryError) as refused:
+            notifier.notify(make_notification(), self.make_context(FakeHttp(answer=answer)))
+        error = refused.value
+        assert self.SECRET not in f"{error!r} {error.message} {error.answer}"
+
+
+def recorded_request(request: HttpRequest, secret: str) -> JsonObject:
+    """Return a request as recordings keep it: no secret, the body as JSON where it is JSON."""
+    recorded: JsonObject = {
+        "method": request.method,
+        "url": request.url,
+        "headers": {name.lower(): value for name, value in request.headers},
+        "body": _body(request.body),
+    }
+    text = json.dumps(recorded).replace(secret, "SECRET")
+    known: JsonObject = json.loads(text)
+    return known
+
+
+def _body(body: bytes) -> JsonValue:
+    text = body.decode("utf-8", "replace")
+    try:
+        known: JsonValue = json.loads(text)
+    except ValueError:
+        return text
+    return known
+
+
+def _said(requests: Sequence[HttpRequest]) -> str:
+    bodies = " ".join(request.body.decode("utf-8", "replace") for request in requests)
+    return unquote_plus(f"{bodies} {' '.join(request.url for request in requests)}")

@@ -16,11 +16,12 @@ from apps.notifications.models import AlertGroup, ContactPoint, Delivery, Notifi
 from apps.notifications.services.configuration import receiver_secrets
 from apps.notifications.services.dispatch import group_clean
 from apps.notifications.services.outward import notifier_context
-from apps.notifications.services.payload import notification_of
+from apps.notifications.services.payload import notification_to_send
+from apps.notifications.services.threads import thread_of, thread_stored
 from detectviz.clock import Clock
 from detectviz.contracts.errors import DeliveryError, NetworkError, PluginError
 from detectviz.contracts.notifier import Notification, Notifier, Receipt
-from detectviz.contracts.types import PluginKind
+from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.pluginhost.errors import PluginHostError
 from detectviz.runtime.leases import process_owner
 
@@ -121,16 +122,24 @@ def _attempt(delivery: Delivery) -> Attempt:
         notifier=receiver["notifier"],
         config=receiver["config"],
         secrets=receiver_secrets(receiver["name"], point.secrets),
-        notification=notification_of(delivery.payload),
+        notification=notification_to_send(delivery),
+        thread=thread_of(delivery=delivery, notifier=receiver["notifier"]),
     )
 
 
 def receiver_notify(
-    *, notifier: str, config: dict[str, Any], secrets: dict[str, str], notification: Notification
+    *,
+    notifier: str,
+    config: dict[str, Any],
+    secrets: dict[str, str],
+    notification: Notification,
+    thread: JsonObject | None = None,
 ) -> Attempt:
     """Call a notifier plugin once; whatever it raises is an outcome."""
     started = time.monotonic()
-    context = notifier_context(config=config, secrets=secrets, timeout_s=TIMEOUT_S)
+    context = notifier_context(
+        config=config, secrets=secrets, timeout_s=TIMEOUT_S, thread=thread or {}
+    )
 
     def notify(plugin: Notifier) -> Receipt:
         return plugin.notify(notification, context)
@@ -165,7 +174,12 @@ def _mark_delivered(delivery: Delivery, attempt: Attempt, receipt: Receipt, now:
         key_digest=delivery.key_digest,
         contact_point=delivery.contact_point,
         receiver=delivery.receiver,
-        defaults={"firing": delivery.firing, "resolved": delivery.resolved, "sent_at": now},
+        defaults={
+            "firing": delivery.firing,
+            "resolved": delivery.resolved,
+            "sent_at": now,
+            "thread": thread_stored(notifier=delivery.notifier, thread=receipt.thread),
+        },
     )
     group = AlertGroup.objects.for_org(delivery.org_id).filter(key_digest=delivery.key_digest)
     for row in group.select_for_update():

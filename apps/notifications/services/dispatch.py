@@ -28,6 +28,7 @@ from apps.notifications.services.routing import (
     key_digest,
     match_routes,
 )
+from apps.notifications.services.threads import threads_forget
 from detectviz.clock import to_ms
 
 BATCH = 500
@@ -316,6 +317,7 @@ def group_clean(*, group: AlertGroup, now: datetime) -> None:
     gone = [alert for alert in resolved if alert.fingerprint not in believed]
     group.alerts.remove(*gone)
     if not group.alerts.exists():
+        threads_forget(group=group)
         group.delete()
 
 

@@ -14,6 +14,7 @@ from detectviz.clock import utc_now
 from detectviz.contracts.errors import DeliveryError
 from detectviz.contracts.network import HttpClient
 from detectviz.contracts.notifier import MailMessage, MailSender, NotifierContext
+from detectviz.contracts.types import JsonObject
 from detectviz.net.http import SyncHttpClient
 from detectviz.runtime.egress import egress_policy
 
@@ -60,7 +61,11 @@ class DjangoMail(MailSender):
 
 
 def notifier_context(
-    *, config: Mapping[str, Any], secrets: Mapping[str, str], timeout_s: float
+    *,
+    config: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    timeout_s: float,
+    thread: JsonObject,
 ) -> NotifierContext:
     """Return the context of one delivery."""
     return NotifierContext(
@@ -71,6 +76,7 @@ def notifier_context(
         mail=DjangoMail(),
         now=utc_now,
         logger=logging.getLogger("detectviz.notifier"),
+        thread=thread,
     )
 
 

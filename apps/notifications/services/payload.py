@@ -1,14 +1,16 @@
 """What a receiver is told, as it is stored with the delivery and handed to the notifier."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
-from apps.notifications.models import AlertGroup, RoutedAlert
-from detectviz.contracts.notifier import Notification, NotifiedAlert
+from apps.notifications.models import AlertGroup, Delivery, RoutedAlert
+from detectviz.contracts.message import title_of
+from detectviz.contracts.notifier import Notification, NotificationAction, NotifiedAlert
+from detectviz.contracts.rendering import short_text
 from detectviz.contracts.types import AlertStatus
 
 MAX_ALERTS = 1000
@@ -20,6 +22,27 @@ class Members:
 
     firing: Sequence[RoutedAlert]
     resolved: Sequence[RoutedAlert]
+
+
+ActionSource = Callable[[Delivery], Sequence[NotificationAction]]
+_action_sources: list[ActionSource] = []
+
+
+def action_source_use(source: ActionSource) -> None:
+    """Have every notification offer the actions ``source`` makes for its delivery.
+
+    Called once by the app that knows how to answer them, when it is ready. The source signs its
+    links; what it raises is the caller's failure, so it must not raise for what is missing.
+    """
+    if source not in _action_sources:
+        _action_sources.append(source)
+
+
+def notification_to_send(delivery: Delivery) -> Notification:
+    """Return what a delivery tells: the stored payload with title, text and actions."""
+    given = notification_of(delivery.payload)
+    actions = tuple(action for source in _action_sources for action in source(delivery))
+    return replace(given, title=title_of(given), text=short_text(given), actions=actions)
 
 
 def notification_payload(

@@ -4,13 +4,11 @@ import hashlib
 from collections.abc import Iterator
 
 from detectviz.contracts.config import get_bool, get_int, get_text, get_text_map
-from detectviz.contracts.errors import DeadlineExceededError, DeliveryError
+from detectviz.contracts.http_answers import LARGEST_ANSWER_BYTES, answer_text, fetch_success
 from detectviz.contracts.network import HttpRequest, TlsOptions
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
-from plugins.notifiers.webhook.answers import answer_text, require_success
 from plugins.notifiers.webhook.payload import build_body, sign
 
-_LARGEST_ANSWER_BYTES = 65_536
 _OURS = ("webhook-id", "webhook-timestamp", "webhook-signature", "authorization", "content-length")
 
 
@@ -21,15 +19,10 @@ class WebhookNotifier:
         """Deliver once; raise DeliveryError unless the answer is 2xx."""
         body = build_body(notification, max_alerts=get_int(context.config, "max_alerts"))
         request = _request(notification, context, body)
-        try:
-            response = context.http.fetch(request)
-        except DeadlineExceededError as error:
-            message = f"The webhook did not answer within {context.timeout_s:g} s."
-            raise DeliveryError(message, reason="timeout") from error
-        require_success(response, now=context.now())
+        response = fetch_success(context, request, service="The webhook")
         return Receipt(
             status_code=response.status_code,
-            answer=answer_text(response),
+            answer=answer_text(response, secrets=context.secrets),
             request_digest=hashlib.sha256(body).hexdigest(),
         )
 
@@ -44,7 +37,7 @@ def _request(notification: Notification, context: NotifierContext, body: bytes) 
         body=body,
         timeout_s=context.timeout_s,
         follow_redirects=False,
-        max_body_bytes=_LARGEST_ANSWER_BYTES,
+        max_body_bytes=LARGEST_ANSWER_BYTES,
         tls=TlsOptions(
             verify=get_bool(config, "verify_tls", default=True), ca_pem=get_text(config, "ca_pem")
         ),

@@ -18,14 +18,22 @@ from apps.notifications.models import (
 )
 from apps.notifications.selectors import routing_tree_get
 from apps.notifications.services import delivery as delivery_service
+from apps.notifications.services import payload
 from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.configuration import contact_point_write, routing_tree_write
 from apps.notifications.services.delivery import deliveries_due, delivery_send
 from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.inbox import alert_receive
+from apps.notifications.services.threads import thread_of, thread_stored
 from apps.orgs.models import Org
 from detectviz.contracts.errors import DeliveryError
-from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
+from detectviz.contracts.notifier import (
+    Notification,
+    NotificationAction,
+    NotifierContext,
+    Receipt,
+)
+from detectviz.contracts.types import JsonObject
 from detectviz.events.bus import publish
 from detectviz.events.types import AlertChanged, SoleWorkerStarts
 from detectviz.pluginhost.host import HostOptions, PluginHost
@@ -41,13 +49,16 @@ class Receiver:
     """A notifier that writes down what it was told, and may be told to fail."""
 
     told: list[Notification] = field(default_factory=list)
+    threads: list[JsonObject] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
     def notify(self, notification: Notification, context: NotifierContext) -> Receipt:
         if self.failures:
             raise self.failures.pop(0)
         self.told.append(notification)
-        return Receipt(status_code=200, answer="ok")
+        self.threads.append(context.thread)
+        thread = {"message": len(self.told), **context.thread}
+        return Receipt(status_code=200, answer="ok", thread=thread)
 
     @property
     def words(self) -> list[tuple[str, list[str], list[str]]]:
@@ -352,3 +363,45 @@ def test_an_org_without_a_contact_point_tells_nobody_and_breaks_nothing(world: W
 
     assert world.receiver.told == []
     assert not Delivery.all_orgs.exists()
+
+
+def test_a_thread_is_handed_back_until_the_group_is_over(world: World) -> None:
+    world.say("a")
+    world.run(15)
+    world.say("b")
+    world.run(61)
+    world.say("a", "resolved")
+    world.say("b", "resolved")
+    world.run(120)
+    world.say("a")
+    world.run(15)
+
+    assert world.receiver.threads == [{}, {"message": 1}, {"message": 1}, {}]
+
+
+def test_a_thread_is_not_handed_to_another_notifier(world: World) -> None:
+    world.say("a")
+    world.run(15)
+    delivery = Delivery.all_orgs.get()
+    assert thread_of(delivery=delivery, notifier="webhook") == {"message": 1}
+    assert thread_of(delivery=delivery, notifier="email") == {}
+
+
+@pytest.mark.parametrize("thread", [{}, {"a": "x" * 5_000}, {"a": float("nan")}])
+def test_a_thread_that_cannot_be_kept_is_forgotten(thread: JsonObject) -> None:
+    assert thread_stored(notifier="webhook", thread=thread) == {}
+
+
+def test_what_is_sent_has_a_title_a_text_and_the_actions_of_whoever_answers_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = NotificationAction(name="acknowledge", title="Acknowledge", url="https://x.example")
+    monkeypatch.setattr(payload, "_action_sources", [])
+    payload.action_source_use(lambda _: [action])
+    world.say("a")
+    world.run(15)
+    (told,) = world.receiver.told
+    assert told.title == "[FIRING:1] Down"
+    assert told.text.startswith("firing: a")
+    assert told.actions == (action,)
+    assert not told.is_templated

@@ -23,7 +23,7 @@ from detectviz.pluginhost.configuration import validate
 from detectviz.testing.notifiers import (
     NOW,
     FakeHttp,
-    NotifierSuite,
+    HttpNotifierSuite,
     make_alert,
     make_notification,
     make_notifier_context,
@@ -35,23 +35,14 @@ from plugins.notifiers.webhook.payload import sign
 URL = "https://hooks.example/alerts"
 
 
-class TestConformance(NotifierSuite):
+class TestConformance(HttpNotifierSuite):
     name = "webhook"
+    uses_text = False
+    recordings = Path(__file__).with_name("data") / "traffic"
 
-    @pytest.fixture
-    def good_context(self) -> NotifierContext:
-        return make_notifier_context(
-            "webhook", {"url": URL, "auth": "bearer"}, {"bearer_token": self.SECRET}
-        )
-
-    @pytest.fixture
-    def bad_context(self) -> NotifierContext:
-        return make_notifier_context(
-            "webhook",
-            {"url": URL, "auth": "bearer"},
-            {"bearer_token": self.SECRET},
-            http=FakeHttp(answer=make_response(401, b"who are you?")),
-        )
+    def make_context(self, http: FakeHttp) -> NotifierContext:
+        config = {"url": URL, "auth": "bearer"}
+        return make_notifier_context("webhook", config, {"bearer_token": self.SECRET}, http=http)
 
 
 @pytest.fixture

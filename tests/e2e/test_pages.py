@@ -73,6 +73,8 @@ FURTHER = (
     "/o/default/explore/d/made-up?run=1&A/scenario=random_walk&A/series_count=3",
     "/o/default/explore/d/made-up?run=1&view=table&rows=2&A/scenario=random_walk_table",
     "/o/default/explore/d/made-up?run=1&view=logs&A/scenario=logs",
+    "/o/default/explore?q=probe_success&view=visualizers/bar",
+    "/o/default/explore/d/made-up?run=1&A/scenario=random_walk&view=visualizers/stat",
     "/o/default/metrics?metric=probe_success&label=type%3Dtcp",
     "/o/default/tools/dns-lookup",
     "/o/default/appearance",

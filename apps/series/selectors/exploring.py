@@ -3,15 +3,17 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
 from apps.series.selectors.charts import Tenant
+from apps.series.selectors.querier import series_frames
 from apps.series.selectors.queries import Timed, query_instant, query_range
 from apps.series.selectors.store import series_store
 from detectviz.clock import to_ms
+from detectviz.contracts.frames import Frame
 from detectviz.promql.errors import PromqlError
 from detectviz.promql.json import value_text
 from detectviz.promql.results import Matrix, Result, Scalar, String, Vector
@@ -20,6 +22,7 @@ from detectviz.tsdb.interface import METRIC_NAME, Matcher, MatchOp, StoreError
 
 LINES_SHOWN = 50
 ROWS_SHOWN = 500
+FRAMES_SHOWN = 500
 SERIES_COUNTED = 20_000
 VALUES_SHOWN = 100
 
@@ -51,7 +54,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explored:
-    """What one expression came to: lines or rows, or a ``problem`` that says why not.
+    """What one expression came to: lines, rows or frames, or a ``problem`` that says why not.
 
     ``total`` counts the series found, of which the first are given. ``times_s`` are the steps in
     Unix seconds.
@@ -62,6 +65,7 @@ class Explored:
     times_s: tuple[float, ...] = ()
     lines: tuple[Line, ...] = ()
     cells: tuple[Cell, ...] = ()
+    frames: tuple[Frame, ...] = ()
     total: int = 0
     warnings: tuple[str, ...] = ()
     infos: tuple[str, ...] = ()
@@ -98,6 +102,25 @@ def explore_lines(org: Tenant, expression: str, window: Window) -> Explored:
         expression=expression,
         times_s=tuple((matrix.timestamps_ms / 1000).tolist()),
         lines=tuple(_line(matrix, row) for row in range(min(len(matrix), LINES_SHOWN))),
+        total=len(matrix),
+        warnings=timed.result.warnings,
+        infos=timed.result.infos,
+        took_ms=timed.took_s * 1000,
+    )
+
+
+def explore_frames(org: Tenant, expression: str, window: Window, ref_id: str) -> Explored:
+    """Evaluate over the window, for visualizers; a problem becomes part of the answer."""
+    try:
+        timed = _over(org, expression, window)
+    except (PromqlError, StoreError) as error:
+        return Explored(expression=expression, problem=str(error))
+    matrix = timed.result.value
+    assert isinstance(matrix, Matrix)
+    frames = series_frames(matrix, expression, most=FRAMES_SHOWN)
+    return Explored(
+        expression=expression,
+        frames=tuple(replace(frame, ref_id=ref_id) for frame in frames),
         total=len(matrix),
         warnings=timed.result.warnings,
         infos=timed.result.infos,

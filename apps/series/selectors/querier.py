@@ -75,7 +75,7 @@ class OrgSeries:
             raise refusal(error) from error
         matrix = cast("Matrix", timed.result.value)
         notices = _notices(timed.result)
-        frames = _series_frames(matrix, promql, notices)
+        frames = series_frames(matrix, promql, notices=notices)
         if not frames and notices:
             return [Frame(fields=(), shape="time-series", executed_query=promql, notices=notices)]
         return frames
@@ -157,8 +157,12 @@ def _sample(vector: Vector, row: int) -> Field:
     return _field(labels, FieldType.NUMBER, [float(vector.values[row])])
 
 
-def _series_frames(matrix: Matrix, promql: str, notices: tuple[Notice, ...]) -> list[Frame]:
-    return [_series_frame(matrix, row, promql, notices) for row in range(len(matrix))]
+def series_frames(
+    matrix: Matrix, promql: str, *, notices: tuple[Notice, ...] = (), most: int | None = None
+) -> list[Frame]:
+    """Return one ``time-series`` frame for each series, the first ``most`` where given."""
+    count = len(matrix) if most is None else min(len(matrix), most)
+    return [_series_frame(matrix, row, promql, notices) for row in range(count)]
 
 
 def _series_frame(matrix: Matrix, row: int, promql: str, notices: tuple[Notice, ...]) -> Frame:

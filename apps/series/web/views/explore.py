@@ -12,14 +12,17 @@ from csp.constants import NONCE
 from csp.decorators import csp_update
 from django.http import HttpResponse, StreamingHttpResponse
 
+from apps.extensions.services.visualizers import Drawn
 from apps.series.selectors.exploring import (
     Explored,
     explore_cells,
+    explore_frames,
     explore_lines,
     explore_samples,
     series_name,
 )
-from apps.series.web.forms import RANGES, Asked, asked
+from apps.series.web.forms import RANGES, VIEWS, Asked, asked
+from apps.series.web.views.showing import Showing, is_visualizer, views_of
 from apps.series.web.views.sources import SourceChoice
 from detectviz.clock import utc_now
 from detectviz.promql.errors import PromqlError
@@ -39,6 +42,7 @@ class ExplorePage:
     scope: OrgScope
     asked: Asked
     nonce: str
+    showing: Showing
 
     @property
     def choice(self) -> SourceChoice:
@@ -59,11 +63,22 @@ class ExplorePage:
     @cached_property
     def answers(self) -> list[tuple[str, Explored]]:
         """Each expression's answer under its letter."""
-        look = explore_lines if self.asked.view == "chart" else explore_cells
         return [
-            (letter, look(self.scope.org, text, self.asked.window))
+            (letter, self._look(text, letter))
             for letter, text in zip(_LETTERS, self.asked.queries, strict=False)
         ]
+
+    def _look(self, text: str, letter: str) -> Explored:
+        org, window = self.scope.org, self.asked.window
+        if is_visualizer(self.asked.view):
+            return explore_frames(org, text, window, letter)
+        look = explore_lines if self.asked.view == "chart" else explore_cells
+        return look(org, text, window)
+
+    @cached_property
+    def drawn(self) -> Drawn:
+        """What the chosen visualizer makes of all answers."""
+        return self.showing.draw([each for _, found in self.answers for each in found.frames])
 
     @cached_property
     def chart(self) -> str:
@@ -98,8 +113,9 @@ class ExplorePage:
 @org_page("series:read")
 def explore(request: PageRequest, scope: OrgScope) -> HttpResponse:
     """Show the editor and what its expressions come to."""
-    found = asked(request.GET, now=utc_now())
-    page = ExplorePage(scope=scope, asked=found, nonce=str(request.csp_nonce))
+    found = asked(request.GET, now=utc_now(), views=views_of(scope.org, VIEWS))
+    showing = Showing(org=scope.org, view=found.view, own=VIEWS, query=request.GET)
+    page = ExplorePage(scope, found, str(request.csp_nonce), showing)
     return render_page(
         request, "series/explore.html", page, fragment="series/partials/_explore_answers.html"
     )

@@ -11,9 +11,11 @@ from apps.datasources.models import Datasource
 from apps.datasources.selectors import datasource_get, datasource_list
 from apps.datasources.services.queries import PERMISSION, queries_run
 from apps.extensions.selectors import plugin_manifest
+from apps.extensions.services.visualizers import Drawn
 from apps.series.web.forms import RANGES, Asked, asked
 from apps.series.web.views.asking import LETTERS, SourceAsked, query_form, source_asked
 from apps.series.web.views.frames import FrameTable, LogRow, frame_logs, frame_table, frames_chart
+from apps.series.web.views.showing import Showing, views_of
 from detectviz.clock import utc_now
 from detectviz.contracts.frames import Frame
 from detectviz.contracts.manifest import Manifest
@@ -55,6 +57,7 @@ class SourcePage:
     manifest: Manifest
     asked: Asked
     queries: SourceAsked
+    showing: Showing
     is_foreign: bool = False
     address: str = ""
 
@@ -118,6 +121,11 @@ class SourcePage:
         """Everything in one picture."""
         return frames_chart(self.frames)
 
+    @cached_property
+    def drawn(self) -> Drawn:
+        """What the chosen visualizer makes of everything."""
+        return self.showing.draw(self.frames)
+
     @property
     def tables(self) -> list[tuple[str, FrameTable]]:
         """Each frame under its ref id."""
@@ -162,7 +170,8 @@ def _page(request: HttpRequest, scope: OrgScope, name: str) -> SourcePage:
         manifest = plugin_manifest(PluginKind.DATASOURCE, row.type)
     except PluginHostError as error:
         raise NotFoundError(str(error)) from error
-    found = asked(request.GET, now=utc_now(), views=VIEWS)
+    found = asked(request.GET, now=utc_now(), views=views_of(scope.org, VIEWS))
+    showing = Showing(org=scope.org, view=found.view, own=VIEWS, query=request.GET)
     return SourcePage(
         scope=scope,
         source=row,
@@ -171,15 +180,17 @@ def _page(request: HttpRequest, scope: OrgScope, name: str) -> SourcePage:
         queries=source_asked(request.GET, manifest.query_schema, row.uid, found),
         # A link on another site must not make somebody's browser ask a database.
         is_foreign=request.headers.get("Sec-Fetch-Site", "") in {"cross-site", "same-site"},
-        address=_address(request),
+        showing=showing,
+        address=_address(request, showing),
     )
 
 
-def _address(request: HttpRequest) -> str:
+def _address(request: HttpRequest, showing: Showing) -> str:
+    options = {name for name, _ in showing.options}
     pairs: list[tuple[str, Any]] = [
         (name, text)
         for name, texts in request.GET.lists()
         for text in texts
-        if name not in {"view", "change"}
+        if name not in {"view", "change"} | options
     ]
     return urlencode(pairs)

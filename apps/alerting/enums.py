@@ -73,3 +73,22 @@ class TransitionReason(models.TextChoices):
     RULE_REMOVED = "RuleRemoved"
     DISABLED = "Disabled"
     SENDER_SILENT = "SenderSilent"
+
+
+class HandlingAction(models.TextChoices):
+    """What people do about an alert."""
+
+    ACKNOWLEDGE = "acknowledge"
+    UNACKNOWLEDGE = "unacknowledge"
+    ASSIGN = "assign"
+    SNOOZE = "snooze"
+    UNSNOOZE = "unsnooze"
+    COMMENT = "comment"
+    CLOSE = "close"
+
+
+class AssigneeKind(models.TextChoices):
+    """Whom an alert can be assigned to."""
+
+    USER = "user"
+    TEAM = "team"

@@ -10,7 +10,9 @@ from django.db import models
 from apps.alerting.enums import (
     AlertCondition,
     AlertState,
+    AssigneeKind,
     ErrorPolicy,
+    HandlingAction,
     NoDataPolicy,
     RuleEvaluator,
     RuleHealth,
@@ -229,3 +231,88 @@ class AlertEvent(OrgOwned):
     def __str__(self) -> str:
         """Return what changed."""
         return f"{self.rule_name}: {self.previous} → {self.state}"
+
+
+class AlertHandling(OrgOwned):
+    """What people decided about one firing of an alert, found by fingerprint wherever it came from.
+
+    It speaks of the firing that began at ``starts_at`` and ends with it: a later one finds
+    nothing here. ``closed_at`` keeps what its rule still finds from being told.
+    """
+
+    fingerprint = models.CharField(max_length=32)
+    starts_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=150, blank=True, default="")
+    acknowledged_until = models.DateTimeField(null=True, blank=True)
+    assignee_kind = models.CharField(
+        max_length=4, choices=AssigneeKind.choices, blank=True, default=""
+    )
+    assignee = models.CharField(max_length=63, blank=True, default="")
+    snoozed_at = models.DateTimeField(null=True, blank=True)
+    snoozed_by = models.CharField(max_length=150, blank=True, default="")
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=150, blank=True, default="")
+
+    class Meta(OrgOwned.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["org", "fingerprint"], name="alerting_handling_unique")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["org"],
+                condition=models.Q(closed_at__isnull=False),
+                name="alerting_handling_closed",
+            )
+        ]
+
+    def __str__(self) -> str:
+        """Return the fingerprint."""
+        return self.fingerprint
+
+    def speaks_of(self, starts_at: datetime) -> bool:
+        """Say whether this is about the firing that began then, not about an earlier one."""
+        return self.starts_at >= starts_at
+
+    def is_acknowledged(self, now: datetime) -> bool:
+        """Say whether somebody has taken it and the time they took it for is not over."""
+        until = self.acknowledged_until
+        return self.acknowledged_at is not None and (until is None or now < until)
+
+    def is_snoozed(self, now: datetime) -> bool:
+        """Say whether nobody wants to hear of it for now."""
+        return self.snoozed_until is not None and now < self.snoozed_until
+
+
+class HandlingEvent(OrgOwned):
+    """One thing somebody did about an alert; outlives the alert and its handling.
+
+    ``after_s`` are the seconds since it fired: of an acknowledgement, the time to acknowledge.
+    """
+
+    fingerprint = models.CharField(max_length=32)
+    action = models.CharField(max_length=13, choices=HandlingAction.choices)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    actor_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    comment = models.TextField(blank=True, default="")
+    details = models.JSONField(default=dict, blank=True)
+    group_name = models.CharField(max_length=63, blank=True, default="")
+    rule_name = models.CharField(max_length=255, blank=True, default="")
+    fired_at = models.DateTimeField(null=True, blank=True)
+    after_s = models.FloatField(null=True, blank=True)
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["-at", "-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["org", "fingerprint", "-at"], name="alerting_handled_alert"),
+            models.Index(fields=["org", "group_name", "rule_name"], name="alerting_handled_rule"),
+            models.Index(fields=["at"], name="alerting_handled_age"),
+        ]
+
+    def __str__(self) -> str:
+        """Return who did what."""
+        return f"{self.actor_name}: {self.action}"

@@ -4,10 +4,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Case, Count, IntegerField, Q, Value, When
+from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Value, When
 
 from apps.alerting.enums import AlertState, RuleHealth
-from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
+from apps.alerting.models import (
+    Alert,
+    AlertEvent,
+    AlertHandling,
+    HandlingEvent,
+    Rule,
+    RuleGroup,
+)
 
 BROKEN_STATES = (AlertState.FIRING, AlertState.RECOVERING, AlertState.PENDING)
 _FIRING = (AlertState.FIRING, AlertState.RECOVERING)
@@ -32,6 +39,26 @@ def alert_list(
     return rows.alias(rank=rank).order_by("rank", "-active_at", "name")
 
 
+def alert_open_list(
+    org: models.Model | int, *, states: Sequence[str] = BROKEN_STATES
+) -> models.QuerySet[Alert]:
+    """Return the same but for what was closed by hand and is not over yet."""
+    return alert_list(org, states=states).filter(~_is_closed(org) | Q(state=AlertState.RESOLVED))
+
+
+def alert_closed_list(org: models.Model | int) -> models.QuerySet[Alert]:
+    """Return what was closed by hand while its condition lasts, newest first."""
+    rows = alert_queryset(org).filter(_is_closed(org), state__in=BROKEN_STATES)
+    return rows.order_by("-active_at", "name")
+
+
+def _is_closed(org: models.Model | int) -> Exists:
+    closed = AlertHandling.objects.for_org(org).filter(closed_at__isnull=False)
+    return Exists(
+        closed.filter(fingerprint=OuterRef("fingerprint"), starts_at__gte=OuterRef("active_at"))
+    )
+
+
 def alert_get(org: models.Model | int, name: str) -> Alert | None:
     """Return one alert by its name or, as notifications link to it, by its fingerprint."""
     return alert_queryset(org).filter(Q(name=name) | Q(fingerprint=name)).first()
@@ -45,9 +72,44 @@ def external_alert_orgs() -> list[int]:
 
 def alert_counts(org: models.Model | int) -> dict[str, int]:
     """Return how many alerts are in each state; one query."""
-    counted = Alert.objects.for_org(org).values("state").annotate(count=Count("id"))
-    found = {row["state"]: row["count"] for row in counted.order_by()}
+    rows = Alert.objects.for_org(org)
+    counted = rows.filter(~_is_closed(org) | Q(state=AlertState.RESOLVED)).values("state")
+    found = {row["state"]: row["count"] for row in counted.annotate(count=Count("id")).order_by()}
     return {state.value: found.get(state.value, 0) for state in AlertState}
+
+
+def alert_names(org: models.Model | int, names: Sequence[str]) -> models.QuerySet[Alert]:
+    """Return the alerts of these names."""
+    return alert_queryset(org).filter(name__in=names)
+
+
+def handling_map(org: models.Model | int, alerts: Collection[Alert]) -> dict[str, AlertHandling]:
+    """Return what people decided about the firing of each of these alerts, by fingerprint."""
+    began = {alert.fingerprint: alert.active_at for alert in alerts}
+    rows = AlertHandling.objects.for_org(org).filter(fingerprint__in=began)
+    return {row.fingerprint: row for row in rows if row.speaks_of(began[row.fingerprint])}
+
+
+def handling_list(
+    org: models.Model | int, fingerprints: Collection[str]
+) -> dict[str, AlertHandling]:
+    """Return the handlings of these fingerprints; the caller asks whether they still speak."""
+    rows = AlertHandling.objects.for_org(org).filter(fingerprint__in=fingerprints)
+    return {row.fingerprint: row for row in rows}
+
+
+def handling_history(
+    org: models.Model | int, fingerprint: str, *, limit: int = 100
+) -> models.QuerySet[HandlingEvent]:
+    """Return what people did about an alert, the newest first."""
+    rows: models.QuerySet[HandlingEvent] = HandlingEvent.objects.for_org(org)
+    return rows.filter(fingerprint=fingerprint).order_by("-at", "-id")[:limit]
+
+
+def closed_starts(org: models.Model | int) -> dict[str, datetime]:
+    """Return the firings that were closed by hand: fingerprint to the start of the last one."""
+    rows = AlertHandling.objects.for_org(org).filter(closed_at__isnull=False)
+    return dict(rows.values_list("fingerprint", "starts_at"))
 
 
 def alert_history(

@@ -78,3 +78,17 @@ class AlertChanged:
     rule: str
     value: float | None
     is_transition: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertHandled:
+    """Somebody acknowledged, assigned, snoozed, commented or closed an alert, or took it back."""
+
+    org_id: int
+    fingerprint: str
+    action: str
+    actor_id: int | None
+    actor_name: str
+    at: datetime
+    comment: str
+    details: Mapping[str, Any]

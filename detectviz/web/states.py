@@ -26,6 +26,9 @@ LOOKS = {
     "firing": Look("Firing", "is-down", "bell-ringing"),
     "recovering": Look("Recovering", "is-accent", "refresh"),
     "resolved": Look("Resolved", "is-up", "circle-check"),
+    "closed": Look("Closed", "", "circle-x"),
+    "acknowledged": Look("Acknowledged", "is-accent", "user"),
+    "snoozed": Look("Snoozed", "", "clock"),
     # rules, deliveries, parts of the system
     "ok": Look("OK", "is-up", "circle-check"),
     "warning": Look("Warning", "is-degraded", "alert-triangle"),

@@ -76,16 +76,24 @@ def _body(kind: ResourceKind[Any], name: str) -> dict[str, Any]:
 
 
 SUBRESOURCE_BODIES: Mapping[str, Any] = {
+    "acknowledge": {},
+    "assign": {},
     "backfill": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:10:00Z"},
     "backtest": {"expr": "up == 0", "range": "1h"},
     "cancel": {},
+    "close": {},
+    "comment": {"comment": "Looking into it"},
     "evaluate-preview": {"expr": "up == 0"},
     "explain": {"labels": {"alertname": "Down"}},
+    "handle": {"action": "acknowledge", "names": ["shared"]},
     "health": {},
     "pause": {},
     "restore-builtin": {},
     "resume": {},
     "rotate-token": {},
     "run": {},
+    "snooze": {"until": "2126-01-01T00:00:00Z"},
     "test": {"spec": {"type": "push", "config": {"period": "1h"}}},
+    "unacknowledge": {},
+    "unsnooze": {},
 }

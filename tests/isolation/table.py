@@ -286,6 +286,8 @@ TABLE: Mapping[str, Rule] = {
     # --- alerting ---
     "alerting:alert-list": _look("alerts:read"),
     "alerting:alert-detail": _look("alerts:read"),
+    "alerting:alert-bulk": _button("alerts:acknowledge"),
+    "alerting:alert-handle": _button("alerts:acknowledge"),
     "alerting:rulegroup-list": _look("rulegroups:read"),
     "alerting:rulegroup-create": _look("rulegroups:create"),
     "alerting:rulegroup-preview": _button("rulegroups:read"),

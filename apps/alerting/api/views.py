@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework.serializers import Serializer
 
+from apps.alerting.api.handling.views import HANDLING_SUBRESOURCES
 from apps.alerting.api.serializers import BackfillSerializer, BacktestSerializer, PreviewSerializer
 from apps.alerting.models import Alert, RuleGroup
 from apps.alerting.selectors import alert_history, rulegroup_queryset
@@ -172,6 +173,7 @@ RULEGROUP_SUBRESOURCES = (
     ),
 )
 ALERT_SUBRESOURCES = (
+    *HANDLING_SUBRESOURCES,
     Subresource(
         name="history",
         method="GET",

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from apps.alerting.enums import RuleHealth
 from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
+from apps.alerting.selectors import closed_starts
 from apps.alerting.services.alert_rows import alert_name, alerts_save, event_of, is_same, row_of
+from apps.alerting.services.handling import handlings_end
 from apps.alerting.services.plans import RuleRun
 from apps.alerting.services.state_values import Notification, Step
 from detectviz.clock import from_ms
+from detectviz.contracts.types import AlertStatus
 from detectviz.events.bus import publish
 from detectviz.events.types import AlertChanged
 from detectviz.runtime import signals
@@ -77,9 +80,23 @@ def events_save(*, group: RuleGroup, steps: Iterable[tuple[Rule, Step]]) -> None
         )
         payload = {"org": group.org_id, "event": "alerts", "data": {"group": group.name}}
         signals.send_on_commit("web", payload)
+    if any(step.notifications for _, step in steps):
+        _messages_publish(group, steps)
+
+
+def _messages_publish(group: RuleGroup, steps: Iterable[tuple[Rule, Step]]) -> None:
+    """Publish what rules say of their alerts, but for firings that somebody closed by hand."""
+    closed = closed_starts(group.org_id)
+    over: list[str] = []
     for rule, step in steps:
         for message in step.notifications:
-            publish(_changed(group, rule, message))
+            if message.is_transition and message.status is AlertStatus.RESOLVED:
+                over.append(message.fingerprint)
+            closed_start = closed.get(message.fingerprint)
+            if closed_start is None or closed_start < from_ms(message.starts_at_ms):
+                publish(_changed(group, rule, message))
+    if over:
+        handlings_end(org_id=group.org_id, fingerprints=over)
 
 
 def _changed(group: RuleGroup, rule: Rule, message: Notification) -> AlertChanged:

@@ -7,7 +7,9 @@ from apps.alerting.web.views import alerts, backtests, edit, rulegroups
 app_name = "alerting"
 urlpatterns = [
     path("o/<slug:org>/alerts", alerts.alert_page, name="alert-list"),
+    path("o/<slug:org>/alerts/bulk", alerts.alert_bulk, name="alert-bulk"),
     path("o/<slug:org>/alerts/<slug:name>", alerts.alert_detail, name="alert-detail"),
+    path("o/<slug:org>/alerts/<slug:name>/handle", alerts.alert_handle, name="alert-handle"),
     path("o/<slug:org>/rules", rulegroups.rulegroup_page, name="rulegroup-list"),
     path("o/<slug:org>/rules/new", edit.rulegroup_create, name="rulegroup-create"),
     path("o/<slug:org>/rules/preview", edit.rule_try, name="rulegroup-preview"),

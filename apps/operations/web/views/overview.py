@@ -7,7 +7,7 @@ from functools import cached_property
 from django.http import HttpResponse
 
 from apps.alerting.models import Alert
-from apps.alerting.selectors import alert_counts, alert_list
+from apps.alerting.selectors import alert_counts, alert_open_list
 from apps.extensions.selectors import plugin_list
 from apps.monitors.models import Monitor, StateChange
 from apps.monitors.selectors.monitors import (
@@ -55,7 +55,8 @@ class OverviewPage:
         """Firing and pending alerts."""
         if not self.may_read_alerts:
             return []
-        return list(self.scope.access.filter(alert_list(self.scope.org), "alerts:read")[:_BROKEN])
+        wanted = alert_open_list(self.scope.org)
+        return list(self.scope.access.filter(wanted, "alerts:read")[:_BROKEN])
 
     @cached_property
     def changes(self) -> tuple[StateChange, ...]:

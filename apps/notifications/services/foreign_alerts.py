@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from apps.alerting.selectors import external_alert_orgs
+from apps.alerting.selectors import closed_starts, external_alert_orgs
 from apps.alerting.services.external_alerts import (
     ExternalAlert,
     external_alerts_end,
@@ -17,6 +17,7 @@ from apps.alerting.services.external_alerts import (
     external_alerts_sweep,
 )
 from apps.alerting.services.fingerprints import fingerprint
+from apps.alerting.services.handling import handlings_end
 from apps.notifications.models import RoutedAlert
 from apps.notifications.services.inbox import DISPATCH
 from detectviz.runtime.wakeups import wake_on_commit
@@ -95,6 +96,7 @@ def foreign_alerts_accept(
             errors.append(problem)
         else:
             words[word.fingerprint] = word
+    left = _leave_closed(org_id, words, now)
     known = _known(org_id, list(words))
     fresh = len(words.keys() - known.keys())
     if fresh and _active_count(org_id) + fresh > MAX_ACTIVE:
@@ -102,7 +104,27 @@ def foreign_alerts_accept(
         words = {key: word for key, word in words.items() if key in known}
     rows = [row for word in words.values() if (row := _row(org_id, word, known, now)) is not None]
     _save(org_id, rows, sender, now)
-    return Intake(accepted=len(words), errors=errors)
+    return Intake(accepted=len(words) + left, errors=errors)
+
+
+def _leave_closed(org_id: int, words: dict[str, _Word], now: datetime) -> int:
+    """Take away what goes on firing after somebody closed it by hand; what ends ends the closing.
+
+    A sender that names no start says with each word that it begins now, and so fires anew. Returns
+    how many were left aside.
+    """
+    closed = closed_starts(org_id)
+    over = [word.fingerprint for word in words.values() if word.ends_at <= now]
+    if over:
+        handlings_end(org_id=org_id, fingerprints=over)
+    left = [
+        key
+        for key in closed.keys() & words.keys()
+        if words[key].ends_at > now and words[key].starts_at <= closed[key]
+    ]
+    for key in left:
+        del words[key]
+    return len(left)
 
 
 def foreign_alerts_expire(*, now: datetime) -> int:

@@ -8,6 +8,7 @@ import pytest
 
 from apps.alerting.enums import AlertState
 from apps.alerting.models import Alert, AlertEvent
+from apps.alerting.services.handling import Actor, alerts_close, subject_of
 from apps.notifications.models import RoutedAlert
 from apps.notifications.services import foreign_alerts
 from apps.notifications.services.foreign_alerts import (
@@ -186,3 +187,14 @@ def test_an_org_may_have_only_so_many(org: Org, monkeypatch: pytest.MonkeyPatch)
         "limit of 1 active alerts of other programs reached"
     ]
     assert send(org, 30).errors == []
+
+
+def test_what_was_closed_by_hand_fires_anew_only_with_a_later_start(org: Org) -> None:
+    send(org, starts_at=START)
+    alert = Alert.objects.for_org(org).get()
+    alerts_close(org=org, actor=Actor(name="alice"), alerts=[subject_of(alert)], now=after(10))
+    assert row(org).is_resolved
+    assert send(org, 60, starts_at=START).accepted == 1
+    assert row(org).is_resolved
+    send(org, 600, starts_at=after(590))
+    assert not row(org).is_resolved

@@ -1,0 +1,60 @@
+"""The Discord notifier."""
+
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from detectviz.contracts.config import get_text
+from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
+from detectviz.contracts.posting import Exchange, Outgoing, seconds_in, send_json
+from detectviz.contracts.types import JsonValue
+from plugins.notifiers.discord.payload import build_message, build_sender
+
+_SERVICE: Final = "Discord"
+_UNKNOWN_MESSAGE: Final = 10008
+_UNKNOWN_WEBHOOK: Final = frozenset({10015, 50027})
+
+
+class DiscordNotifier:
+    """Executes a webhook, or changes the message it posted first for a group."""
+
+    def notify(self, notification: Notification, context: NotifierContext) -> Receipt:
+        """Deliver once; raise DeliveryError unless Discord stored the message."""
+        message = build_message(notification, context.config)
+        first = str(context.thread.get("message_id", ""))
+        is_edit = bool(first) and get_text(context.config, "updates") == "edit"
+        if is_edit:
+            exchange = _send(context, message, message_id=first)
+            if exchange.document.get("code") != _UNKNOWN_MESSAGE:
+                _require_success(exchange)
+                return exchange.receipt(external_id=first, thread={"message_id": first})
+        exchange = _send(context, {**message, **build_sender(context.config)})
+        _require_success(exchange)
+        posted = exchange.said("id")
+        return exchange.receipt(external_id=posted, thread={"message_id": posted} if posted else {})
+
+
+def _send(
+    context: NotifierContext, message: dict[str, JsonValue], *, message_id: str = ""
+) -> Exchange:
+    parts = urlsplit(context.secrets["webhook_url"])
+    # Without wait=true Discord answers before it knows whether the message can be stored.
+    query = {**dict(parse_qsl(parts.query)), **({} if message_id else {"wait": "true"})}
+    if thread := get_text(context.config, "thread_id").strip():
+        query["thread_id"] = thread
+    path = parts.path.rstrip("/")
+    if message_id:
+        path += f"/messages/{quote(message_id, safe='')}"
+    url = urlunsplit((parts.scheme, parts.netloc, path, urlencode(query), ""))
+    method = "PATCH" if message_id else "POST"
+    return send_json(context, Outgoing(service=_SERVICE, url=url, method=method), message)
+
+
+def _require_success(exchange: Exchange) -> None:
+    if exchange.is_success:
+        return
+    is_unknown = exchange.document.get("code") in _UNKNOWN_WEBHOOK
+    raise exchange.refusal(
+        reason="authError" if is_unknown else None,
+        says=exchange.said("message"),
+        retry_after_s=seconds_in(exchange.document, "retry_after"),
+    )

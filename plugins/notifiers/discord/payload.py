@@ -1,0 +1,55 @@
+"""Messages of Discord's webhooks: one embed with colour, and nobody called."""
+
+from typing import Final
+
+from detectviz.contracts.alert_blocks import (
+    Markup,
+    body_of,
+    fitted,
+    markdown_markup,
+    plain_markup,
+    utf16_size,
+)
+from detectviz.contracts.config import get_bool, get_text
+from detectviz.contracts.message import title_of
+from detectviz.contracts.notifier import Notification
+from detectviz.contracts.rendering import colour_number_of, cut_utf16, escape_markdown, web_url
+from detectviz.contracts.types import JsonObject, JsonValue
+
+_LONGEST_TITLE: Final = 256
+_LONGEST_DESCRIPTION: Final = 4_096
+_LONGEST_CONTENT: Final = 2_000
+_MARKUP: Final[Markup] = markdown_markup(
+    escape=lambda text: escape_markdown(text).replace("<", "\\<").replace("@", "@\u200b"),
+    measure=utf16_size,
+)
+
+
+def build_message(notification: Notification, config: JsonObject) -> dict[str, JsonValue]:
+    """Return the body of Execute Webhook or Edit Webhook Message."""
+    title = get_text(config, "title") or title_of(notification)
+    own = get_text(config, "message")
+    embed: dict[str, JsonValue] = {
+        "title": fitted(title, plain_markup(utf16_size), max_size=_LONGEST_TITLE),
+        "description": cut_utf16(own, _LONGEST_DESCRIPTION)
+        if own
+        else body_of(notification, _MARKUP, max_size=_LONGEST_DESCRIPTION, with_buttons=True),
+        "color": colour_number_of(notification),
+    }
+    if url := web_url(notification.url):
+        embed["url"] = url
+    message: dict[str, JsonValue] = {
+        "content": cut_utf16(get_text(config, "content"), _LONGEST_CONTENT),
+        "embeds": [embed],
+        "allowed_mentions": {
+            "parse": ["users", "roles", "everyone"] if get_bool(config, "allow_mentions") else []
+        },
+    }
+    return message
+
+
+def build_sender(config: JsonObject) -> dict[str, JsonValue]:
+    """Return under which name and picture a new message is posted."""
+    named = {"username": get_text(config, "username").strip()}
+    named["avatar_url"] = web_url(get_text(config, "avatar_url"))
+    return {name: value for name, value in named.items() if value}

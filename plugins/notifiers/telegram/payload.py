@@ -1,0 +1,64 @@
+"""Messages of Telegram's Bot API: HTML, buttons below, at most 4,096 UTF-16 units."""
+
+from typing import Final
+
+from detectviz.contracts.alert_blocks import (
+    Markup,
+    body_of,
+    buttons_of,
+    fitted,
+    html_markup,
+    plain_markup,
+    utf16_size,
+)
+from detectviz.contracts.config import get_bool, get_text
+from detectviz.contracts.message import title_of
+from detectviz.contracts.notifier import Notification
+from detectviz.contracts.rendering import cut_utf16
+from detectviz.contracts.types import JsonObject, JsonValue
+
+_LONGEST: Final = 4_096
+_LONGEST_TITLE: Final = 300
+_HTML: Final[Markup] = html_markup(measure=utf16_size)
+_PLAIN: Final[Markup] = plain_markup(utf16_size)
+
+
+def build_message(
+    notification: Notification, config: JsonObject, *, is_plain: bool = False
+) -> dict[str, JsonValue]:
+    """Return the body of sendMessage or editMessageText, without what it answers.
+
+    ``is_plain`` leaves all markup away: for a text of the operator that Telegram could not parse.
+    """
+    own = get_text(config, "message")
+    mode = get_text(config, "parse_mode") if own else "HTML"
+    message: dict[str, JsonValue] = {
+        "chat_id": get_text(config, "chat_id").strip(),
+        "text": cut_utf16(own, _LONGEST) if own else _text(notification, is_plain=is_plain),
+        "link_preview_options": {"is_disabled": True},
+    }
+    if mode and not is_plain:
+        message["parse_mode"] = mode
+    if buttons := [{"text": each.title, "url": each.url} for each in buttons_of(notification)]:
+        message["reply_markup"] = {"inline_keyboard": [buttons]}
+    return message
+
+
+def build_options(config: JsonObject) -> dict[str, JsonValue]:
+    """Return what is said of a new message only."""
+    options: dict[str, JsonValue] = {}
+    topic = get_text(config, "message_thread_id").strip()
+    if topic.lstrip("-").isdigit():
+        options["message_thread_id"] = int(topic)
+    if get_bool(config, "disable_notifications"):
+        options["disable_notification"] = True
+    if get_bool(config, "protect_content"):
+        options["protect_content"] = True
+    return options
+
+
+def _text(notification: Notification, *, is_plain: bool) -> str:
+    markup = _PLAIN if is_plain else _HTML
+    title = markup.bold(fitted(title_of(notification), markup, max_size=_LONGEST_TITLE))
+    room = _LONGEST - utf16_size(title) - 2
+    return f"{title}\n\n{body_of(notification, markup, max_size=room)}"

@@ -1,16 +1,18 @@
 """What this app does when others say something."""
 
+from collections.abc import Sequence
+
 from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.delivery import deliveries_release
-from apps.notifications.services.inbox import alert_receive
-from detectviz.events.bus import subscribe
+from apps.notifications.services.inbox import alerts_receive
+from detectviz.events.bus import subscribe, subscribe_batches
 from detectviz.events.types import AlertChanged, OrgCreated, SoleWorkerStarts
 
 
-@subscribe(AlertChanged)
-def on_alert_changed(event: AlertChanged) -> None:
-    """Take the alert into the inbox."""
-    alert_receive(event=event)
+@subscribe_batches(AlertChanged)
+def on_alert_changed(events: Sequence[AlertChanged]) -> None:
+    """Take the alerts into the inbox."""
+    alerts_receive(events=events)
 
 
 @subscribe(OrgCreated)

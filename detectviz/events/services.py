@@ -25,20 +25,42 @@ MOST_ATTEMPTS = 8
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 600.0
 CONFIRM_WITHIN_S = 30.0  # published and not confirmed by then: published again
 KEPT_DAYS, DEAD_KEPT_DAYS = 3, 30
+BATCH = 500  # rows of one statement
 _ACROSS = "the relay carries the events of all orgs"
 
 logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
-def outbox_add(*, event: object) -> OutboxEvent | None:
-    """Write ``event`` to the outbox in the caller's transaction; None for what stays inside."""
+def outbox_add(*, events: Iterable[object]) -> int:
+    """Write events to the outbox in the caller's transaction; return how many go outside."""
+    now = utc_now()
+    rows = [row for event in events if (row := _outbox_row(event, now)) is not None]
+    if not rows:
+        return 0
+    added = OutboxEvent.objects.across_orgs(reason="rows carry their org")
+    added.bulk_create(rows, batch_size=BATCH)
+    told = [
+        EventDelivery(
+            org_id=row.org_id, event=row, target=target, next_attempt_at=now, changed_at=now
+        )
+        for row in rows
+        for target in (
+            BUS,
+            *(each.name for each in subscribers.values() if each.wants(row.type, row.org_id)),
+        )
+    ]
+    deliveries = EventDelivery.objects.across_orgs(reason="rows carry the org of their event")
+    deliveries.bulk_create(told, batch_size=BATCH)
+    return len(rows)
+
+
+def _outbox_row(event: object, now: datetime) -> OutboxEvent | None:
     event_type, org_id = type_of(event), getattr(event, "org_id", None)
     draft = event_type.draft(event) if event_type is not None else None
     if event_type is None or draft is None or org_id is None:
         return None
-    now = utc_now()
-    row: OutboxEvent = OutboxEvent.objects.across_orgs(reason="the row carries its org").create(
+    return OutboxEvent(
         org_id=org_id,
         type=event_type.name,
         version=event_type.version,
@@ -48,12 +70,6 @@ def outbox_add(*, event: object) -> OutboxEvent | None:
         at=draft.at,
         created_at=now,
     )
-    names = [each.name for each in subscribers.values() if each.wants(row.type, org_id)]
-    EventDelivery.objects.across_orgs(reason="rows carry the org of their event").bulk_create(
-        EventDelivery(org_id=org_id, event=row, target=target, next_attempt_at=now, changed_at=now)
-        for target in (BUS, *names)
-    )
-    return row
 
 
 def outbox_publish(*, bus: EventBusConnection, now: datetime, limit: int = 200) -> int:

@@ -88,13 +88,15 @@ def _messages_publish(group: RuleGroup, steps: Iterable[tuple[Rule, Step]]) -> N
     """Publish what rules say of their alerts, but for firings that somebody closed by hand."""
     closed = closed_starts(group.org_id)
     over: list[str] = []
+    told: list[AlertChanged] = []
     for rule, step in steps:
         for message in step.notifications:
             if message.is_transition and message.status is AlertStatus.RESOLVED:
                 over.append(message.fingerprint)
             closed_start = closed.get(message.fingerprint)
             if closed_start is None or closed_start < from_ms(message.starts_at_ms):
-                publish(_changed(group, rule, message))
+                told.append(_changed(group, rule, message))
+    publish(*told)
     if over:
         handlings_end(org_id=group.org_id, fingerprints=over)
 

@@ -128,8 +128,7 @@ def results_store(
             reports=[each for each in scraped.reports if each.plan.monitor_id in kept],
             before=before,
         )
-        for event in events:
-            publish(event)
+        publish(*events)
     stored = sum(each.reports for each in accepted)
     return StoredResults(
         stored=stored,

@@ -1,9 +1,10 @@
 """From alerts to deliveries: route, group, wait, decide (Alertmanager's dispatcher, in SQL)."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import F
@@ -31,8 +32,10 @@ from apps.notifications.services.routing import (
 from apps.notifications.services.threads import threads_forget
 from detectviz.clock import to_ms
 
-BATCH = 500
+BATCH = 500  # rows of one statement
+ROUTED_AT_ONCE = 5_000  # alerts of one transaction
 RESOLVED_KEPT = timedelta(minutes=30)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ def dispatch(*, now: datetime) -> DispatchReport:
     routed = 0
     while count := alerts_route(now=now):
         routed += count
-        if count < BATCH:
+        if count < ROUTED_AT_ONCE:
             break
     flushed = deliveries = 0
     while due := _due_groups(now):
@@ -70,51 +73,108 @@ def alerts_route(*, now: datetime) -> int:
         RoutedAlert.objects.across_orgs(reason="one dispatcher serves every org")
         .filter(routed_version__lt=F("version"))
         .select_for_update(skip_locked=True)
-        .order_by("pk")[:BATCH]
+        .order_by("pk")[:ROUTED_AT_ONCE]
     )
-    trees = _trees({alert.org_id for alert in alerts})
+    by_org: dict[int, list[RoutedAlert]] = defaultdict(list)
     for alert in alerts:
-        root = trees.get(alert.org_id)
-        for route in match_routes(root, alert.labels) if root else ():
-            _join_group(alert, route, now)
-        RoutedAlert.objects.for_org(alert.org_id).filter(pk=alert.pk).update(
-            routed_version=alert.version
-        )
+        by_org[alert.org_id].append(alert)
+    trees = _trees(by_org)
+    for org_id, some in by_org.items():
+        if root := trees.get(org_id):
+            _join_groups(org_id, _places(root, some), now)
+        for part in _parts(some):
+            looked_at = RoutedAlert.objects.for_org(org_id).filter(pk__in=[one.pk for one in part])
+            looked_at.update(routed_version=F("version"))
     return len(alerts)
 
 
-def _trees(org_ids: set[int]) -> dict[int, Route]:
+def _trees(org_ids: Collection[int]) -> dict[int, Route]:
     rows = RoutingTree.objects.across_orgs(reason="one dispatcher serves every org")
     return {row.org_id: build_tree(row.root) for row in rows.filter(org_id__in=org_ids)}
 
 
-def _join_group(alert: RoutedAlert, route: Route, now: datetime) -> None:
-    """Add an alert to its group, as Alertmanager's ``groupAlert`` and ``aggrGroup.insert``."""
-    key = group_key(route, alert.labels)
-    groups = AlertGroup.objects.for_org(alert.org_id)
-    group = groups.select_for_update().filter(key_digest=key_digest(key)).first()
-    if group is None:
-        if alert.is_resolved:
-            return
-        wait = timedelta(milliseconds=route.group_wait_ms)
-        group = groups.create(
-            org_id=alert.org_id,
-            group_key=key[:2000],
-            key_digest=key_digest(key),
-            contact_point=route.contact_point,
-            group_labels=group_labels(route, alert.labels),
-            group_wait_ms=route.group_wait_ms,
-            group_interval_ms=route.group_interval_ms,
-            repeat_interval_ms=route.repeat_interval_ms,
-            created_at=now,
-            next_flush_at=now + wait,
-            # A group that comes back must not count again what was already sent under its key.
-            flush_number=to_ms(now),
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A group that alerts belong to, and those that do."""
+
+    route: Route
+    key: str
+    alerts: list[RoutedAlert]
+
+    @property
+    def digest(self) -> str:
+        return key_digest(self.key)
+
+
+def _places(root: Route, alerts: Iterable[RoutedAlert]) -> Sequence[_Place]:
+    places: dict[str, _Place] = {}
+    for alert in alerts:
+        for route in match_routes(root, alert.labels):
+            key = group_key(route, alert.labels)
+            places.setdefault(key, _Place(route, key, [])).alerts.append(alert)
+    return list(places.values())
+
+
+def _join_groups(org_id: int, places: Sequence[_Place], now: datetime) -> None:
+    """Add alerts to their groups, as Alertmanager's ``groupAlert`` and ``aggrGroup.insert``."""
+    groups = _groups(org_id, [place.digest for place in places])
+    new = {
+        place.digest: _new_group(org_id, place, now)
+        for place in places
+        if place.digest not in groups and not all(alert.is_resolved for alert in place.alerts)
+    }
+    rows = AlertGroup.objects.for_org(org_id)
+    rows.bulk_create(new.values(), batch_size=BATCH, ignore_conflicts=True)
+    groups |= _groups(org_id, list(new))
+    overdue: list[int] = []
+    members: list[tuple[int, int]] = []
+    for place in places:
+        group = groups.get(place.digest)
+        if group is None:
+            continue
+        oldest = min(alert.starts_at for alert in place.alerts)
+        is_overdue = oldest + timedelta(milliseconds=group.group_wait_ms) < now
+        if not group.has_flushed and is_overdue and group.next_flush_at > now:
+            overdue.append(group.pk)
+        members += [(group.pk, alert.pk) for alert in place.alerts]
+    for part in _parts(overdue):
+        rows.filter(pk__in=part).update(next_flush_at=now)
+    through = AlertGroup.alerts.through
+    for pairs in _parts(members):
+        through._default_manager.bulk_create(
+            [through(alertgroup_id=group, routedalert_id=alert) for group, alert in pairs],
+            ignore_conflicts=True,
         )
-    overdue = alert.starts_at + timedelta(milliseconds=group.group_wait_ms) < now
-    if not group.has_flushed and overdue and group.next_flush_at > now:
-        groups.filter(pk=group.pk).update(next_flush_at=now)
-    group.alerts.add(alert)
+
+
+def _groups(org_id: int, digests: Sequence[str]) -> dict[str, AlertGroup]:
+    rows = AlertGroup.objects.for_org(org_id).select_for_update()
+    found = [row for part in _parts(digests) for row in rows.filter(key_digest__in=part)]
+    return {row.key_digest: row for row in found}
+
+
+def _new_group(org_id: int, place: _Place, now: datetime) -> AlertGroup:
+    route = place.route
+    return AlertGroup(
+        org_id=org_id,
+        group_key=place.key[:2000],
+        key_digest=place.digest,
+        contact_point=route.contact_point,
+        group_labels=group_labels(route, place.alerts[0].labels),
+        group_wait_ms=route.group_wait_ms,
+        group_interval_ms=route.group_interval_ms,
+        repeat_interval_ms=route.repeat_interval_ms,
+        created_at=now,
+        next_flush_at=now + timedelta(milliseconds=route.group_wait_ms),
+        # A group that comes back must not count again what was already sent under its key.
+        flush_number=to_ms(now),
+    )
+
+
+def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut into what one statement takes."""
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
 
 
 def group_members(group: AlertGroup, now: datetime) -> tuple[list[RoutedAlert], list[RoutedAlert]]:

@@ -23,5 +23,5 @@ def store() -> Iterator[MemoryStore]:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[AlertChanged]:
     """What was published about alerts, in order."""
     heard: list[AlertChanged] = []
-    monkeypatch.setitem(bus._handlers, AlertChanged, [heard.append])
+    monkeypatch.setitem(bus._handlers, AlertChanged, [heard.extend])
     return heard

@@ -39,9 +39,9 @@ def org() -> Org:
 @pytest.fixture
 def published() -> Iterator[list[MonitorStateChanged]]:
     events: list[MonitorStateChanged] = []
-    bus.subscribe(MonitorStateChanged)(events.append)
+    bus.subscribe_batches(MonitorStateChanged)(events.extend)
     yield events
-    bus._handlers[MonitorStateChanged].remove(events.append)
+    bus._handlers[MonitorStateChanged].remove(events.extend)
 
 
 def store_all(store: RecordingStore, *reports: CheckReport) -> StoredResults:

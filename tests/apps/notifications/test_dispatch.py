@@ -23,7 +23,7 @@ from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.configuration import contact_point_write, routing_tree_write
 from apps.notifications.services.delivery import deliveries_due, delivery_send
 from apps.notifications.services.dispatch import dispatch
-from apps.notifications.services.inbox import alert_receive
+from apps.notifications.services.inbox import alerts_receive
 from apps.notifications.services.threads import thread_of, thread_stored
 from apps.orgs.models import Org
 from detectviz.contracts.errors import DeliveryError
@@ -81,20 +81,22 @@ class World:
     now: datetime = START
 
     def say(self, fingerprint: str, status: str = "firing", **labels: str) -> None:
-        alert_receive(
-            event=AlertChanged(
-                org_id=self.org.pk,
-                fingerprint=fingerprint,
-                status="firing" if status == "firing" else "resolved",
-                labels={"alertname": "Down", **labels},
-                annotations={"summary": fingerprint},
-                starts_at=self.now,
-                ends_at=self.now if status == "resolved" else self.now + timedelta(days=1),
-                rule_group="web",
-                rule="Down",
-                value=1.0,
-                is_transition=True,
-            )
+        alerts_receive(
+            events=[
+                AlertChanged(
+                    org_id=self.org.pk,
+                    fingerprint=fingerprint,
+                    status="firing" if status == "firing" else "resolved",
+                    labels={"alertname": "Down", **labels},
+                    annotations={"summary": fingerprint},
+                    starts_at=self.now,
+                    ends_at=self.now if status == "resolved" else self.now + timedelta(days=1),
+                    rule_group="web",
+                    rule="Down",
+                    value=1.0,
+                    is_transition=True,
+                )
+            ]
         )
 
     def run(self, seconds: float) -> None:

@@ -18,7 +18,7 @@ from apps.notifications.services.foreign_alerts import (
     foreign_alerts_expire,
     foreign_alerts_sweep,
 )
-from apps.notifications.services.inbox import alert_receive
+from apps.notifications.services.inbox import alerts_receive
 from apps.orgs.models import Org
 from detectviz.events.types import AlertChanged
 from tests.factories.orgs import make_org
@@ -135,7 +135,7 @@ def test_a_rule_of_the_org_counts_more_than_a_foreign_word(org: Org) -> None:
         is_transition=True,
     )
     send(org)
-    alert_receive(event=word)
+    alerts_receive(events=[word])
     send(org, 60, starts_at=START, ends_at=after(59))
     assert (row(org).rule, row(org).is_resolved, row(org).is_external) == ("Down", False, False)
     foreign_alerts_sweep(now=after(60))

@@ -51,9 +51,9 @@ KIND = FolderKind()
 @pytest.fixture
 def heard() -> Any:
     events: list[ResourceChanged] = []
-    bus.subscribe(ResourceChanged)(events.append)
+    bus.subscribe_batches(ResourceChanged)(events.extend)
     yield events
-    bus._handlers[ResourceChanged].remove(events.append)
+    bus._handlers[ResourceChanged].remove(events.extend)
 
 
 def write(name: str = "web", spec: object = None, **options: Any) -> Any:

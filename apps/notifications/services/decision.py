@@ -40,8 +40,15 @@ def decide(
     sends_resolved: bool,
     repeat_interval: timedelta,
     now: datetime,
+    quiet: AbstractSet[str] = frozenset(),
+    woken_at: datetime | None = None,
 ) -> Reason:
-    """Decide for one receiver at one flush; sets hold alert fingerprints."""
+    """Decide for one receiver at one flush; sets hold alert fingerprints.
+
+    ``quiet`` are those of the firing that somebody acknowledged or snoozed: the receiver knows of
+    them, and they alone are no reason to repeat. ``woken_at`` is when the last snooze ended: what
+    still fires is then told again.
+    """
     if last is None:
         return Reason.FIRST if firing else Reason.NOTHING_FIRING
     if not firing <= last.firing:
@@ -50,6 +57,7 @@ def decide(
         return Reason.ALL_RESOLVED if last.firing else Reason.NOTHING_FIRING
     if sends_resolved and not resolved <= last.resolved:
         return Reason.NEW_RESOLVED
-    if last.sent_at < now - repeat_interval:
+    is_woken = woken_at is not None and last.sent_at < woken_at <= now
+    if firing - quiet and (is_woken or last.sent_at < now - repeat_interval):
         return Reason.REPEAT
     return Reason.UNCHANGED

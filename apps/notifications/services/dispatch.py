@@ -19,7 +19,9 @@ from apps.notifications.models import (
     RoutedAlert,
     RoutingTree,
 )
+from apps.notifications.services.causes import Causes, Snapshot, SuppressionInput
 from apps.notifications.services.decision import LastSent, Reason, decide
+from apps.notifications.services.handled import picture_of, woken_at
 from apps.notifications.services.payload import Members, notification_payload
 from apps.notifications.services.routing import (
     Route,
@@ -29,6 +31,7 @@ from apps.notifications.services.routing import (
     key_digest,
     match_routes,
 )
+from apps.notifications.services.suppression import causes_of
 from apps.notifications.services.threads import threads_forget
 from detectviz.clock import to_ms
 
@@ -45,6 +48,16 @@ class DispatchReport:
     routed: int
     flushed: int
     deliveries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """A group at one flush: its alerts, what holds some of them back, the end of a snooze."""
+
+    firing: Sequence[RoutedAlert]
+    resolved: Sequence[RoutedAlert]
+    causes: Causes
+    woken_at: datetime | None
 
 
 def dispatch(*, now: datetime) -> DispatchReport:
@@ -226,11 +239,27 @@ def group_flush(*, group_id: int, now: datetime) -> int | None:
     group.has_flushed = True
     group.next_flush_at = now + timedelta(milliseconds=group.group_interval_ms)
     group.save(update_fields=["flush_number", "has_flushed", "next_flush_at"])
-    created = [
-        _flush_receiver(group, receiver, firing, resolved, now) for receiver in _receivers(group)
-    ]
+    view = _View(
+        firing=firing,
+        resolved=resolved,
+        causes=_causes(group, firing, now),
+        woken_at=woken_at(org_id=group.org_id, alerts=firing, now=now),
+    )
+    created = [_flush_receiver(group, receiver, view, now) for receiver in _receivers(group)]
     group_clean(group=group, now=now)
     return sum(created)
+
+
+def _causes(group: AlertGroup, firing: Sequence[RoutedAlert], now: datetime) -> Causes:
+    return causes_of(
+        SuppressionInput(
+            org_id=group.org_id,
+            alerts=firing,
+            now=now,
+            snapshot=Snapshot(org_id=group.org_id, now=now),
+            options=group.route_options,
+        )
+    )
 
 
 def _receivers(group: AlertGroup) -> Sequence[Mapping[str, Any]]:
@@ -241,21 +270,26 @@ def _receivers(group: AlertGroup) -> Sequence[Mapping[str, Any]]:
 def _flush_receiver(
     group: AlertGroup,
     receiver: Mapping[str, Any],
-    firing: Sequence[RoutedAlert],
-    resolved: Sequence[RoutedAlert],
+    view: _View,
     now: datetime,
 ) -> int:
     """Decide for one receiver; return 1 when a delivery was written."""
+    last = _last_sent(group, receiver["name"])
+    known = last.firing if last else frozenset[str]()
+    picture = picture_of(view.firing, causes=view.causes, known=known)
+    firing, resolved = picture.firing, view.resolved
     pending = _pending(group, receiver["name"])
     if pending is not None and pending.lease_until and pending.lease_until > now:
         return 0  # it is on the wire; the next flush decides on what came of it
     reason = decide(
         firing={alert.fingerprint for alert in firing},
         resolved={alert.fingerprint for alert in resolved},
-        last=_last_sent(group, receiver["name"]),
+        last=last,
         sends_resolved=receiver["send_resolved"],
         repeat_interval=timedelta(milliseconds=group.repeat_interval_ms),
         now=now,
+        quiet=picture.quiet,
+        woken_at=view.woken_at,
     )
     if not reason.sends:
         if pending is not None:

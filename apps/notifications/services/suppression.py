@@ -6,8 +6,9 @@ A new reason is one function and one entry in ``SUPPRESSORS``.
 from collections import defaultdict
 
 from apps.notifications.services.causes import Cause, Causes, SuppressionInput, Suppressor
+from apps.notifications.services.handled import acknowledged, snoozed
 
-SUPPRESSORS: tuple[Suppressor, ...] = ()
+SUPPRESSORS: tuple[Suppressor, ...] = (acknowledged, snoozed)
 
 
 def causes_of(given: SuppressionInput) -> Causes:

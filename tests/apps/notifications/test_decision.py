@@ -48,3 +48,43 @@ def test_each_row_of_the_table(
         )
         is expected
     )
+
+
+def test_what_somebody_took_is_not_repeated_but_its_end_and_what_is_new_are_told() -> None:
+    last = LastSent(firing={"a", "b"}, resolved=set(), sent_at=NOW)
+    day = timedelta(days=1)
+
+    def decided(firing: set[str], resolved: set[str], quiet: set[str]) -> Reason:
+        return decide(
+            firing=firing,
+            resolved=resolved,
+            last=last,
+            sends_resolved=True,
+            repeat_interval=timedelta(hours=4),
+            now=NOW + day,
+            quiet=quiet,
+        )
+
+    assert decided({"a", "b"}, set(), {"a", "b"}) is Reason.UNCHANGED
+    assert decided({"a", "b"}, set(), {"a"}) is Reason.REPEAT
+    assert decided({"a", "b", "c"}, set(), {"a", "b"}) is Reason.NEW_FIRING
+    assert decided({"a"}, {"b"}, {"a"}) is Reason.NEW_RESOLVED
+    assert decided(set(), {"a", "b"}, set()) is Reason.ALL_RESOLVED
+
+
+def test_the_end_of_a_snooze_tells_again_what_still_fires_once() -> None:
+    woken_at = NOW + timedelta(hours=1)
+
+    def decided(sent_at: datetime, now: datetime) -> Reason:
+        return decide(
+            firing={"a"},
+            resolved=set(),
+            last=LastSent(firing={"a"}, resolved=set(), sent_at=sent_at),
+            sends_resolved=True,
+            repeat_interval=timedelta(days=7),
+            now=now,
+            woken_at=woken_at,
+        )
+
+    assert decided(NOW, woken_at) is Reason.REPEAT
+    assert decided(woken_at, woken_at + timedelta(minutes=5)) is Reason.UNCHANGED

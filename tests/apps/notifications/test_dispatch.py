@@ -1,12 +1,18 @@
 """From an alert to a delivery, on a clock the test turns."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from apps.alerting.services.handling import (
+    Actor,
+    Subject,
+    alerts_acknowledge,
+    alerts_snooze,
+)
 from apps.extensions.selectors import plugin_host_use
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import (
@@ -407,3 +413,81 @@ def test_what_is_sent_has_a_title_a_text_and_the_actions_of_whoever_answers_them
     assert told.text.startswith("firing: a")
     assert told.actions == (action,)
     assert not told.is_templated
+
+
+def handle(world: World, service: Callable[..., int], *fingerprints: str, **fields: Any) -> None:
+    """Have somebody act on firing alerts now."""
+    rows = RoutedAlert.objects.for_org(world.org).filter(fingerprint__in=fingerprints)
+    subjects = [
+        Subject(
+            fingerprint=row.fingerprint,
+            name=row.fingerprint,
+            labels=row.labels,
+            annotations=row.annotations,
+            began_at=row.starts_at,
+            fired_at=row.starts_at,
+            is_open=True,
+        )
+        for row in rows
+    ]
+    alice = Actor(name="alice")
+    assert service(org=world.org, actor=alice, alerts=subjects, now=world.now, **fields)
+
+
+def test_an_acknowledged_alert_is_not_repeated_but_its_end_is_told(world: World) -> None:
+    world.say("a")
+    world.run(30)
+    handle(world, alerts_acknowledge, "a")
+    world.run(3600)
+    assert world.receiver.words == [("firing", ["a"], [])]
+    world.say("a", "resolved")
+    world.run(60)
+    assert world.receiver.words[1:] == [("resolved", [], ["a"])]
+
+
+def test_what_is_new_beside_an_acknowledged_alert_is_told(world: World) -> None:
+    world.say("a")
+    world.run(30)
+    handle(world, alerts_acknowledge, "a")
+    world.say("b")
+    world.run(60)
+    assert world.receiver.words[1:] == [("firing", ["a", "b"], [])]
+    world.say("b", "resolved")
+    world.run(60)
+    assert world.receiver.words[2:] == [("firing", ["a"], ["b"])]
+    world.say("a", "resolved")
+    world.run(3600)
+    assert world.receiver.words[3:] == [("resolved", [], ["a"])]
+
+
+def test_who_was_not_told_before_hears_nothing_of_what_somebody_took(world: World) -> None:
+    world.say("a")
+    handle(world, alerts_acknowledge, "a")
+    world.run(3600)
+    assert world.receiver.words == []
+
+
+def test_an_acknowledgement_with_an_end_gives_the_repeats_back(world: World) -> None:
+    world.say("a")
+    world.run(30)
+    handle(world, alerts_acknowledge, "a", until=world.now + timedelta(hours=1))
+    world.run(3500)
+    assert len(world.receiver.told) == 1
+    world.run(300)
+    assert len(world.receiver.told) == 2
+
+
+def test_after_a_snooze_what_still_fires_is_told_again_at_once(world: World) -> None:
+    tree = routing_tree_get(org=world.org)
+    assert tree is not None
+    root = {**tree.root, "repeat_interval": "7d"}
+    routing_tree_write(org=world.org, name="default", root=root, instance=tree)
+    world.say("a")
+    world.run(30)
+    handle(world, alerts_snooze, "a", until=world.now + timedelta(hours=1))
+    world.run(3500)
+    assert len(world.receiver.told) == 1
+    world.run(200)
+    assert world.receiver.words[1:] == [("firing", ["a"], [])]
+    world.run(86_400)
+    assert len(world.receiver.told) == 2

@@ -4,30 +4,40 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-import orjson
-
 from detectviz.composition.documents import Document
-from detectviz.composition.model import Composition, Driver, Health, Pool
-from detectviz.composition.problems import CompositionError, CompositionProblem
-from detectviz.composition.references import (
-    Lookup,
-    MissingReferenceError,
-    reference_resolve,
-    references_resolved,
-)
-from detectviz.composition.resolving import declared_names, url_complaint, url_fits
+from detectviz.composition.model import Composition, Health, Pool
+from detectviz.composition.places import place_variables
+from detectviz.composition.problems import CompositionError
+from detectviz.composition.reading import Reading
+from detectviz.composition.references import Lookup
+from detectviz.composition.resolving import declared_names
+from detectviz.composition.selecting import selected_list
 from detectviz.contracts.types import JsonObject
 
-EVENTBUS, EVENTBUS_CONFIG = "DETECTVIZ_EVENTBUS_URL", "DETECTVIZ_EVENTBUS_CONFIG"
-DATABASE, REDIS, SERIES = "DETECTVIZ_DATABASE_URL", "DETECTVIZ_REDIS_URL", "DETECTVIZ_TSDB_URL"
-_PLACE = {DATABASE: "/spec/drivers", REDIS: "/spec/broker", SERIES: "/spec/tsdb"}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverUse:
+    """An outside system that a driver plugin reaches, and which applications want it.
+
+    ``config`` has its address and is resolved; no ``applications``: all of them.
+    """
+
+    name: str
+    type: str
+    config: JsonObject = field(repr=False)
+    applications: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What the settings are made of. ``variables`` stand in for those of the environment."""
+    """What the settings are made of. ``variables`` stand in for those of the environment.
 
-    variables: Mapping[str, str] = field(default_factory=dict)
+    ``cache_plugin`` is empty where the address of the cache says which it is.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    drivers: tuple[DriverUse, ...] = ()
+    cache_plugin: str = ""
     plugins_on: tuple[str, ...] = ("*",)
     plugins_off: tuple[str, ...] = ()
     plugin_configs: Mapping[str, JsonObject] = field(default_factory=dict, repr=False)
@@ -65,28 +75,17 @@ def deployment_of(
     Addresses are read now. A variable of the environment that says something else than the
     composition, or fills a place the composition leaves empty, is a problem: one of them must go.
     """
-    problems: list[CompositionProblem] = []
-    variables: dict[str, str] = {}
-    for variable, driver in _places(composition).items():
-        given = look_up(variable) or ""
-        declared = _address(driver, document, look_up, problems) if driver else ""
-        if given and given != declared and (driver is None or driver.url != {"env": variable}):
-            problems.append(
-                document.problem(
-                    f"/spec/drivers/{driver.name}" if driver else _PLACE[variable],
-                    f"{variable} is set and says otherwise than this; unset it, or change this to "
-                    f"a driver with url: {{env: {variable}}}.",
-                )
-            )
-        elif declared:
-            variables[variable] = declared
-    variables.update(_eventbus(composition, document, look_up, problems))
-    configs = _configs(composition, document, look_up, problems)
-    chosen = _pool(composition, document, pool, problems)
-    if problems:
-        raise CompositionError(problems)
+    reading = Reading(composition=composition, document=document, look_up=look_up)
+    variables = place_variables(reading)
+    drivers = _drivers(reading)
+    configs = _configs(reading)
+    chosen = _pool(reading, pool)
+    if reading.problems:
+        raise CompositionError(reading.problems)
     return Deployment(
         variables=variables,
+        drivers=drivers,
+        cache_plugin="" if composition.cache.type == "memory" else composition.cache.type,
         plugins_on=_plugins_on(composition),
         plugins_off=tuple(one.name for one in composition.plugins if not one.is_enabled),
         plugin_configs=configs,
@@ -101,97 +100,64 @@ def deployment_of(
     )
 
 
-def _places(composition: Composition) -> Mapping[str, Driver | None]:
-    drivers = composition.drivers
-    return {
-        DATABASE: composition.database,
-        REDIS: drivers.get(composition.broker.driver),
-        SERIES: drivers.get(composition.tsdb.driver),
-    }
-
-
-def _address(
-    driver: Driver, document: Document, look_up: Lookup, problems: list[CompositionProblem]
-) -> str:
-    if driver.url is None:
-        return ""
-    here = f"/spec/drivers/{driver.name}/url"
-    try:
-        address = reference_resolve(driver.url, look_up)
-    except MissingReferenceError as error:
-        problems.append(document.problem(here, str(error)))
-        return ""
-    if not url_fits(driver.type, address):
-        problems.append(document.problem(here, url_complaint(driver.type)))
-    return address
+def _drivers(reading: Reading) -> tuple[DriverUse, ...]:
+    """Return what driver plugins reach, with addresses and configurations resolved."""
+    found: list[DriverUse] = []
+    for driver in reading.composition.drivers.values():
+        if not driver.is_plugin:
+            continue
+        config = reading.resolved(driver.config, f"/spec/drivers/{driver.name}/config")
+        if driver.url is not None:
+            config = {**config, "url": reading.address(driver)}
+        applications = reading.composition.applications.values()
+        wanted = frozenset(one.name for one in applications if driver.name in one.drivers)
+        use = DriverUse(name=driver.name, type=driver.type, config=config, applications=wanted)
+        found.append(use)
+    return tuple(found)
 
 
 def _plugins_on(composition: Composition) -> tuple[str, ...]:
-    """Return what is declared, and the cache that the composition's own words choose."""
-    names, cache = declared_names(composition), f"cache/{composition.cache.type}"
-    is_named = any(fnmatchcase(cache, pattern) for pattern in names)
-    return tuple(names) if is_named else (*names, cache)
-
-
-def _eventbus(
-    composition: Composition,
-    document: Document,
-    look_up: Lookup,
-    problems: list[CompositionProblem],
-) -> dict[str, str]:
-    """Return the variables of a bus between processes; none for the one in process."""
-    bus = composition.eventbus
-    if bus.type == "in-process":
-        return {}
-    given = look_up(EVENTBUS) or ""
-    try:
-        config = {name: references_resolved(value, look_up) for name, value in bus.config.items()}
-    except MissingReferenceError as error:
-        problems.append(document.problem("/spec/eventbus/config", str(error)))
-        return {}
-    driver = composition.drivers.get(bus.driver)
-    own_url = str(config.pop("url", ""))
-    url = _address(driver, document, look_up, problems) if driver else own_url
-    if given and given != url:
-        message = f"{EVENTBUS} is set and says otherwise than this; unset it, or change this."
-        problems.append(document.problem("/spec/eventbus", message))
-    return {EVENTBUS: url, EVENTBUS_CONFIG: orjson.dumps(config).decode() if config else ""}
+    """Return what is declared, and what the composition's own words choose."""
+    names = declared_names(composition)
+    chosen = dict.fromkeys(one.plugin for one in selected_list(composition))
+    more = [one for one in chosen if not any(fnmatchcase(one, pattern) for pattern in names)]
+    return (*names, *more)
 
 
 def _is_plugin(name: str) -> bool:
     return "/" in name and "*" not in name
 
 
-def _configs(
-    composition: Composition,
-    document: Document,
-    look_up: Lookup,
-    problems: list[CompositionProblem],
-) -> dict[str, JsonObject]:
+def _configs(reading: Reading) -> dict[str, JsonObject]:
+    """Return what is said of single plugins, where they are declared or where they are chosen."""
+    composition = reading.composition
+    places = [
+        (plugin.name, f"/spec/plugins/{index}/config", plugin.config)
+        for index, plugin in enumerate(composition.plugins)
+    ]
+    for kind, parts in (("auth", composition.auth), ("middleware", composition.middleware)):
+        places += [
+            (f"{kind}/{part.name}", f"/spec/{kind}/{index}/config", part.config)
+            for index, part in enumerate(parts)
+        ]
     configs: dict[str, JsonObject] = {}
-    for index, plugin in enumerate(composition.plugins):
-        for name, value in plugin.config.items():
-            try:
-                resolved = references_resolved(value, look_up)
-            except MissingReferenceError as error:
-                here = f"/spec/plugins/{index}/config/{name}"
-                problems.append(document.problem(here, str(error)))
-            else:
-                configs[plugin.name] = {**configs.get(plugin.name, {}), name: resolved}
+    for name, where, config in places:
+        resolved = reading.resolved(config, where)
+        if resolved:
+            configs[name] = {**configs.get(name, {}), **resolved}
     return configs
 
 
-def _pool(
-    composition: Composition, document: Document, name: str, problems: list[CompositionProblem]
-) -> Pool:
+def _pool(reading: Reading, name: str) -> Pool:
+    pools = reading.composition.pools
     everything = Pool(name="", queues=())
     if not name:
-        return everything if not composition.pools else _whole(composition)
-    found = next((pool for pool in composition.pools if pool.name == name), None)
+        return everything if not pools else _whole(reading.composition)
+    found = next((pool for pool in pools if pool.name == name), None)
     if found is None:
-        known = ", ".join(pool.name for pool in composition.pools) or "none"
+        known = ", ".join(pool.name for pool in pools) or "none"
         message = f"DETECTVIZ_POOL={name} is no pool of this composition; use one of: {known}."
-        problems.append(document.problem("/spec/scaling/pools", message))
+        reading.complain("/spec/scaling/pools", message)
     return found or everything
 
 

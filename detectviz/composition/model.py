@@ -10,6 +10,9 @@ from detectviz.contracts.types import JsonObject, JsonValue
 
 DATABASE_TYPES = frozenset({"sqlite", "postgresql"})
 SERIES_TYPES = frozenset({"victoriametrics", "prometheus", "mimir"})
+MAIL_TYPE = "smtp"
+# Drivers Detectviz brings itself; every other type is the plugin ``drivers/<type>``.
+OWN_TYPES = frozenset({"sqlite"}) | SERIES_TYPES
 COMPONENTS = ("database", "tsdb", "broker", "scheduler", "workers")
 QUEUES = ("collect", "evaluate", "notify", "jobs")
 DEFAULT_CONCURRENCY = 4
@@ -26,11 +29,20 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """An outside system. ``url`` is text, a reference, or None where the type has a default."""
+    """An outside system. ``url`` is text, a reference, or None where the type has a default.
+
+    ``config`` is what its plugin wants to know beside the address; it may hold references.
+    """
 
     name: str
     type: str
     url: JsonValue = None
+    config: JsonObject = field(default_factory=dict)
+
+    @property
+    def is_plugin(self) -> bool:
+        """Return whether a plugin reaches it."""
+        return self.type not in OWN_TYPES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +51,14 @@ class Choice:
 
     type: str
     driver: str = ""
+    config: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One plugin of an ordered list, such as sign-in; ``config`` may hold references."""
+
+    name: str
     config: JsonObject = field(default_factory=dict)
 
 
@@ -92,12 +112,19 @@ class Composition:
     plugins: tuple[PluginUse, ...]
     health: Health
     pools: tuple[Pool, ...] = ()
+    auth: tuple[Part, ...] = ()
+    middleware: tuple[Part, ...] = ()
     is_one_process: bool = False
 
     @property
     def database(self) -> Driver | None:
         """Return the driver of the SQL database, if one is declared."""
         return next((one for one in self.drivers.values() if one.type in DATABASE_TYPES), None)
+
+    @property
+    def mail(self) -> Driver | None:
+        """Return the driver of the mail server, if one is declared."""
+        return next((one for one in self.drivers.values() if one.type == MAIL_TYPE), None)
 
 
 def composition_of(value: Any) -> Composition:
@@ -128,6 +155,8 @@ def composition_of(value: Any) -> Composition:
             Pool(**{**described, "queues": tuple(described["queues"])})
             for described in scaling.get("pools", ())
         ),
+        auth=tuple(Part(**described) for described in spec.get("auth", ())),
+        middleware=tuple(Part(**described) for described in spec.get("middleware", ())),
         is_one_process=scaling.get("processes") == "one",
     )
 

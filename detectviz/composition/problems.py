@@ -1,7 +1,8 @@
 """What is wrong with a composition: where it is, and what to do about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +31,10 @@ class CompositionError(Exception):
     def __init__(self, problems: Sequence[CompositionProblem]) -> None:
         super().__init__("\n".join(problem.sentence for problem in problems))
         self.problems = tuple(problems)
+
+
+def undeclared(what: str, name: str, declared: Iterable[str]) -> str:
+    """Return the sentence for what is used and not declared, with what may have been meant."""
+    near = get_close_matches(name, list(declared), n=1)
+    hint = f"did you mean {near[0]}? Otherwise declare it" if near else "declare it"
+    return f"There is no {what} {name} in this composition; {hint}, or remove it here."

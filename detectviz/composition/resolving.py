@@ -1,18 +1,19 @@
 """What is used is declared and what is declared is used; which plugin comes before which."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 
 from detectviz.composition.documents import Document
 from detectviz.composition.model import (
     DATABASE_TYPES,
+    MAIL_TYPE,
     SERIES_TYPES,
     Choice,
     Composition,
     Driver,
     PluginUse,
 )
-from detectviz.composition.problems import CompositionProblem
+from detectviz.composition.problems import CompositionProblem, undeclared
+from detectviz.composition.selecting import cache_problems, selected_list, selection_problems
 
 Problems = Iterator[CompositionProblem]
 TOGETHER = ("web", "worker", "beat", "sys")
@@ -26,6 +27,7 @@ def resolving_problems(composition: Composition, document: Document) -> Problems
     yield from _driver_problems(composition, document)
     yield from _place_problems(composition, document)
     yield from _plugin_problems(composition, document)
+    yield from selection_problems(composition, document)
 
 
 def _application_problems(composition: Composition, document: Document) -> Problems:
@@ -47,7 +49,7 @@ def _application_problems(composition: Composition, document: Document) -> Probl
         for index, name in enumerate(application.drivers):
             if name not in composition.drivers:
                 here = f"{where}/{application.name}/drivers/{index}"
-                yield document.problem(here, _undeclared("driver", name, composition.drivers))
+                yield document.problem(here, undeclared("driver", name, composition.drivers))
         needed = _needed_drivers(composition, application.name)
         for name, reason in needed.items():
             if name in composition.drivers and name not in application.drivers:
@@ -76,9 +78,11 @@ def _driver_problems(composition: Composition, document: Document) -> Problems:
     if not databases:
         message = "There is no database; declare a driver of type sqlite or postgresql."
         yield document.problem(where, message)
-    for extra in databases[1:]:
-        message = f"{databases[0].name} is the database already; remove one of the two."
-        yield document.problem(f"{where}/{extra.name}", message)
+    mails = [one for one in composition.drivers.values() if one.type == MAIL_TYPE]
+    for what, sole in (("database", databases), ("mail server", mails)):
+        for extra in sole[1:]:
+            message = f"{sole[0].name} is the {what} already; remove one of the two."
+            yield document.problem(f"{where}/{extra.name}", message)
     users = {name for one in composition.applications.values() for name in one.drivers}
     for driver in composition.drivers.values():
         here = f"{where}/{driver.name}"
@@ -88,18 +92,21 @@ def _driver_problems(composition: Composition, document: Document) -> Problems:
                 f"No application uses the driver {driver.name}; add it to the drivers of one, or "
                 "remove it.",
             )
-        elif driver not in databases and driver.name not in _placed(composition):
+        elif driver not in [*databases, *mails] and driver.name not in _placed(composition):
             yield document.problem(
                 here,
-                f"Nothing goes through the driver {driver.name}; name it in broker, cache, tsdb or "
-                "eventbus, or remove it.",
+                f"Nothing goes through the driver {driver.name}; name it in broker, cache, tsdb, "
+                "eventbus or depends_on of a plugin, or remove it.",
             )
         yield from _url_problems(driver, here, document)
 
 
 def _url_problems(driver: Driver, here: str, document: Document) -> Problems:
+    if driver.config and not driver.is_plugin:
+        message = f"A driver of type {driver.type} has an address alone; remove config."
+        yield document.problem(f"{here}/config", message)
     if driver.url is None:
-        if driver.type != "sqlite":
+        if driver.type in _SCHEMES and driver.type != "sqlite":
             message = f"A driver of type {driver.type} needs an address; set url."
             yield document.problem(here, message)
     elif isinstance(driver.url, str) and not url_fits(driver.type, driver.url):
@@ -108,7 +115,7 @@ def _url_problems(driver: Driver, here: str, document: Document) -> Problems:
 
 def url_fits(type_: str, url: str) -> bool:
     """Return whether an address is one of a driver's type."""
-    return url.partition("://")[0] in _SCHEMES[type_]
+    return type_ not in _SCHEMES or url.partition("://")[0] in _SCHEMES[type_]
 
 
 def url_complaint(type_: str) -> str:
@@ -119,20 +126,21 @@ def url_complaint(type_: str) -> str:
 _SCHEMES: Mapping[str, tuple[str, ...]] = {
     "sqlite": ("sqlite",),
     "postgresql": ("postgresql", "postgres"),
-    "redis": ("redis", "rediss"),
+    "redis": ("redis", "rediss", "unix"),
+    MAIL_TYPE: ("smtp", "smtps"),
     **{name: (f"{name}+http", f"{name}+https") for name in sorted(SERIES_TYPES)},
 }
 
 
 def _placed(composition: Composition) -> set[str]:
     places = (composition.broker, composition.cache, composition.tsdb, composition.eventbus)
-    return {place.driver for place in places}
+    needed = {name for plugin in composition.plugins for name in plugin.depends_on}
+    return {place.driver for place in places} | needed
 
 
 def _place_problems(composition: Composition, document: Document) -> Problems:
     redis = frozenset({"redis"})
     yield from _choice_problems(composition, document, "broker", composition.broker, redis)
-    yield from _choice_problems(composition, document, "cache", composition.cache, redis)
     yield from _choice_problems(composition, document, "tsdb", composition.tsdb, SERIES_TYPES)
     bus = composition.eventbus
     if bus.driver or bus.type == "in-process":
@@ -151,10 +159,8 @@ def _place_problems(composition: Composition, document: Document) -> Problems:
             "/spec/eventbus",
             f"The event bus {bus.type} needs one address; name a driver, or set url in config.",
         )
-    broker, cache = composition.broker, composition.cache
-    if (broker.type, broker.driver) != (cache.type, cache.driver):
-        message = "Broker and cache go together; give cache the same type and driver as broker."
-        yield document.problem("/spec/cache", message)
+    yield from cache_problems(composition, document)
+    broker = composition.broker
     database = composition.database
     if broker.type == "redis" and database is not None and database.type == "sqlite":
         yield document.problem(
@@ -181,7 +187,7 @@ def _choice_problems(
         message = f"{choice.type} goes through a driver; name one in driver."
         yield document.problem(here, message)
     elif not is_own and choice.driver not in composition.drivers:
-        message = _undeclared("driver", choice.driver, composition.drivers)
+        message = undeclared("driver", choice.driver, composition.drivers)
         yield document.problem(f"{here}/driver", message)
     elif not is_own and types and composition.drivers[choice.driver].type not in types:
         yield document.problem(
@@ -205,12 +211,13 @@ def _plugin_problems(composition: Composition, document: Document) -> Problems:
         message = (
             f"The plugin {pattern} is declared and switched off; enable it, or remove it here."
             if is_off
-            else _undeclared("plugin", pattern, declared)
+            else undeclared("plugin", pattern, declared)
         )
         yield document.problem(here, message)
     patterns = [pattern for _, pattern in wanted]
     if composition.eventbus.type != "in-process":
         patterns.append(f"eventbus/{composition.eventbus.type}")
+    patterns += [one.plugin for one in selected_list(composition)]
     yield from _use_problems(composition, patterns, document)
     yield from _cycle_problems(composition.plugins, document)
 
@@ -235,7 +242,7 @@ def _use_problems(composition: Composition, wanted: Sequence[str], document: Doc
         for at, name in enumerate(plugin.depends_on):
             if name not in declared and name not in composition.drivers:
                 yield document.problem(
-                    f"{here}/depends_on/{at}", _undeclared("plugin or driver", name, declared)
+                    f"{here}/depends_on/{at}", undeclared("plugin or driver", name, declared)
                 )
 
 
@@ -283,12 +290,6 @@ def plugin_order(plugins: Sequence[PluginUse]) -> tuple[PluginUse, ...]:
     for name in by_name:
         visit(name, [])
     return tuple(ordered.values())
-
-
-def _undeclared(what: str, name: str, declared: Sequence[str] | Mapping[str, object]) -> str:
-    near = get_close_matches(name, list(declared), n=1)
-    hint = f"did you mean {near[0]}? Otherwise declare it" if near else "declare it"
-    return f"There is no {what} {name} in this composition; {hint}, or remove it here."
 
 
 def declared_names(composition: Composition) -> list[str]:

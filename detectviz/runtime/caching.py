@@ -35,7 +35,9 @@ _opened: dict[tuple[int, str, str], CacheConnection] = {}
 
 
 def cache_plugin_name() -> str:
-    """Return the plugin that serves ``DETECTVIZ_CACHE_URL``: its scheme says which."""
+    """Return the cache plugin: what the composition chose, else what the address begins with."""
+    if settings.DEPLOYMENT.cache_plugin:
+        return settings.DEPLOYMENT.cache_plugin
     scheme = urlsplit(settings.CACHE_URL).scheme
     return SCHEMES.get(scheme, scheme)
 

@@ -1,77 +1,23 @@
 """Drivers: the outside systems a process works with, as modules that start first and stop last."""
 
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import redis
 from django.conf import settings
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from detectviz.contracts.errors import ConfigurationError
-from detectviz.contracts.masking import masked
 from detectviz.runtime.caching import cache_connection
-from detectviz.runtime.modules import Module, ModuleError
+from detectviz.runtime.driving import DriverModule
+from detectviz.runtime.modules import Module
+from detectviz.runtime.plugin_drivers import is_database, plugin_driver_modules
 from detectviz.tsdb.interface import SeriesStore, StoreError
 from detectviz.tsdb.sending.store import RemoteStore
 
-ANSWER_TIMEOUT_S = 30.0
-ASK_TIMEOUT_S = 5.0
-POLL_S = 0.5
 ROLES_WITHOUT_SERIES = frozenset({"beat", "sys"})
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, kw_only=True)
-class DriverModule:
-    """One outside system. ``ask`` raises until it answers; ``variable`` says where it is.
-
-    ``address`` may carry a password: it is masked where it is told, as are the words of ``ask``.
-    An error with ``retryable`` False is not waited out.
-    """
-
-    name: str
-    variable: str
-    address: str
-    ask: Callable[[], object]
-    close: Callable[[], object] = lambda: None
-    depends_on: Sequence[str] = ()
-    timeout_s: float = ANSWER_TIMEOUT_S
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], object] = time.sleep
-
-    def start(self) -> None:
-        """Wait until it answers; raise ModuleError naming it and the variable to change."""
-        ends_at = self.clock() + self.timeout_s
-        while True:
-            try:
-                self.ask()
-            except Exception as error:  # noqa: BLE001 - whatever went wrong is why it does not answer
-                is_final = not getattr(error, "retryable", not getattr(error, "permanent", False))
-                if is_final or self.clock() >= ends_at:
-                    raise ModuleError(self._complaint(error)) from None
-                self.sleep(POLL_S)
-            else:
-                return
-
-    def stop(self, deadline_s: float) -> None:
-        """Let go of it."""
-        self.close()
-
-    def _complaint(self, error: Exception) -> str:
-        reason = str(error).strip().partition("\n")[0]
-        if self.address:
-            reason = reason.replace(self.address, str(self._shown))
-        if isinstance(error, ConfigurationError):
-            return f"{self.name}: {reason}"
-        return f"{self.name} ({self._shown}) does not answer: {reason}. Look at {self.variable}."
-
-    @property
-    def _shown(self) -> object:
-        return masked(self.address)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,9 +36,10 @@ class DriversModule:
 
 def driver_modules(*roles: str) -> list[Module]:
     """Return the drivers of a process of these roles, and the module that stands for all."""
-    drivers = [database_driver()]
-    if not settings.IS_EMBEDDED:
-        drivers.append(broker_driver())
+    plugins = plugin_driver_modules(roles)
+    first = [one for one in plugins if is_database(one)]
+    database = database_driver([one.name for one in first])
+    drivers: list[Module] = [*first, database, *(one for one in plugins if one not in first)]
     if set(roles) - ROLES_WITHOUT_SERIES:
         drivers += [series_driver(), cache_driver()]
     if "web" in roles and settings.AUTH_PLUGINS:
@@ -100,8 +47,8 @@ def driver_modules(*roles: str) -> list[Module]:
     return [*drivers, DriversModule(depends_on=tuple(driver.name for driver in drivers))]
 
 
-def database_driver() -> DriverModule:
-    """Return the driver of the SQL database."""
+def database_driver(depends_on: Sequence[str] = ()) -> DriverModule:
+    """Return the driver of the SQL database: this process's connections to it."""
     database = settings.DATABASES["default"]
     address = str(database["NAME"])
     if database.get("HOST"):
@@ -113,21 +60,17 @@ def database_driver() -> DriverModule:
         # Asked for anew each time: a connection belongs to the thread that looks it up.
         ask=lambda: connections["default"].ensure_connection(),  # noqa: PLW0108 - see above
         close=connections.close_all,
+        depends_on=depends_on,
     )
 
 
-def broker_driver() -> DriverModule:
-    """Return the driver of Redis, which carries tasks, signals and the cache."""
-
-    def ask() -> None:
-        with redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=ASK_TIMEOUT_S, socket_connect_timeout=ASK_TIMEOUT_S
-        ) as client:
-            client.ping()
-
-    return DriverModule(
-        name="broker", variable="DETECTVIZ_REDIS_URL", address=settings.REDIS_URL, ask=ask
-    )
+def database_drivers(*, timeout_s: float) -> list[DriverModule]:
+    """Return what has to answer before the database can be prepared; its connections come last."""
+    reaching = [one.driver for one in plugin_driver_modules(()) if is_database(one)]
+    drivers = [*reaching, database_driver()]
+    for driver in drivers:
+        driver.timeout_s = timeout_s
+    return drivers
 
 
 def cache_driver() -> DriverModule:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import FrameType
 from typing import Protocol, runtime_checkable
@@ -50,12 +50,29 @@ class Watched(Protocol):
         """Return why it does not work now, empty while it does."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What a running module says of itself; one that is not well goes on."""
+
+    is_well: bool
+    text: str
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A module with something to say while it runs, cheaply and from any thread."""
+
+    def remark(self) -> Remark:
+        """Return how it is now."""
+
+
 class ModuleState(StrEnum):
-    """Where a module is in its life."""
+    """Where a module is in its life. A degraded one runs and is not well."""
 
     WAITING = "waiting"
     STARTING = "starting"
     RUNNING = "running"
+    DEGRADED = "degraded"
     STOPPING = "stopping"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -139,7 +156,12 @@ class Runner:
 
     def statuses(self) -> tuple[ModuleStatus, ...]:
         """Return every module as it is now, in the order of the start; from any thread."""
-        return tuple(self._statuses.values())
+        remarks = {
+            module.name: module.remark()
+            for module in self._running.copy()
+            if isinstance(module, Remarking)
+        }
+        return tuple(_remarked(each, remarks.get(each.name)) for each in self._statuses.values())
 
     def run(self) -> int:
         """Start everything, watch, stop everything; return the exit status.
@@ -243,6 +265,13 @@ class Runner:
                 listener.on_module(status)
             except Exception:
                 logger.exception("a listener of modules failed")
+
+
+def _remarked(status: ModuleStatus, remark: Remark | None) -> ModuleStatus:
+    if remark is None or status.state is not ModuleState.RUNNING:
+        return status
+    state = ModuleState.RUNNING if remark.is_well else ModuleState.DEGRADED
+    return replace(status, state=state, reason=remark.text)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ env.declare(DEPLOYMENT.variables)
 HOST = env.text("DETECTVIZ_HOST", "127.0.0.1")
 PORT = env.integer("DETECTVIZ_PORT", 8080, minimum=1, maximum=65535)
 SYS_PORT = env.integer("DETECTVIZ_SYS_PORT", 8081, minimum=1, maximum=65535)
+DATABASE_URL = env.text("DETECTVIZ_DATABASE_URL")
 REDIS_URL = env.text("DETECTVIZ_REDIS_URL")
 TSDB_URL = env.text("DETECTVIZ_TSDB_URL")
 IS_EMBEDDED = not REDIS_URL
@@ -159,9 +160,7 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {
-    "default": env.database(env.text("DETECTVIZ_DATABASE_URL"), DATA_DIR / "detectviz.sqlite")
-}
+DATABASES = {"default": env.database(DATABASE_URL, DATA_DIR / "detectviz.sqlite")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": {"BACKEND": "detectviz.runtime.caching.PluginCache"},

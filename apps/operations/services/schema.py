@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.utils import OperationalError
 
 from apps.operations.errors import StartupError
+from detectviz.runtime.drivers import database_drivers
+from detectviz.runtime.driving import ANSWER_TIMEOUT_S
+from detectviz.runtime.modules import ModuleError
 from detectviz.tenancy.checks import check_role_is_ordinary
 from detectviz.tenancy.row_security import row_security_apply
 
 LOCK_KEY = 0x6465_7465_6374_767A  # "detectvz": one number of PostgreSQL's advisory locks
-ANSWER_TIMEOUT_S = 30.0
 WAIT_TIMEOUT_S = 300.0
 POLL_S = 0.5
 
@@ -62,20 +63,16 @@ def schema_lock() -> Iterator[None]:
 
 
 def database_await(*, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
-    """Wait until the database answers; raise StartupError with its own words when it does not."""
-    ends_at = time.monotonic() + timeout_s
-    while True:
-        try:
-            connection.ensure_connection()
-        except OperationalError as error:
-            if time.monotonic() >= ends_at:
-                reason = str(error).strip().partition("\n")[0]
-                raise StartupError(
-                    f"The database does not answer: {reason}. Look at DETECTVIZ_DATABASE_URL."
-                ) from error
-            time.sleep(POLL_S)
-        else:
-            return
+    """Wait until the database answers, by its drivers; raise StartupError with their words."""
+    *reaching, own = database_drivers(timeout_s=timeout_s)
+    try:
+        for driver in (*reaching, own):
+            driver.start()
+    except ModuleError as error:
+        raise StartupError(f"The database cannot be used: {error}") from error
+    finally:
+        for driver in reaching:
+            driver.stop(timeout_s)
 
 
 def schema_await(*, say: Say, timeout_s: float = WAIT_TIMEOUT_S) -> None:

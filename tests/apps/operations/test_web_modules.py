@@ -55,6 +55,15 @@ def test_every_process_is_drawn_and_told_in_a_table(platform: Client) -> None:
         assert words in html
 
 
+def test_one_that_is_not_well_is_told_first(platform: Client) -> None:
+    make_process("one:1", drivers="running", redis="degraded")
+
+    html = platform.get(PAGE).content.decode()
+
+    assert "A module runs and is not well." in html
+    assert "Degraded" in html
+
+
 def test_the_composition_in_force_is_named(platform: Client) -> None:
     html = platform.get(PAGE).content.decode()
 

@@ -46,6 +46,39 @@ spec:
 """
 
 
+CHOOSING = (
+    GOOD.replace(
+        "  eventbus:",
+        """\
+  auth:
+    - name: jwt
+      config: {algorithms: [HS256], issuer: a, audience: b, key: {env: KEY}}
+    - name: proxy-header
+  middleware:
+    - {name: cors, config: {origins: ["https://a.example"]}}
+    - {name: request-log}
+  eventbus:""",
+    )
+    .replace(
+        "beat: {drivers: [database, redis]}\n  drivers:",
+        "beat: {drivers: [database, redis, mail]}\n  drivers:\n"
+        '    mail: {type: smtp, url: "smtps://mail.example:4650"}',
+    )
+    .replace(
+        "cache: {type: redis, driver: redis}",
+        "cache: {type: database, driver: database, config: {table: shelf}}",
+    )
+)
+WITH_MIDDLEWARE = GOOD.replace("  eventbus:", "  middleware: [{name: request-log}]\n  eventbus:")
+
+WITH_DIRECTORY = GOOD.replace("depends_on: [database]", "depends_on: [directory]").replace(
+    "beat: {drivers: [database, redis]}\n  drivers:",
+    "beat: {drivers: [database, redis, directory]}\n  drivers:\n"
+    "    directory: {type: redis, url: {env: X}}",
+)
+OTHERS = {"middleware-without-web": WITH_MIDDLEWARE, "unknown-driver-type": WITH_DIRECTORY}
+
+
 @dataclass(frozen=True)
 class Mistake:
     """``old`` becomes ``new``; the problem is at ``path`` on the line that holds ``line``."""
@@ -123,11 +156,11 @@ MISTAKES = [
     ),
     Mistake(
         "unknown-driver-type",
-        "type: victoriametrics",
-        "type: oracle",
-        f"{S}/drivers/series/type",
+        "directory: {type: redis",
+        "directory: {type: oracle",
+        f"{S}/drivers/directory/type",
         "oracle",
-        "Choose one of",
+        "No plugin drivers/oracle is installed",
     ),
     Mistake(
         "no-database",
@@ -256,7 +289,7 @@ MISTAKES = [
         "cache: {type: memory}",
         f"{S}/cache",
         "cache:",
-        "same type and driver",
+        "share one cache",
     ),
     Mistake(
         "sqlite-shared",
@@ -430,6 +463,166 @@ MISTAKES = [
         "shards: 0",
         "at least 1",
     ),
+    Mistake(
+        "driver-off",
+        "    - name: notifiers/email\n",
+        "    - name: notifiers/email\n    - {name: drivers/redis, enabled: false}\n",
+        f"{S}/drivers/redis/type",
+        "    redis: {",
+        "drivers/redis is switched off at plugins/3",
+    ),
+    Mistake(
+        "driver-configured-elsewhere",
+        "    - name: notifiers/email\n",
+        '    - name: notifiers/email\n    - {name: drivers/redis, config: {url: "redis://x"}}\n',
+        f"{S}/plugins/3/config",
+        "{name: drivers/redis",
+        "move this there",
+    ),
+    Mistake(
+        "driver-unknown-config",
+        '"redis://127.0.0.1:6379/0"',
+        '"redis://127.0.0.1:6379/0", config: {ulr: x}',
+        f"{S}/drivers/redis/config/ulr",
+        "ulr",
+        "did you mean url",
+    ),
+    Mistake(
+        "own-driver-config",
+        '"victoriametrics+http://127.0.0.1:8428"',
+        '"victoriametrics+http://127.0.0.1:8428", config: {a: 1}',
+        f"{S}/drivers/series/config",
+        "a: 1",
+        "remove config",
+    ),
+    Mistake(
+        "two-mail-servers",
+        "beat: {drivers: [database, redis]}\n  drivers:",
+        "beat: {drivers: [database, redis, mail, post]}\n  drivers:\n"
+        "    mail: {type: smtp, url: {env: X}}\n    post: {type: smtp, url: {env: Y}}",
+        f"{S}/drivers/post",
+        "post: {",
+        "mail is the mail server already",
+    ),
+    Mistake(
+        "wrong-mail-address",
+        "beat: {drivers: [database, redis]}\n  drivers:",
+        "beat: {drivers: [database, redis, mail]}\n  drivers:\n"
+        '    mail: {type: smtp, url: "http://mail"}',
+        f"{S}/drivers/mail/url",
+        "http://mail",
+        "begin it with smtp://",
+    ),
+    Mistake(
+        "unknown-auth",
+        "  eventbus:",
+        "  auth:\n    - {name: jtw}\n  eventbus:",
+        f"{S}/auth/0/name",
+        "jtw",
+        "did you mean auth/jwt",
+    ),
+    Mistake(
+        "auth-config-missing",
+        "  eventbus:",
+        "  auth:\n    - {name: jwt, config: {algorithms: [RS256], issuer: a}}\n  eventbus:",
+        f"{S}/auth/0/config/audience",
+        "{name: jwt",
+        "set it",
+    ),
+    Mistake(
+        "auth-secret",
+        "  eventbus:",
+        "  auth:\n"
+        "    - name: jwt\n"
+        "      config: {algorithms: [HS256], issuer: a, audience: b, key: hush}\n"
+        "  eventbus:",
+        f"{S}/auth/0/config/key",
+        "key: hush",
+        "put it there",
+    ),
+    Mistake(
+        "auth-without-form",
+        "  eventbus:",
+        "  auth: {jwt: {}}\n  eventbus:",
+        f"{S}/auth",
+        "auth: {",
+        "list",
+    ),
+    Mistake(
+        "middleware-twice",
+        "  eventbus:",
+        "  middleware:\n    - {name: request-log}\n    - {name: request-log, config: {}}\n"
+        "  eventbus:",
+        f"{S}/middleware/1/name",
+        "request-log, config",
+        "named already at middleware/0",
+    ),
+    Mistake(
+        "middleware-wrong-config",
+        "  eventbus:",
+        "  middleware:\n    - {name: cors, config: {origins: []}}\n  eventbus:",
+        f"{S}/middleware/0/config/origins",
+        "origins",
+        "Must not be empty",
+    ),
+    Mistake(
+        "middleware-configured-elsewhere",
+        "  plugins:\n",
+        "  middleware:\n    - {name: cors, config: {origins: ['*']}}\n  plugins:\n"
+        "    - {name: middleware/cors, config: {origins: ['*']}}\n",
+        f"{S}/plugins/0/config",
+        "{name: middleware/cors",
+        "move this there",
+    ),
+    Mistake(
+        "middleware-off",
+        "  plugins:\n",
+        "  middleware:\n    - {name: request-log}\n  plugins:\n"
+        "    - {name: middleware/*, enabled: false}\n",
+        f"{S}/middleware/0/name",
+        "{name: request-log",
+        "switched off at plugins/0",
+    ),
+    Mistake(
+        "middleware-without-web",
+        "    web: {drivers: [database, redis, series], plugins: [collectors/*, notifiers/email]}\n",
+        "",
+        f"{S}/middleware",
+        "middleware:",
+        "Only the application web",
+    ),
+    Mistake(
+        "unknown-cache",
+        "cache: {type: redis, driver: redis}",
+        "cache: {type: memcached}",
+        f"{S}/cache/type",
+        "memcached",
+        "No plugin cache/memcached is installed",
+    ),
+    Mistake(
+        "cache-without-driver",
+        "cache: {type: redis, driver: redis}",
+        "cache: {type: database}",
+        f"{S}/cache",
+        "cache: {",
+        "name one in driver",
+    ),
+    Mistake(
+        "cache-wrong-driver",
+        "cache: {type: redis, driver: redis}",
+        "cache: {type: database, driver: redis}",
+        f"{S}/cache/driver",
+        "cache: {",
+        "postgresql or sqlite",
+    ),
+    Mistake(
+        "cache-wrong-config",
+        "cache: {type: redis, driver: redis}",
+        "cache: {type: database, driver: database, config: {table: Cache!}}",
+        f"{S}/cache/config/table",
+        "Cache!",
+        "small letters",
+    ),
 ]
 
 
@@ -441,10 +634,20 @@ def refused(text: str, tmp_path: Path) -> CompositionError:
     return refusal.value
 
 
-def test_the_good_one_is_good(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [GOOD, *OTHERS.values()])
+def test_the_good_ones_are_good(text: str, tmp_path: Path) -> None:
     path = tmp_path / "composition.yaml"
-    path.write_text(GOOD, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     assert composition_check(reference=str(path)).name == "acme"
+
+
+def test_one_that_chooses_sign_in_middlewares_cache_and_mail_is_good(tmp_path: Path) -> None:
+    path = tmp_path / "composition.yaml"
+    path.write_text(CHOOSING, encoding="utf-8")
+    assert [part.name for part in composition_check(reference=str(path)).auth] == [
+        "jwt",
+        "proxy-header",
+    ]
 
 
 def test_there_are_at_least_thirty_kinds_of_mistake() -> None:
@@ -453,8 +656,9 @@ def test_there_are_at_least_thirty_kinds_of_mistake() -> None:
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 def test_each_mistake_is_refused_with_path_line_and_cure(mistake: Mistake, tmp_path: Path) -> None:
-    assert GOOD.count(mistake.old) >= 1
-    text = GOOD.replace(mistake.old, mistake.new, 1)
+    good = OTHERS.get(mistake.name, GOOD)
+    assert mistake.old in good
+    text = good.replace(mistake.old, mistake.new, 1)
     found = refused(text, tmp_path).problems
 
     at = text[: text.index(mistake.line)].count("\n") + 1
@@ -477,6 +681,11 @@ def test_each_mistake_is_refused_with_path_line_and_cure(mistake: Mistake, tmp_p
             "/spec/drivers/redis",
             "DETECTVIZ_REDIS_URL is set and says otherwise",
         ),
+        (
+            {"DB": "postgresql://x/y", "DETECTVIZ_CACHE_URL": "redis://elsewhere"},
+            "/spec/cache",
+            "DETECTVIZ_CACHE_URL is set and says otherwise",
+        ),
     ],
 )
 def test_an_environment_that_does_not_fit_is_refused(
@@ -486,10 +695,32 @@ def test_an_environment_that_does_not_fit_is_refused(
     with pytest.raises(CompositionError, match=says) as refusal:
         deployment_of(composition, document, variables.get)
     assert refusal.value.problems[0].pointer == path
-    assert (
-        refusal.value.problems[0].line
-        == GOOD[: GOOD.index(f"    {path.split('/')[3]}: {{")].count("\n") + 1
-    )
+    key = path.split("/")[3] if path.count("/") > 2 else "cache"
+    line = GOOD[: GOOD.index(f"  {key}: {{")].count("\n") + 1
+    assert refusal.value.problems[0].line == line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("DETECTVIZ_AUTH", "proxy-header", "DETECTVIZ_AUTH is set and says otherwise"),
+        ("DETECTVIZ_AUTH_CONFIG", "{}", "unset it and write their config here"),
+        ("DETECTVIZ_MIDDLEWARE", "cors", "DETECTVIZ_MIDDLEWARE is set and says otherwise"),
+        ("DETECTVIZ_SMTP_HOST", "elsewhere", "DETECTVIZ_SMTP_HOST is set and says otherwise"),
+    ],
+)
+def test_a_variable_that_chooses_otherwise_is_named(name: str, value: str, says: str) -> None:
+    composition, document = composition_read(CHOOSING, "acme.yaml")
+    given = {"DB": "postgresql://x/y", "KEY": "k" * 32, name: value}
+    with pytest.raises(CompositionError, match=says):
+        deployment_of(composition, document, given.get)
+
+
+def test_a_reference_of_a_chosen_plugin_that_is_not_there_is_refused() -> None:
+    composition, document = composition_read(CHOOSING, "acme.yaml")
+    with pytest.raises(CompositionError, match="KEY is not set") as refusal:
+        deployment_of(composition, document, {"DB": "postgresql://x/y"}.get)
+    assert refusal.value.problems[0].pointer == "/spec/auth/0/config/key"
 
 
 def test_an_unknown_pool_is_refused() -> None:

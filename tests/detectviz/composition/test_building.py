@@ -21,7 +21,7 @@ from detectviz.runtime import processes
 from detectviz.runtime.models import ProcessHeartbeat
 from detectviz.runtime.modules import Runner
 from tests.architecture.sources import ROOT
-from tests.detectviz.composition.test_broken import GOOD
+from tests.detectviz.composition.test_broken import CHOOSING, GOOD
 
 
 def nothing_set(_: str) -> str | None:
@@ -46,6 +46,49 @@ def test_a_composition_stands_in_for_variables_and_names_its_pool(tmp_path: Path
     assert (deployment.pool.queues, deployment.pool.shards) == (("collect",), 8)
     assert (deployment.health.interval_s, deployment.health.timeout_s) == (5.0, 2.0)
     assert deployment.health.include == ("database",)
+
+
+def test_sign_in_middlewares_cache_and_mail_are_what_the_composition_says() -> None:
+    given = {"DB": "postgresql://u@h/d", "KEY": "k" * 32}
+    deployment = deployment_of(*composition_read(CHOOSING, "acme.yaml"), given.get)
+
+    told = deployment.variables
+    assert (told["DETECTVIZ_AUTH"], told["DETECTVIZ_MIDDLEWARE"]) == (
+        "jwt,proxy-header",
+        "cors,request-log",
+    )
+    assert (told["DETECTVIZ_CACHE_URL"], told["DETECTVIZ_CACHE_CONFIG"]) == (
+        "postgresql://u@h/d",
+        '{"table":"shelf"}',
+    )
+    assert deployment.cache_plugin == "database"
+    assert (told["DETECTVIZ_SMTP_HOST"], told["DETECTVIZ_SMTP_PORT"]) == ("mail.example", "4650")
+    assert (told["DETECTVIZ_SMTP_TLS"], told["DETECTVIZ_SMTP_STARTTLS"]) == ("true", "false")
+    assert deployment.plugin_configs["auth/jwt"]["key"] == "k" * 32
+    assert deployment.plugin_configs["middleware/cors"] == {"origins": ["https://a.example"]}
+    off = PluginsOff((), deployment)
+    chosen = ("auth/jwt", "middleware/cors", "cache/database", "drivers/smtp", "drivers/redis")
+    assert not [name for name in chosen if name in off]
+    assert "cache/redis" in off
+    assert "hush" not in repr(deployment)
+
+
+def test_drivers_of_plugins_know_who_wants_them() -> None:
+    given = {"DB": "postgresql://u@h/d", "KEY": "k" * 32}
+    deployment = deployment_of(*composition_read(CHOOSING, "acme.yaml"), given.get)
+
+    uses = {
+        use.name: (use.type, use.config, sorted(use.applications)) for use in deployment.drivers
+    }
+    assert uses == {
+        "database": (
+            "postgresql",
+            {"url": "postgresql://u@h/d"},
+            ["beat", "web", "worker"],
+        ),
+        "redis": ("redis", {"url": "redis://127.0.0.1:6379/0"}, ["beat", "web", "worker"]),
+        "mail": ("smtp", {"url": "smtps://mail.example:4650"}, ["beat"]),
+    }
 
 
 def test_a_worker_of_no_pool_takes_everything_by_the_same_shards() -> None:

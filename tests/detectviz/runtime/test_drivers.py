@@ -9,8 +9,10 @@ import pytest
 from pytest_django import Settings
 
 from detectviz.runtime.applications import ROLES, modules_of
-from detectviz.runtime.drivers import DriverModule, broker_driver, driver_modules
+from detectviz.runtime.drivers import driver_modules
+from detectviz.runtime.driving import DriverModule
 from detectviz.runtime.modules import ModuleError, start_order
+from detectviz.runtime.plugin_drivers import plugin_driver_modules
 from detectviz.testing.services import find_program, free_port, port_is_open, run_server
 
 SECRET = "hush-4711"
@@ -97,16 +99,16 @@ def test_drivers_start_before_every_service(
 
     assert names[: len(drivers)] == drivers
     assert drivers[-1] == "drivers"
-    assert ("broker" in drivers) is not is_embedded
+    assert ("driver:redis" in drivers) is not is_embedded
 
 
 @pytest.mark.services("redis-server")
 def test_a_redis_that_comes_up_late_is_waited_for(settings: Settings, tmp_path: Path) -> None:
     port = free_port()
-    settings.REDIS_URL = f"redis://127.0.0.1:{port}/0"
+    settings.REDIS_URL, settings.IS_EMBEDDED = f"redis://127.0.0.1:{port}/0", False
     program = find_program("redis-server")
     assert program is not None
-    driver = broker_driver()
+    driver = plugin_driver_modules(["web"])[-1].driver
     asked = threading.Event()
 
     def note(seconds: float) -> None:

@@ -116,6 +116,11 @@ class ModulesPage:
         """The modules that do not run."""
         return [node for node in self.graph.nodes if node.state.value == "failed"]
 
+    @property
+    def unwell(self) -> list[ModuleNode]:
+        """The modules that run and are not well."""
+        return [node for node in self.graph.nodes if node.state.value == "degraded"]
+
     @cached_property
     def processes(self) -> list[ProcessModules]:
         """The processes by role."""

@@ -1,6 +1,7 @@
 """The same operations on this machine's database or, with ``--url``, on a remote server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -11,7 +12,13 @@ from detectviz.net.guard import EgressPolicy
 from detectviz.net.http import SyncHttpClient
 from detectviz.resources.envelope import envelope_of
 from detectviz.resources.errors import DomainError, NotFoundError
-from detectviz.resources.manifests import Change, manifests_apply, manifests_export
+from detectviz.resources.manifests import (
+    Change,
+    Loss,
+    documents_losses,
+    manifests_apply,
+    manifests_export,
+)
 from detectviz.resources.registry import ResourceKind, registry
 from detectviz.resources.selectors import ListQuery, resource_list
 from detectviz.resources.services import resource_delete
@@ -22,10 +29,18 @@ from detectviz.tenancy.selectors import org_get
 PAGE = 500
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What applying did, and what of foreign formats was not carried over."""
+
+    changes: Sequence[Change]
+    losses: Sequence[Loss] = ()
+
+
 class Client(Protocol):
     """What the command line needs of a deployment."""
 
-    def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> list[Change]:
+    def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> Applied:
         """Apply manifests."""
 
     def list_all(self, org: str, kind: ResourceKind[Any]) -> list[dict[str, Any]]:
@@ -60,16 +75,18 @@ def kind_named(text: str) -> ResourceKind[Any]:
 class LocalClient:
     """Works on this machine's database as its operator."""
 
-    def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> list[Change]:
+    def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> Applied:
         """Apply in one transaction."""
-        return manifests_apply(
+        documents = load_documents(text)
+        changes = manifests_apply(
             org=_local_org(org),
             actor=None,
             access=None,
-            documents=load_documents(text),
+            documents=documents,
             is_dry_run=is_dry_run,
             prune=prune,
         )
+        return Applied(changes=changes, losses=documents_losses(documents))
 
     def list_all(self, org: str, kind: ResourceKind[Any]) -> list[dict[str, Any]]:
         """Return every envelope of a kind."""
@@ -108,11 +125,11 @@ class RemoteClient:
         # The operator typed this address; nothing here follows what a stranger wrote.
         self._http = SyncHttpClient(EgressPolicy(allow_private=True))
 
-    def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> list[Change]:
+    def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> Applied:
         """Apply in one transaction of the server."""
         query = urlencode({"dry_run": str(is_dry_run).lower(), "prune": str(prune).lower()})
         answer = self._call("POST", f"/apis/orgs/{quote(org)}/apply?{query}", text.encode())
-        return [
+        changes = [
             Change(
                 action=item["action"],
                 api_version=item["apiVersion"],
@@ -123,6 +140,8 @@ class RemoteClient:
             )
             for item in answer["changes"]
         ]
+        losses = [Loss(path=item["path"], why=item["why"]) for item in answer.get("losses", ())]
+        return Applied(changes=changes, losses=losses)
 
     def list_all(self, org: str, kind: ResourceKind[Any]) -> list[dict[str, Any]]:
         """Return every envelope of a kind."""

@@ -1,7 +1,7 @@
 """Apply, diff and export: many resources at once, all or nothing."""
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +15,29 @@ from detectviz.resources.registry import ResourceKind, registry
 from detectviz.resources.services import folder_get, resource_delete, resource_write
 
 Action = Literal["created", "updated", "unchanged", "deleted"]
-Converter = Callable[[Mapping[str, Any]], list[dict[str, Any]] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A field of a foreign format that is not carried over, and why."""
+
+    path: str
+    why: str
+
+    def as_json(self) -> dict[str, str]:
+        """Return the loss for an answer."""
+        return {"path": self.path, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """A foreign document as envelopes, and what they leave out."""
+
+    manifests: Sequence[dict[str, Any]]
+    losses: Sequence[Loss] = ()
+
+
+Converter = Callable[[Mapping[str, Any]], Sequence[dict[str, Any]] | Conversion | None]
 
 _converters: list[Converter] = []
 
@@ -102,9 +124,8 @@ def _native(documents: list[Any]) -> list[Any]:
     native: list[Any] = []
     for document in documents:
         if isinstance(document, Mapping) and "apiVersion" not in document:
-            converted = (converter(document) for converter in _converters)
-            envelopes = next((found for found in converted if found is not None), None)
-            native += envelopes if envelopes is not None else [document]
+            found = _converted(document)
+            native += [document] if found is None else found.manifests
         elif isinstance(document, Mapping) and document.get("kind") == "List":
             items = document.get("items")
             if not isinstance(items, list):
@@ -113,6 +134,26 @@ def _native(documents: list[Any]) -> list[Any]:
         else:
             native.append(document)
     return native
+
+
+def documents_losses(documents: Iterable[Any]) -> list[Loss]:
+    """Return what applying foreign documents leaves out."""
+    return list(_losses(documents))
+
+
+def _losses(documents: Iterable[Any]) -> Iterator[Loss]:
+    for document in documents:
+        if isinstance(document, Mapping) and "apiVersion" not in document:
+            found = _converted(document)
+            yield from () if found is None else found.losses
+
+
+def _converted(document: Mapping[str, Any]) -> Conversion | None:
+    for converter in _converters:
+        found = converter(document)
+        if found is not None:
+            return found if isinstance(found, Conversion) else Conversion(manifests=found)
+    return None
 
 
 def _parse(document: Any, index: int, org: models.Model) -> tuple[ResourceKind[Any], Envelope]:

@@ -14,6 +14,7 @@ from apps.notifications.api.serializers import (
     RouteSerializer,
 )
 from apps.notifications.models import ContactPoint, RoutingTree
+from apps.notifications.services.alertmanager.documents import alertmanager_file_to_manifests
 from apps.notifications.services.bootstrap import TREE_NAME
 from apps.notifications.services.configuration import (
     contact_point_delete,
@@ -23,6 +24,7 @@ from apps.notifications.services.configuration import (
 )
 from apps.notifications.services.trials import contact_point_try, routes_explain
 from detectviz.contracts.types import JsonObject, PluginKind
+from detectviz.resources.manifests import register_converter
 from detectviz.resources.registry import ResourceKind, Subresource, Write, registry
 
 
@@ -124,3 +126,4 @@ class RoutingTreeKind(ResourceKind[RoutingTree]):
 
 registry.register(ContactPointKind())
 registry.register(RoutingTreeKind())
+register_converter(alertmanager_file_to_manifests)

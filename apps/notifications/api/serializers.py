@@ -38,7 +38,7 @@ class ContactPointSpec(serializers.Serializer[Any]):
     """The spec of a contact point."""
 
     title = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
-    receivers = ReceiverSerializer(many=True, allow_empty=False)
+    receivers = ReceiverSerializer(many=True)  # none: alerts that go here are told to nobody
 
 
 class RouteField(serializers.DictField):

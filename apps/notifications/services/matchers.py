@@ -9,9 +9,10 @@ import re2
 
 _MATCHER = re.compile(  # noqa: TID251 - our own constant
     r'^\s*(?P<name>[A-Za-z_:][A-Za-z0-9_:]*|"(?:[^"\\]|\\.)+")\s*(?P<op>=~|!~|!=|=)\s*'
-    r'(?P<value>"(?:[^"\\]|\\.)*"|[^"{}!=~,\\\s]*)\s*$'
+    r'(?P<value>"(?:[^"\\]|\\.)*"|[^"]*?)\s*$'
 )
-_ESCAPE = re.compile(r"\\(.)")  # noqa: TID251 - our own constant
+_CLASSIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")  # noqa: TID251 - our own constant
+_ESCAPE = re.compile(r'\\([n"\\])')  # noqa: TID251 - our own constant
 
 
 class MatcherError(ValueError):
@@ -38,8 +39,8 @@ class LabelMatcher:
 
     def __str__(self) -> str:
         """Return the matcher as Alertmanager prints it."""
-        value = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'{self.name}{self.op}"{value}"'
+        name = self.name if _CLASSIC_NAME.fullmatch(self.name) else _quoted(self.name)
+        return f"{name}{self.op}{_quoted(self.value)}"
 
 
 def parse_matcher(text: str) -> LabelMatcher:
@@ -58,9 +59,38 @@ def parse_matcher(text: str) -> LabelMatcher:
     return matcher
 
 
+def parse_matchers(text: str) -> list[LabelMatcher]:
+    """Read matchers with commas between, in braces or not: ``{a="b", c!~"d|e"}``."""
+    inner = text.strip()
+    if inner.startswith("{") and inner.endswith("}"):
+        inner = inner[1:-1]
+    return [parse_matcher(part) for part in _parts(inner) if part.strip()]
+
+
+def _parts(text: str) -> list[str]:
+    """Split at commas outside of quotes."""
+    parts, start, is_quoted, is_escaped = [], 0, False, False
+    for at, character in enumerate(text):
+        if is_escaped:
+            is_escaped = False
+        elif character == "\\":
+            is_escaped = is_quoted
+        elif character == '"':
+            is_quoted = not is_quoted
+        elif character == "," and not is_quoted:
+            parts.append(text[start:at])
+            start = at + 1
+    return [*parts, text[start:]]
+
+
 def all_match(matchers: Sequence[LabelMatcher], labels: Mapping[str, str]) -> bool:
     """Say whether every matcher matches."""
     return all(matcher.matches(labels) for matcher in matchers)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _unquoted(text: str) -> str:

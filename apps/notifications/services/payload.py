@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from apps.notifications.models import AlertGroup, Delivery, RoutedAlert
+from apps.notifications.services.label_order import alert_key
 from detectviz.contracts.message import title_of
 from detectviz.contracts.notifier import Notification, NotificationAction, NotifiedAlert
 from detectviz.contracts.rendering import short_text
@@ -49,8 +50,8 @@ def notification_payload(
     *, group: AlertGroup, members: Members, delivery_uid: str, org: str
 ) -> dict[str, Any]:
     """Return the JSON of one notification; firing alerts first, at most 1,000."""
-    told = [alert_payload(alert, org, AlertStatus.FIRING) for alert in members.firing]
-    told += [alert_payload(alert, org, AlertStatus.RESOLVED) for alert in members.resolved]
+    told = [alert_payload(alert, org, AlertStatus.FIRING) for alert in _sorted(members.firing)]
+    told += [alert_payload(alert, org, AlertStatus.RESOLVED) for alert in _sorted(members.resolved)]
     alerts = [*members.firing, *members.resolved]
     groups = {alert.rule_group for alert in alerts}
     return {
@@ -79,7 +80,8 @@ def alert_payload(alert: RoutedAlert, org: str, status: AlertStatus) -> dict[str
         "annotations": alert.annotations,
         "starts_at": alert.starts_at.isoformat(),
         "ends_at": alert.ends_at.isoformat() if is_over and alert.ends_at else None,
-        "generator_url": f"{settings.EXTERNAL_URL}/o/{org}/alerts/{alert.fingerprint}",
+        "generator_url": alert.generator_url
+        or f"{settings.EXTERNAL_URL}/o/{org}/alerts/{alert.fingerprint}",
         "fingerprint": alert.fingerprint,
         "value": alert.value,
     }
@@ -104,6 +106,10 @@ def notification_of(payload: Mapping[str, Any], *, is_test: bool = False) -> Not
     return Notification(
         status=AlertStatus(payload["status"]), alerts=alerts, is_test=is_test, **fields
     )
+
+
+def _sorted(alerts: Sequence[RoutedAlert]) -> Sequence[RoutedAlert]:
+    return sorted(alerts, key=lambda alert: alert_key(alert.labels))
 
 
 def _common(maps: Sequence[Mapping[str, str]]) -> dict[str, str]:

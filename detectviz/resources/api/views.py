@@ -24,7 +24,7 @@ from detectviz.resources.api.formats import (
 )
 from detectviz.resources.envelope import Envelope, envelope_of, parse_envelope
 from detectviz.resources.errors import ForbiddenError, InvalidFieldsError, NotFoundError
-from detectviz.resources.manifests import manifests_apply, manifests_export
+from detectviz.resources.manifests import documents_losses, manifests_apply, manifests_export
 from detectviz.resources.models import is_name
 from detectviz.resources.registry import ResourceKind, Subresource, registry
 from detectviz.resources.selectors import DEFAULT_LIMIT, MAX_LIMIT, ListQuery, resource_list
@@ -203,15 +203,22 @@ class ApplyView(APIView):
     def post(self, request: Request, org: str) -> Response:
         """Apply; ``dry_run`` only tells, ``prune`` deletes what is not in the body."""
         owner, access = org_access(request, org)
+        documents = load_documents(request._request.body)  # noqa: SLF001 - the raw body, several documents
         changes = manifests_apply(
             org=owner,
             actor=caller(request),
             access=access,
-            documents=load_documents(request._request.body),  # noqa: SLF001 - the raw body, several documents
+            documents=documents,
             is_dry_run=request.query_params.get("dry_run") == "true",
             prune=request.query_params.get("prune") == "true",
         )
-        return Response({"changes": [change.as_json() for change in changes]})
+        losses = documents_losses(documents)
+        return Response(
+            {
+                "changes": [change.as_json() for change in changes],
+                "losses": [loss.as_json() for loss in losses],
+            }
+        )
 
 
 class ExportView(APIView):

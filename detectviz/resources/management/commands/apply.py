@@ -11,7 +11,10 @@ from detectviz.cli.client import client
 class Command(OrgCommand):
     """Create and update what the manifests say, all or nothing."""
 
-    help = "Apply manifests (and plain Prometheus rule files): create, update, optionally prune."
+    help = (
+        "Apply manifests (and plain Prometheus rule files and Alertmanager configurations): "
+        "create, update, optionally prune."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options."""
@@ -22,15 +25,17 @@ class Command(OrgCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Apply and say what happened to each object."""
-        changes = client().apply(
+        applied = client().apply(
             options["org"],
             read_manifests(options["file"]),
             is_dry_run=options["dry_run"],
             prune=options["prune"],
         )
-        for change in changes:
+        for change in applied.changes:
             self.stdout.write(f"{change.kind}/{change.name} {change.action}")
-        counts = Counter(change.action for change in changes)
+        counts = Counter(change.action for change in applied.changes)
         summary = ", ".join(f"{count} {action}" for action, count in sorted(counts.items()))
         suffix = " (dry run)" if options["dry_run"] else ""
         self.stdout.write(f"{summary or 'nothing to apply'}{suffix}")
+        for loss in applied.losses:
+            self.stderr.write(f"not carried over: {loss.path}: {loss.why}")

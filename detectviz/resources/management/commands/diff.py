@@ -22,10 +22,10 @@ class Command(OrgCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print unified diffs."""
-        changes = client().apply(
+        applied = client().apply(
             options["org"], read_manifests(options["file"]), is_dry_run=True, prune=options["prune"]
         )
-        different = [change for change in changes if change.action != "unchanged"]
+        different = [change for change in applied.changes if change.action != "unchanged"]
         for change in different:
             self.stdout.write(
                 change_diff(change) or f"{change.kind}/{change.name}: a secret changes"

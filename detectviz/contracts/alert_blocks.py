@@ -22,6 +22,7 @@ from detectviz.contracts.rendering import (
 from detectviz.contracts.types import AlertStatus, Labels
 
 CUT_NOTE: Final = "… (cut)"
+LONGEST_TEXT: Final = 100_000  # of what services are asked to take, before it is made to fit
 _RESOLVED: Final = "✅"
 _SIGNS: Final = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
 _LONGEST_DESCRIPTION: Final = 1_000
@@ -119,7 +120,7 @@ def body_of(
     footer = _buttons(notification, markup) if with_buttons else ""
     room = max_size - (markup.measure(footer) + 2 if footer else 0)
     body = (
-        fitted(text_of(notification), markup, max_size=room)
+        fitted(whole_text(notification), markup, max_size=room)
         if notification.is_templated
         else _alerts(notification, markup, room)
     )
@@ -138,6 +139,19 @@ def fitted(text: str, markup: Markup, *, max_size: int) -> str:
         fits = markup.measure(_lines(markup.escape(text[:middle]), markup)) <= room
         low, high = (middle, high) if fits else (low, middle - 1)
     return _lines(markup.escape(text[:low].rstrip()), markup) + CUT_NOTE
+
+
+def whole_text(notification: Notification) -> str:
+    """Return the text the host rendered, long as it is, to be made to fit."""
+    return text_of(notification, max_characters=LONGEST_TEXT)
+
+
+def written(text: str, *, max_size: int, measure: Callable[[str], int] = len) -> str:
+    """Return a text in the service's own markup as it is, ending in a note where it was cut."""
+    as_it_is = Markup(
+        escape=lambda each: each, bold=lambda each: each, link=lambda each, _: each, measure=measure
+    )
+    return fitted(text, as_it_is, max_size=max_size)
 
 
 def alert_heading(alert: NotifiedAlert) -> str:

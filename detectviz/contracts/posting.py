@@ -17,7 +17,7 @@ from detectviz.contracts.http_answers import (
     refusal,
 )
 from detectviz.contracts.network import HttpRequest, HttpResponse, TlsOptions
-from detectviz.contracts.notifier import NotifierContext, Receipt
+from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.types import JsonObject, JsonValue
 
 _JSON = "application/json; charset=utf-8"
@@ -138,6 +138,12 @@ def send_bytes(
         request_digest=hashlib.sha256(body).hexdigest(),
         document=json_object(response.body),
     )
+
+
+def incident_key(notification: Notification) -> str:
+    """Return what makes notifications one incident: a digest of org, receiver and group, hex."""
+    parts = (notification.org, notification.receiver, notification.group_key)
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
 def json_object(body: bytes) -> JsonObject:

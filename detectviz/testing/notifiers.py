@@ -220,7 +220,6 @@ FAILURES: dict[str, HttpResponse] = {
     "serverError": make_response(503, b"later"),
 }
 _PERMANENT = {"clientError", "authError"}
-_RETRY_AFTER_S = 30.0
 _LARGEST_THREAD_BYTES = 4_096
 
 
@@ -310,7 +309,8 @@ class HttpNotifierSuite(NotifierSuite):
     """What a notifier must do that goes by ``context.http``: set ``make_context``, too.
 
     ``success`` is its service's answer to a good request, ``failures`` are its answers by class,
-    the limited one asking for a wait of 30 s (such an answer may have the status 200). With
+    the limited one asking for ``limited_wait_s`` (such an answer may have the status 200; some
+    services do not say for how long, and their notifier knows). With
     ``recordings`` (a folder) every case's requests are compared with ``<case>.json`` there; a file
     that is missing is written, and its test fails once, so that somebody looks at it.
     ``uses_text`` says that title and text of the host are sent, ``uses_actions`` that actions are.
@@ -321,6 +321,7 @@ class HttpNotifierSuite(NotifierSuite):
     recordings: ClassVar[Path]
     uses_text: ClassVar[bool] = True
     uses_actions: ClassVar[bool] = False
+    limited_wait_s: ClassVar[float] = 30.0
 
     def make_context(self, http: FakeHttp) -> NotifierContext:
         """Return a context, its secret being ``SECRET``, whose service is ``http``."""
@@ -378,7 +379,7 @@ class HttpNotifierSuite(NotifierSuite):
         assert (error.reason, error.permanent) == (reason, reason in _PERMANENT)
         assert error.message
         if reason == "rateLimited":
-            assert error.retry_after_s == _RETRY_AFTER_S
+            assert error.retry_after_s == self.limited_wait_s
 
     def test_no_answer_in_time_is_a_timeout(self, notifier: Notifier) -> None:
         http = FakeHttp(answer=DeadlineExceededError("too slow", phase="receive"))

@@ -9,11 +9,12 @@ from detectviz.contracts.alert_blocks import (
     markdown_markup,
     plain_markup,
     utf16_size,
+    written,
 )
 from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.message import title_of
 from detectviz.contracts.notifier import Notification
-from detectviz.contracts.rendering import colour_number_of, cut_utf16, escape_markdown, web_url
+from detectviz.contracts.rendering import colour_number_of, escape_markdown, web_url
 from detectviz.contracts.types import JsonObject, JsonValue
 
 _LONGEST_TITLE: Final = 256
@@ -31,7 +32,7 @@ def build_message(notification: Notification, config: JsonObject) -> dict[str, J
     own = get_text(config, "message")
     embed: dict[str, JsonValue] = {
         "title": fitted(title, plain_markup(utf16_size), max_size=_LONGEST_TITLE),
-        "description": cut_utf16(own, _LONGEST_DESCRIPTION)
+        "description": written(own, max_size=_LONGEST_DESCRIPTION, measure=utf16_size)
         if own
         else body_of(notification, _MARKUP, max_size=_LONGEST_DESCRIPTION, with_buttons=True),
         "color": colour_number_of(notification),
@@ -39,7 +40,9 @@ def build_message(notification: Notification, config: JsonObject) -> dict[str, J
     if url := web_url(notification.url):
         embed["url"] = url
     message: dict[str, JsonValue] = {
-        "content": cut_utf16(get_text(config, "content"), _LONGEST_CONTENT),
+        "content": written(
+            get_text(config, "content"), max_size=_LONGEST_CONTENT, measure=utf16_size
+        ),
         "embeds": [embed],
         "allowed_mentions": {
             "parse": ["users", "roles", "everyone"] if get_bool(config, "allow_mentions") else []

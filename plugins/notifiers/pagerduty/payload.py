@@ -1,14 +1,14 @@
 """Events of PagerDuty's Events API v2: one incident per alert group."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from detectviz.contracts.alert_blocks import buttons_of
+from detectviz.contracts.alert_blocks import LONGEST_TEXT, buttons_of, whole_text
 from detectviz.contracts.config import get_objects, get_text, get_text_map
-from detectviz.contracts.message import cut_characters, details_of, one_line, text_of, title_of
+from detectviz.contracts.message import cut_characters, details_of, one_line, title_of
 from detectviz.contracts.notifier import Notification
+from detectviz.contracts.posting import incident_key
 from detectviz.contracts.rendering import cut_bytes, severity_of, web_url
 from detectviz.contracts.types import AlertStatus, JsonObject, JsonValue
 
@@ -25,7 +25,7 @@ def build_event(
     event: dict[str, JsonValue] = {
         "routing_key": routing_key,
         "event_action": action_of(notification),
-        "dedup_key": dedup_key(notification),
+        "dedup_key": incident_key(notification),
     }
     if notification.status is AlertStatus.RESOLVED:
         return event
@@ -42,12 +42,6 @@ def build_event(
 def action_of(notification: Notification) -> str:
     """Return trigger or resolve."""
     return "resolve" if notification.status is AlertStatus.RESOLVED else "trigger"
-
-
-def dedup_key(notification: Notification) -> str:
-    """Return what makes events one incident: a digest of the org, the receiver and the group."""
-    parts = (notification.org, notification.receiver, notification.group_key)
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
 def _payload(notification: Notification, config: JsonObject) -> JsonObject:
@@ -77,13 +71,13 @@ def _source(notification: Notification) -> str:
 
 def _details(notification: Notification, config: JsonObject) -> JsonObject:
     details = {
-        "firing": cut_bytes(details_of(notification), _LONGEST_DETAIL),
+        "firing": cut_bytes(details_of(notification, max_characters=LONGEST_TEXT), _LONGEST_DETAIL),
         "num_firing": str(len(notification.firing) + notification.truncated_alerts),
         "num_resolved": str(len(notification.resolved)),
         **{f"label_{name}": value for name, value in notification.common_labels.items()},
     }
     if notification.is_templated:
-        details["text"] = cut_bytes(text_of(notification), _LONGEST_DETAIL)
+        details["text"] = cut_bytes(whole_text(notification), _LONGEST_DETAIL)
     return {**details, **get_text_map(config, "details")}
 
 

@@ -15,9 +15,11 @@ from detectviz.contracts.alert_blocks import (
     buttons_of,
     common_of,
     fitted,
+    whole_text,
+    written,
 )
 from detectviz.contracts.config import get_bool, get_objects, get_text, get_texts
-from detectviz.contracts.message import cut_characters, text_of, title_of
+from detectviz.contracts.message import cut_characters, title_of
 from detectviz.contracts.notifier import Notification, NotificationAction
 from detectviz.contracts.rendering import (
     colour_of,
@@ -94,7 +96,7 @@ def _markup_in(config: JsonObject, *, is_written: bool) -> list[JsonValue]:
 
 def _text(notification: Notification) -> str:
     if notification.is_templated:
-        return fitted(text_of(notification), _MARKUP, max_size=_LONGEST_TEXT)
+        return fitted(whole_text(notification), _MARKUP, max_size=_LONGEST_TEXT)
     left_out = left_out_count(notification, max_alerts=_MOST_ALERTS)
     return f"{left_out} more alerts are not shown." if left_out else ""
 
@@ -148,7 +150,7 @@ def _button(action: NotificationAction) -> JsonObject:
 
 def _own(config: JsonObject, name: str, longest: int) -> str:
     """Return a text the operator wrote, within its length, calling nobody unless allowed."""
-    text = cut_characters(get_text(config, name), longest)
+    text = written(get_text(config, name), max_size=longest)
     return text if get_bool(config, "allow_mentions") else _CALL.sub("&lt;", text)
 
 

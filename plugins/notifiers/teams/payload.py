@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from detectviz.contracts.alert_blocks import (
-    CUT_NOTE,
     alert_heading,
     alert_links,
     buttons_of,
     common_of,
     fitted,
     plain_markup,
+    whole_text,
+    written,
 )
 from detectviz.contracts.config import get_bool, get_text
-from detectviz.contracts.message import cut_characters, one_line, text_of, title_of
+from detectviz.contracts.message import cut_characters, one_line, title_of
 from detectviz.contracts.notifier import Notification, NotifiedAlert
 from detectviz.contracts.rendering import (
     labels_apart,
@@ -92,12 +93,19 @@ def _body(
     notification: Notification, config: JsonObject, *, max_alerts: int
 ) -> Iterator[JsonObject]:
     if own := get_text(config, "text"):
-        room = _LONGEST_TEXT - len(CUT_NOTE)
-        text = own if len(own) <= _LONGEST_TEXT else own[:room] + CUT_NOTE
+        text = written(own, max_size=_LONGEST_TEXT)
         yield {"type": "TextBlock", "text": text, "wrap": True}
         return
     if notification.is_templated:
-        yield _runs({"text": fitted(text_of(notification), _PLAIN, max_size=_LONGEST_TEXT)})
+        yield _runs(
+            {
+                "text": fitted(
+                    whole_text(notification),
+                    _PLAIN,
+                    max_size=_LONGEST_TEXT,
+                )
+            }
+        )
         return
     common = common_of(notification)
     for alert in shown_alerts(notification, max_alerts=max_alerts):

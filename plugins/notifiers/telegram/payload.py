@@ -10,11 +10,11 @@ from detectviz.contracts.alert_blocks import (
     html_markup,
     plain_markup,
     utf16_size,
+    written,
 )
 from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.message import title_of
 from detectviz.contracts.notifier import Notification
-from detectviz.contracts.rendering import cut_utf16
 from detectviz.contracts.types import JsonObject, JsonValue
 
 _LONGEST: Final = 4_096
@@ -34,7 +34,9 @@ def build_message(
     mode = get_text(config, "parse_mode") if own else "HTML"
     message: dict[str, JsonValue] = {
         "chat_id": get_text(config, "chat_id").strip(),
-        "text": cut_utf16(own, _LONGEST) if own else _text(notification, is_plain=is_plain),
+        "text": written(own, max_size=_LONGEST, measure=utf16_size)
+        if own
+        else _text(notification, is_plain=is_plain),
         "link_preview_options": {"is_disabled": True},
     }
     if mode and not is_plain:

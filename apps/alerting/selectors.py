@@ -140,6 +140,12 @@ def evaluated_at(org: models.Model | int, groups: Collection[str]) -> dict[str, 
     return dict(rows.values_list("name", "last_eval_at"))
 
 
+def rulegroup_folders(org: models.Model | int) -> dict[str, int]:
+    """Return the folder of each of the org's rule groups that lies in one."""
+    rows = RuleGroup.objects.for_org(org).filter(folder__isnull=False)
+    return dict(rows.values_list("name", "folder_id"))
+
+
 def rulegroup_list(org: models.Model | int) -> models.QuerySet[RuleGroup]:
     """Return rule groups with ``firing_count``, ``pending_count``, ``rule_count``, ``error_count``.
 

@@ -41,6 +41,16 @@ class ContactPointSpec(serializers.Serializer[Any]):
     receivers = ReceiverSerializer(many=True)  # none: alerts that go here are told to nobody
 
 
+class SilencePolicySerializer(serializers.Serializer[Any]):
+    """What a silence of the org has to say at least; on the tree's root only."""
+
+    min_matchers = serializers.IntegerField(min_value=1, max_value=20, required=False)
+    required_labels = serializers.ListField(
+        child=serializers.CharField(max_length=128), required=False
+    )
+    max_duration = DurationField(required=False)
+
+
 class RouteField(serializers.DictField):
     """A child route: the same fields as the root, checked by the same serializer, recursively."""
 
@@ -69,6 +79,15 @@ class RouteSerializer(serializers.Serializer[Any]):
     group_wait = DurationField(required=False)
     group_interval = DurationField(required=False)
     repeat_interval = DurationField(required=False)
+    mute_time_intervals = serializers.ListField(
+        child=serializers.CharField(max_length=63), required=False
+    )
+    active_time_intervals = serializers.ListField(
+        child=serializers.CharField(max_length=63), required=False
+    )
+    notify_resolved_while_muted = serializers.BooleanField(required=False)
+    resolve_immediately = serializers.BooleanField(required=False)
+    silence_policy = SilencePolicySerializer(required=False)
     routes = serializers.ListField(child=RouteField(), required=False)
 
     def get_fields(self) -> dict[str, Any]:

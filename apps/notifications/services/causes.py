@@ -13,10 +13,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """One reason: its kind, the name of what it is (a silence, a rule), words, and its end."""
+    """One reason: its kind, the name of what it is (a silence, a rule), words, and its end.
+
+    ``uid`` is the id of a silence, or the fingerprint of the alert that inhibits.
+    """
 
     kind: SuppressionKind
     name: str = ""
+    uid: str = ""
     detail: str = ""
     until: datetime | None = None
 
@@ -26,6 +30,7 @@ class Cause:
         return {
             "kind": self.kind.value,
             "name": self.name,
+            "uid": self.uid,
             "detail": self.detail,
             "until": until,
         }

@@ -2,12 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
 
 from apps.extensions.services import StoredConfiguration, configuration_check, manifest_require
-from apps.notifications.models import AlertGroup, ContactPoint, RoutedAlert, RoutingTree
+from apps.notifications.models import (
+    AlertGroup,
+    ContactPoint,
+    RoutedAlert,
+    RoutingTree,
+    TimeInterval,
+)
 from apps.notifications.services.routing import EVERY_LABEL, build_tree, flatten
 from detectviz.contracts.types import PluginKind
 from detectviz.resources.errors import InvalidFieldsError, ResourceInUseError
@@ -17,6 +25,14 @@ DISPATCH = "notifications.dispatch"
 
 # Alertmanager's defaults: services that thread or page want the resolve, inboxes do not.
 QUIET_ABOUT_RESOLVED = frozenset({"email"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The names a tree may refer to."""
+
+    points: AbstractSet[str]
+    intervals: AbstractSet[str]
 
 
 def _is_kept(stored: Mapping[str, Any] | None, receiver: Mapping[str, Any]) -> bool:
@@ -94,7 +110,10 @@ def routing_tree_write(
     *, org: models.Model, name: str, root: Mapping[str, Any], instance: RoutingTree | None
 ) -> RoutingTree:
     """Write the tree. Alerts that are active are routed anew; what was sent stays remembered."""
-    known = set(ContactPoint.objects.for_org(org).values_list("name", flat=True))
+    known = Known(
+        points=set(ContactPoint.objects.for_org(org).values_list("name", flat=True)),
+        intervals=set(TimeInterval.objects.for_org(org).values_list("name", flat=True)),
+    )
     errors = dict(_tree_errors(root, "spec", known, is_root=True))
     if errors:
         raise InvalidFieldsError(errors)
@@ -152,12 +171,15 @@ def receiver_secrets(name: str, secrets: Mapping[str, str]) -> dict[str, str]:
 
 
 def _tree_errors(
-    node: Mapping[str, Any], path: str, known: set[str], *, is_root: bool
+    node: Mapping[str, Any], path: str, known: Known, *, is_root: bool
 ) -> Iterator[tuple[str, list[str]]]:
     point = node.get("contact_point", "")
-    if point and point not in known:
-        names = ", ".join(sorted(known)) or "none yet"
+    if point and point not in known.points:
+        names = ", ".join(sorted(known.points)) or "none yet"
         yield f"{path}.contact_point", [f"There is no contact point {point!r}. Known: {names}."]
+    yield from _times_errors(node, path, known, is_root=is_root)
+    if not is_root and node.get("silence_policy"):
+        yield f"{path}.silence_policy", ["It holds for the whole org: put it on the root."]
     if is_root and node.get("matchers"):
         yield f"{path}.matchers", ["The root must match every alert; put matchers on its routes."]
     if is_root and node.get("continue"):
@@ -169,3 +191,18 @@ def _tree_errors(
         yield f"{path}.group_by", ["A label is listed twice."]
     for index, child in enumerate(node.get("routes", ())):
         yield from _tree_errors(child, f"{path}.routes[{index}]", known, is_root=False)
+
+
+def _times_errors(
+    node: Mapping[str, Any], path: str, known: Known, *, is_root: bool
+) -> Iterator[tuple[str, list[str]]]:
+    for field in ("mute_time_intervals", "active_time_intervals"):
+        named = node.get(field) or []
+        if named and is_root:
+            yield f"{path}.{field}", ["The root has no times; put them on its routes."]
+        if missing := [name for name in named if name not in known.intervals]:
+            names = ", ".join(sorted(known.intervals)) or "none yet"
+            yield (
+                f"{path}.{field}",
+                [f"There is no time interval {missing[0]!r}. Known: {names}."],
+            )

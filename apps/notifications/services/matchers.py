@@ -1,18 +1,18 @@
 """Alertmanager's label matchers: ``team=~"web|db"``. Regexes are RE2, anchored at both ends."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import re2
 
-_MATCHER = re.compile(  # noqa: TID251 - our own constant
-    r'^\s*(?P<name>[A-Za-z_:][A-Za-z0-9_:]*|"(?:[^"\\]|\\.)+")\s*(?P<op>=~|!~|!=|=)\s*'
-    r'(?P<value>"(?:[^"\\]|\\.)*"|[^"]*?)\s*$'
+from apps.notifications.services.matcher_syntax import (
+    MatcherSyntaxError,
+    Written,
+    quoted,
+    read_many,
+    read_one,
 )
-_CLASSIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")  # noqa: TID251 - our own constant
-_ESCAPE = re.compile(r'\\([n"\\])')  # noqa: TID251 - our own constant
 
 
 class MatcherError(ValueError):
@@ -37,50 +37,46 @@ class LabelMatcher:
         found = _compiled(self.value).fullmatch(given) is not None
         return found if self.op == "=~" else not found
 
+    @property
+    def matches_empty(self) -> bool:
+        """Say whether a label that is not there meets the condition."""
+        return self.matches({})
+
     def __str__(self) -> str:
         """Return the matcher as Alertmanager prints it."""
-        name = self.name if _CLASSIC_NAME.fullmatch(self.name) else _quoted(self.name)
-        return f"{name}{self.op}{_quoted(self.value)}"
+        value = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'{quoted(self.name)}{self.op}"{value}"'
 
 
-def parse_matcher(text: str) -> LabelMatcher:
-    """Read one matcher; raise MatcherError saying what is wrong."""
-    match = _MATCHER.match(text)
-    if match is None:
-        raise MatcherError(
-            f'{text!r} is no matcher: write name="value", name!=…, name=~… or name!~…'
-        )
-    matcher = LabelMatcher(_unquoted(match["name"]), match["op"], _unquoted(match["value"]))
-    if "~" in matcher.op:
+def matcher_of(name: str, op: str, value: str) -> LabelMatcher:
+    """Return a checked matcher; raise MatcherError."""
+    matcher = LabelMatcher(name, op, value)
+    if not name:
+        raise MatcherError("A matcher needs the name of a label.")
+    if "~" in op:
         try:
-            _compiled(matcher.value)
+            _compiled(value)
         except re2.error as error:
-            raise MatcherError(f"{text!r}: not a valid RE2 expression: {error}") from error
+            raise MatcherError(f"{str(matcher)!r}: not a valid RE2 expression: {error}") from error
     return matcher
 
 
+def parse_matcher(text: str) -> LabelMatcher:
+    """Read one matcher, in classic or UTF-8 syntax; raise MatcherError saying what is wrong."""
+    try:
+        return matcher_of(*_read(text))
+    except MatcherSyntaxError as error:
+        raise MatcherError(
+            f'{text!r} is no matcher: write name="value", name!=…, name=~… or name!~… ({error})'
+        ) from error
+
+
 def parse_matchers(text: str) -> list[LabelMatcher]:
-    """Read matchers with commas between, in braces or not: ``{a="b", c!~"d|e"}``."""
-    inner = text.strip()
-    if inner.startswith("{") and inner.endswith("}"):
-        inner = inner[1:-1]
-    return [parse_matcher(part) for part in _parts(inner) if part.strip()]
-
-
-def _parts(text: str) -> list[str]:
-    """Split at commas outside of quotes."""
-    parts, start, is_quoted, is_escaped = [], 0, False, False
-    for at, character in enumerate(text):
-        if is_escaped:
-            is_escaped = False
-        elif character == "\\":
-            is_escaped = is_quoted
-        elif character == '"':
-            is_quoted = not is_quoted
-        elif character == "," and not is_quoted:
-            parts.append(text[start:at])
-            start = at + 1
-    return [*parts, text[start:]]
+    """Read matchers separated by commas, with or without braces; raise MatcherError."""
+    try:
+        return [matcher_of(*written) for written in read_many(text)]
+    except MatcherSyntaxError as error:
+        raise MatcherError(f"{text!r} is no list of matchers: {error}") from error
 
 
 def all_match(matchers: Sequence[LabelMatcher], labels: Mapping[str, str]) -> bool:
@@ -88,15 +84,14 @@ def all_match(matchers: Sequence[LabelMatcher], labels: Mapping[str, str]) -> bo
     return all(matcher.matches(labels) for matcher in matchers)
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+def canonical(texts: Iterable[str]) -> list[str]:
+    """Return matchers as Alertmanager prints them; raise MatcherError."""
+    return [str(parse_matcher(text)) for text in texts]
 
 
-def _unquoted(text: str) -> str:
-    if text.startswith('"'):
-        return _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], text[1:-1])
-    return text
+@lru_cache(maxsize=4096)
+def _read(text: str) -> Written:
+    return read_one(text)
 
 
 @lru_cache(maxsize=4096)

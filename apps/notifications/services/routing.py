@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from apps.notifications.services.matchers import LabelMatcher, all_match, parse_matcher
@@ -26,7 +26,22 @@ class Route:
     repeat_interval_ms: int
     matchers: tuple[LabelMatcher, ...] = ()
     does_continue: bool = False
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
+    notify_resolved_while_muted: bool = False
+    resolve_immediately: bool = False
     routes: "tuple[Route, ...]" = field(default=())
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a group keeps of its route beside who is told and when; only what is set."""
+        said: dict[str, Any] = {
+            "mute_time_intervals": list(self.mute_time_intervals),
+            "active_time_intervals": list(self.active_time_intervals),
+            "notify_resolved_while_muted": self.notify_resolved_while_muted,
+            "resolve_immediately": self.resolve_immediately,
+        }
+        return {name: value for name, value in said.items() if value}
 
 
 def build_tree(root: Mapping[str, Any]) -> Route:
@@ -53,6 +68,13 @@ def _build(spec: Mapping[str, Any], *, parent: Route, path: str) -> Route:
         repeat_interval_ms=_duration_ms(spec, "repeat_interval", parent.repeat_interval_ms),
         matchers=matchers,
         does_continue=bool(spec.get("continue", False)),
+        # Like Alertmanager's, times hold for one route and not for those below it.
+        mute_time_intervals=tuple(spec.get("mute_time_intervals", ())),
+        active_time_intervals=tuple(spec.get("active_time_intervals", ())),
+        notify_resolved_while_muted=spec.get(
+            "notify_resolved_while_muted", parent.notify_resolved_while_muted
+        ),
+        resolve_immediately=spec.get("resolve_immediately", parent.resolve_immediately),
     )
     children: list[Route] = []
     seen: dict[str, int] = {}
@@ -66,17 +88,7 @@ def _build(spec: Mapping[str, Any], *, parent: Route, path: str) -> Route:
         seen[key] = seen.get(key, -1) + 1
         suffix = f"/{key}" + (f"/{seen[key]}" if seen[key] else "")
         children.append(_build(child, parent=node, path=path + suffix))
-    return Route(
-        path=node.path,
-        contact_point=node.contact_point,
-        group_by=node.group_by,
-        group_wait_ms=node.group_wait_ms,
-        group_interval_ms=node.group_interval_ms,
-        repeat_interval_ms=node.repeat_interval_ms,
-        matchers=node.matchers,
-        does_continue=node.does_continue,
-        routes=tuple(children),
-    )
+    return replace(node, routes=tuple(children))
 
 
 def match_routes(root: Route, labels: Mapping[str, str]) -> list[Route]:

@@ -7,8 +7,21 @@ from collections import defaultdict
 
 from apps.notifications.services.causes import Cause, Causes, SuppressionInput, Suppressor
 from apps.notifications.services.handled import acknowledged, snoozed
+from apps.notifications.services.suppressors import (
+    active_time_causes,
+    inhibition_causes,
+    mute_time_causes,
+    silence_causes,
+)
 
-SUPPRESSORS: tuple[Suppressor, ...] = (acknowledged, snoozed)
+SUPPRESSORS: tuple[Suppressor, ...] = (
+    inhibition_causes,
+    active_time_causes,
+    mute_time_causes,
+    silence_causes,
+    acknowledged,
+    snoozed,
+)
 
 
 def causes_of(given: SuppressionInput) -> Causes:

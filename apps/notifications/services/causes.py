@@ -53,6 +53,20 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshots:
+    """One snapshot for each org, made when it is first asked for."""
+
+    now: datetime
+    _by_org: dict[int, Snapshot] = field(default_factory=dict)
+
+    def of(self, org_id: int) -> Snapshot:
+        """Return the org's."""
+        if org_id not in self._by_org:
+            self._by_org[org_id] = Snapshot(org_id=org_id, now=self.now)
+        return self._by_org[org_id]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressionInput:
     """The alerts of one group about to be told, and what its route says.
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import models
 
 from apps.extensions.services import StoredConfiguration, configuration_check, manifest_require
+from apps.notifications.enums import SuppressionEnding
 from apps.notifications.models import (
     AlertGroup,
     ContactPoint,
@@ -16,7 +17,9 @@ from apps.notifications.models import (
     RoutingTree,
     TimeInterval,
 )
+from apps.notifications.services.ledger import entries_close
 from apps.notifications.services.routing import EVERY_LABEL, build_tree, flatten
+from detectviz.clock import utc_now
 from detectviz.contracts.types import PluginKind
 from detectviz.resources.errors import InvalidFieldsError, ResourceInUseError
 from detectviz.runtime.wakeups import wake_on_commit
@@ -123,6 +126,7 @@ def routing_tree_write(
     tree.save()
     if is_changed:
         AlertGroup.objects.for_org(org).delete()
+        entries_close(org_id=org.pk, ending=SuppressionEnding.REROUTED, now=utc_now())
         RoutedAlert.objects.for_org(org).update(routed_version=0)
         wake_on_commit(DISPATCH)
     return tree

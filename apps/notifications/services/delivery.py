@@ -14,7 +14,7 @@ from apps.extensions.selectors import plugin_client
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import AlertGroup, ContactPoint, Delivery, NotificationRecord
 from apps.notifications.services.configuration import receiver_secrets
-from apps.notifications.services.dispatch import group_clean
+from apps.notifications.services.flush import group_clean
 from apps.notifications.services.outward import notifier_context
 from apps.notifications.services.payload import notification_to_send
 from apps.notifications.services.threads import thread_of, thread_stored

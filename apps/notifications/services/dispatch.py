@@ -1,28 +1,18 @@
 """From alerts to deliveries: route, group, wait, decide (Alertmanager's dispatcher, in SQL)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import F
 
-from apps.alerting.selectors import evaluated_at
-from apps.notifications.enums import DeliveryStatus
-from apps.notifications.models import (
-    AlertGroup,
-    ContactPoint,
-    Delivery,
-    NotificationRecord,
-    RoutedAlert,
-    RoutingTree,
-)
-from apps.notifications.services.causes import Causes, Snapshot, SuppressionInput
-from apps.notifications.services.decision import LastSent, Reason, decide
-from apps.notifications.services.handled import picture_of, woken_at
-from apps.notifications.services.payload import Members, notification_payload
+from apps.notifications.models import AlertGroup, RoutedAlert, RoutingTree
+from apps.notifications.services.causes import Snapshots
+from apps.notifications.services.flush import group_flush
+from apps.notifications.services.prompt import Joined, alerts_note, silences_apply
 from apps.notifications.services.routing import (
     Route,
     build_tree,
@@ -31,8 +21,6 @@ from apps.notifications.services.routing import (
     key_digest,
     match_routes,
 )
-from apps.notifications.services.suppression import causes_of
-from apps.notifications.services.threads import threads_forget
 from detectviz.clock import to_ms
 
 BATCH = 500  # rows of one statement
@@ -50,16 +38,6 @@ class DispatchReport:
     deliveries: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
-    """A group at one flush: its alerts, what holds some of them back, the end of a snooze."""
-
-    firing: Sequence[RoutedAlert]
-    resolved: Sequence[RoutedAlert]
-    causes: Causes
-    woken_at: datetime | None
-
-
 def dispatch(*, now: datetime) -> DispatchReport:
     """Route what is new and flush what is due; safe to run twice and anywhere at once."""
     routed = 0
@@ -68,9 +46,11 @@ def dispatch(*, now: datetime) -> DispatchReport:
         if count < ROUTED_AT_ONCE:
             break
     flushed = deliveries = 0
+    silences_apply(now=now)
     while due := _due_groups(now):
+        snapshots = Snapshots(now=now)  # what is silenced is looked up once for many groups
         for group_id in due:
-            created = group_flush(group_id=group_id, now=now)
+            created = group_flush(group_id=group_id, now=now, snapshots=snapshots)
             flushed += created is not None
             deliveries += created or 0
         if len(due) < BATCH:
@@ -94,7 +74,8 @@ def alerts_route(*, now: datetime) -> int:
     trees = _trees(by_org)
     for org_id, some in by_org.items():
         if root := trees.get(org_id):
-            _join_groups(org_id, _places(root, some), now)
+            joined = _join_groups(org_id, _places(root, some), now)
+            alerts_note(org_id=org_id, joined=joined, now=now)
         for part in _parts(some):
             looked_at = RoutedAlert.objects.for_org(org_id).filter(pk__in=[one.pk for one in part])
             looked_at.update(routed_version=F("version"))
@@ -128,8 +109,11 @@ def _places(root: Route, alerts: Iterable[RoutedAlert]) -> Sequence[_Place]:
     return list(places.values())
 
 
-def _join_groups(org_id: int, places: Sequence[_Place], now: datetime) -> None:
-    """Add alerts to their groups, as Alertmanager's ``groupAlert`` and ``aggrGroup.insert``."""
+def _join_groups(org_id: int, places: Sequence[_Place], now: datetime) -> Sequence[Joined]:
+    """Add alerts to their groups, as Alertmanager's ``groupAlert`` and ``aggrGroup.insert``.
+
+    Returns the groups with the alerts that are new to the dispatcher.
+    """
     groups = _groups(org_id, [place.digest for place in places])
     new = {
         place.digest: _new_group(org_id, place, now)
@@ -139,6 +123,7 @@ def _join_groups(org_id: int, places: Sequence[_Place], now: datetime) -> None:
     rows = AlertGroup.objects.for_org(org_id)
     rows.bulk_create(new.values(), batch_size=BATCH, ignore_conflicts=True)
     groups |= _groups(org_id, list(new))
+    joined: list[Joined] = []
     overdue: list[int] = []
     members: list[tuple[int, int]] = []
     for place in places:
@@ -147,8 +132,10 @@ def _join_groups(org_id: int, places: Sequence[_Place], now: datetime) -> None:
             continue
         oldest = min(alert.starts_at for alert in place.alerts)
         is_overdue = oldest + timedelta(milliseconds=group.group_wait_ms) < now
-        if not group.has_flushed and is_overdue and group.next_flush_at > now:
+        is_late = (not group.has_flushed and is_overdue) or _ends_at_once(group, place)
+        if is_late and group.next_flush_at > now:
             overdue.append(group.pk)
+        joined.append((group, [one for one in place.alerts if _is_news(one)]))
         members += [(group.pk, alert.pk) for alert in place.alerts]
     for part in _parts(overdue):
         rows.filter(pk__in=part).update(next_flush_at=now)
@@ -158,6 +145,11 @@ def _join_groups(org_id: int, places: Sequence[_Place], now: datetime) -> None:
             [through(alertgroup_id=group, routedalert_id=alert) for group, alert in pairs],
             ignore_conflicts=True,
         )
+    return joined
+
+
+def _is_news(alert: RoutedAlert) -> bool:
+    return not alert.is_resolved and not alert.routed_version
 
 
 def _groups(org_id: int, digests: Sequence[str]) -> dict[str, AlertGroup]:
@@ -177,6 +169,7 @@ def _new_group(org_id: int, place: _Place, now: datetime) -> AlertGroup:
         group_wait_ms=route.group_wait_ms,
         group_interval_ms=route.group_interval_ms,
         repeat_interval_ms=route.repeat_interval_ms,
+        route_options=route.options,
         created_at=now,
         next_flush_at=now + timedelta(milliseconds=route.group_wait_ms),
         # A group that comes back must not count again what was already sent under its key.
@@ -190,27 +183,15 @@ def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + BATCH]
 
 
-def group_members(group: AlertGroup, now: datetime) -> tuple[list[RoutedAlert], list[RoutedAlert]]:
-    """Return the firing and the resolved alerts of a group, oldest first.
-
-    An alert is over when it was said so, or when its rule went on being evaluated past
-    ``ends_at`` without renewing it (an evaluation that fails renews nothing, as in Prometheus).
-    Where nothing was evaluated since, we are what was down, and nothing is over.
-    """
-    alerts = list(group.alerts.order_by("starts_at", "fingerprint"))
-    evaluated = evaluated_at(group.org_id, {alert.rule_group for alert in alerts})
-    firing: list[RoutedAlert] = []
-    resolved: list[RoutedAlert] = []
-    for alert in alerts:
-        looked_at = evaluated.get(alert.rule_group, now)
-        has_lapsed = (
-            alert.ends_at is not None
-            and alert.ends_at <= now
-            and looked_at is not None
-            and looked_at >= alert.ends_at
-        )
-        (resolved if alert.is_resolved or has_lapsed else firing).append(alert)
-    return firing, resolved
+def _ends_at_once(group: AlertGroup, place: _Place) -> bool:
+    """Say whether a resolve is told without waiting; words that repeat it flush nothing."""
+    over = [alert.pk for alert in place.alerts if alert.is_resolved]
+    return (
+        bool(over)
+        and group.has_flushed
+        and bool(group.route_options.get("resolve_immediately"))
+        and group.alerts.filter(pk__in=over).exists()
+    )
 
 
 def _due_groups(now: datetime) -> list[int]:
@@ -218,201 +199,6 @@ def _due_groups(now: datetime) -> list[int]:
         next_flush_at__lte=now
     )
     return list(due.order_by("next_flush_at").values_list("pk", flat=True)[:BATCH])
-
-
-@transaction.atomic
-def group_flush(*, group_id: int, now: datetime) -> int | None:
-    """Flush one due group: decide per receiver, write deliveries, set the next timer.
-
-    Returns the number of deliveries, or None when somebody else flushed it meanwhile.
-    """
-    group = (
-        AlertGroup.objects.across_orgs(reason="the caller holds a due group's id")
-        .select_for_update(skip_locked=True)
-        .filter(pk=group_id, next_flush_at__lte=now)
-        .first()
-    )
-    if group is None:
-        return None
-    firing, resolved = group_members(group, now)
-    group.flush_number += 1
-    group.has_flushed = True
-    group.next_flush_at = now + timedelta(milliseconds=group.group_interval_ms)
-    group.save(update_fields=["flush_number", "has_flushed", "next_flush_at"])
-    view = _View(
-        firing=firing,
-        resolved=resolved,
-        causes=_causes(group, firing, now),
-        woken_at=woken_at(org_id=group.org_id, alerts=firing, now=now),
-    )
-    created = [_flush_receiver(group, receiver, view, now) for receiver in _receivers(group)]
-    group_clean(group=group, now=now)
-    return sum(created)
-
-
-def _causes(group: AlertGroup, firing: Sequence[RoutedAlert], now: datetime) -> Causes:
-    return causes_of(
-        SuppressionInput(
-            org_id=group.org_id,
-            alerts=firing,
-            now=now,
-            snapshot=Snapshot(org_id=group.org_id, now=now),
-            options=group.route_options,
-        )
-    )
-
-
-def _receivers(group: AlertGroup) -> Sequence[Mapping[str, Any]]:
-    point = ContactPoint.objects.for_org(group.org_id).filter(name=group.contact_point).first()
-    return [receiver for receiver in point.receivers if receiver["enabled"]] if point else []
-
-
-def _flush_receiver(
-    group: AlertGroup,
-    receiver: Mapping[str, Any],
-    view: _View,
-    now: datetime,
-) -> int:
-    """Decide for one receiver; return 1 when a delivery was written."""
-    last = _last_sent(group, receiver["name"])
-    known = last.firing if last else frozenset[str]()
-    picture = picture_of(view.firing, causes=view.causes, known=known)
-    firing, resolved = picture.firing, view.resolved
-    pending = _pending(group, receiver["name"])
-    if pending is not None and pending.lease_until and pending.lease_until > now:
-        return 0  # it is on the wire; the next flush decides on what came of it
-    reason = decide(
-        firing={alert.fingerprint for alert in firing},
-        resolved={alert.fingerprint for alert in resolved},
-        last=last,
-        sends_resolved=receiver["send_resolved"],
-        repeat_interval=timedelta(milliseconds=group.repeat_interval_ms),
-        now=now,
-        quiet=picture.quiet,
-        woken_at=view.woken_at,
-    )
-    if not reason.sends:
-        if pending is not None:
-            _supersede(pending, now)
-        return 0
-    over = resolved if receiver["send_resolved"] else []
-    if not firing and not over:
-        # Nothing to say, but remembered as said, so that the next fire notifies again.
-        record_write(group=group, receiver=receiver["name"], resolved=resolved, now=now)
-        return 0
-    if pending is not None:
-        if _says(pending, Members(firing, over)):
-            return 0  # it is still being retried, under the id the receiver may know already
-        _supersede(pending, now)
-    _create_delivery(group, receiver, Members(firing, over), reason, now)
-    return 1
-
-
-def _says(delivery: Delivery, members: Members) -> bool:
-    """Say whether a delivery tells just this."""
-    firing = {alert.fingerprint for alert in members.firing}
-    resolved = {alert.fingerprint for alert in members.resolved}
-    return set(delivery.firing) == firing and set(delivery.resolved) == resolved
-
-
-def _pending(group: AlertGroup, receiver: str) -> Delivery | None:
-    return (
-        Delivery.objects.for_org(group.org_id)
-        .filter(
-            key_digest=group.key_digest,
-            contact_point=group.contact_point,
-            receiver=receiver,
-            status=DeliveryStatus.PENDING,
-        )
-        .select_for_update()
-        .first()
-    )
-
-
-def _supersede(delivery: Delivery, now: datetime) -> None:
-    Delivery.objects.for_org(delivery.org_id).filter(pk=delivery.pk).update(
-        status=DeliveryStatus.SUPERSEDED, finished_at=now
-    )
-
-
-def _last_sent(group: AlertGroup, receiver: str) -> LastSent | None:
-    record = (
-        NotificationRecord.objects.for_org(group.org_id)
-        .filter(key_digest=group.key_digest, contact_point=group.contact_point, receiver=receiver)
-        .first()
-    )
-    if record is None:
-        return None
-    return LastSent(
-        firing=set(record.firing), resolved=set(record.resolved), sent_at=record.sent_at
-    )
-
-
-def _create_delivery(
-    group: AlertGroup,
-    receiver: Mapping[str, Any],
-    members: Members,
-    reason: Reason,
-    now: datetime,
-) -> None:
-    delivery = Delivery(
-        org_id=group.org_id,
-        group_key=group.group_key,
-        key_digest=group.key_digest,
-        contact_point=group.contact_point,
-        receiver=receiver["name"],
-        notifier=receiver["notifier"],
-        flush_number=group.flush_number,
-        firing=[alert.fingerprint for alert in members.firing],
-        resolved=[alert.fingerprint for alert in members.resolved],
-        reason=reason.name.lower(),
-        next_attempt_at=now,
-        created_at=now,
-    )
-    delivery.payload = notification_payload(
-        group=group, members=members, delivery_uid=delivery.uid, org=str(group.org)
-    )
-    delivery.save(force_insert=True)
-
-
-def record_write(
-    *,
-    group: AlertGroup,
-    receiver: str,
-    resolved: Sequence[RoutedAlert],
-    now: datetime,
-) -> None:
-    """Remember that a receiver knows everything to be over."""
-    NotificationRecord.objects.for_org(group.org_id).update_or_create(
-        org_id=group.org_id,
-        key_digest=group.key_digest,
-        contact_point=group.contact_point,
-        receiver=receiver,
-        defaults={
-            "firing": [],
-            "resolved": [alert.fingerprint for alert in resolved],
-            "sent_at": now,
-        },
-    )
-
-
-def group_clean(*, group: AlertGroup, now: datetime) -> None:
-    """Let resolved alerts go once no receiver believes in them; an empty group goes with them."""
-    believed: set[str] = set()
-    for record in NotificationRecord.objects.for_org(group.org_id).filter(
-        key_digest=group.key_digest, contact_point=group.contact_point
-    ):
-        believed |= set(record.firing)
-    for row in Delivery.objects.for_org(group.org_id).filter(
-        key_digest=group.key_digest, status=DeliveryStatus.PENDING
-    ):
-        believed |= {*row.firing, *row.resolved}
-    _, resolved = group_members(group, now)
-    gone = [alert for alert in resolved if alert.fingerprint not in believed]
-    group.alerts.remove(*gone)
-    if not group.alerts.exists():
-        threads_forget(group=group)
-        group.delete()
 
 
 def _forget_old_alerts(now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Alertmanager's inhibition (inhibit/inhibit.go), with an index where it would compare each pair."""
+"""Alertmanager's inhibition (inhibit/inhibit.go), with an index instead of every pair."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

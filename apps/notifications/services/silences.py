@@ -1,6 +1,7 @@
 """Writing silences, by Alertmanager's rules of what an edit may change (silence/silence.go)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -128,11 +129,7 @@ def _drafted(
     instance: Silence | None, *, org: models.Model, name: str, draft: SilenceDraft, now: datetime
 ) -> Silence:
     """Return a row as drafted, not saved; what identifies it is the instance's."""
-    silence = Silence(org_id=org.pk, name=name)
-    if instance is not None:
-        for kept in instance._meta.concrete_fields:
-            setattr(silence, kept.attname, getattr(instance, kept.attname))
-        silence._state.adding = False
+    silence = copy(instance) if instance is not None else Silence(org_id=org.pk, name=name)
     silence.matcher_sets = _canonical_sets(draft.matcher_sets)
     silence.starts_at = _start(instance, draft.starts_at, now)
     silence.ends_at = draft.ends_at
@@ -260,10 +257,11 @@ def _set_timers(silence: Silence, now: datetime) -> None:
 
 def _archive(old: Silence, now: datetime) -> None:
     """Keep the silence as it was, under its own id, expired."""
-    old.pk = None
-    old._state.adding = True
-    old.name = f"{old.name[:_NAME_PART]}-{old.uid}"
+    kept = {field.attname: getattr(old, field.attname) for field in old._meta.concrete_fields}
+    del kept["id"]
+    past = Silence(**kept)
+    past.name = f"{old.name[:_NAME_PART]}-{old.uid}"
     if now < old.ends_at:
-        old.starts_at, old.ends_at = min(old.starts_at, now), now
-    old.remind_at, old.next_change_at = None, now
-    old.save(force_insert=True)
+        past.starts_at, past.ends_at = min(old.starts_at, now), now
+    past.remind_at, past.next_change_at = None, now
+    past.save(force_insert=True)

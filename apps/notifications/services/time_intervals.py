@@ -194,8 +194,13 @@ def _days(text: str) -> Range:
             raise ValueError(f"{text!r}: days go from 1 to 31, or from -1 (the last) to -31.")
     if begin < 0 < end:
         raise ValueError(f"{text!r}: the end must be negative where the start is.")
-    _ordered(*(day if day > 0 else _SHORTEST_MONTH + day for day in (begin, end)), text)
+    # What always is the wrong way round; months that are longer are clamped when asked.
+    _ordered(_from_start(begin), _from_start(end), text)
     return begin, end
+
+
+def _from_start(day: int) -> int:
+    return day if day > 0 else _SHORTEST_MONTH + day
 
 
 def _ordered(begin: int, end: int, text: str) -> Range:

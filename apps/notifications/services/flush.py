@@ -1,0 +1,289 @@
+"""One flush of one group: leave out what is held back, decide per receiver, write deliveries."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from apps.notifications.enums import DeliveryStatus, SuppressionEnding, SuppressionKind
+from apps.notifications.models import (
+    AlertGroup,
+    ContactPoint,
+    Delivery,
+    NotificationRecord,
+    RoutedAlert,
+    SuppressionEntry,
+)
+from apps.notifications.services.causes import Cause, Causes, Snapshots, SuppressionInput
+from apps.notifications.services.decision import LastSent, Reason, decide
+from apps.notifications.services.handled import QUIETING, picture_of, woken_at
+from apps.notifications.services.ledger import (
+    GroupState,
+    entries_close,
+    ledger_update,
+    never_told_write,
+)
+from apps.notifications.services.members import group_members
+from apps.notifications.services.payload import Members, notification_payload
+from apps.notifications.services.suppression import (
+    causes_of,
+    point_cause,
+    point_receivers,
+    with_nobody,
+)
+from apps.notifications.services.threads import threads_forget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """A group at one flush: its alerts, what holds some of them back, the end of a snooze."""
+
+    firing: Sequence[RoutedAlert]
+    resolved: Sequence[RoutedAlert]
+    causes: Causes
+    woken_at: datetime | None
+
+
+@transaction.atomic
+def group_flush(*, group_id: int, now: datetime, snapshots: Snapshots | None = None) -> int | None:
+    """Flush one due group: decide per receiver, write deliveries, set the next timer.
+
+    Returns the number of deliveries, or None when somebody else flushed it meanwhile.
+    """
+    group = (
+        AlertGroup.objects.across_orgs(reason="the caller holds a due group's id")
+        .select_for_update(skip_locked=True)
+        .filter(pk=group_id, next_flush_at__lte=now)
+        .first()
+    )
+    if group is None:
+        return None
+    firing, resolved = group_members(group, now)
+    group.flush_number += 1
+    group.has_flushed = True
+    group.next_flush_at = now + timedelta(milliseconds=group.group_interval_ms)
+    group.save(update_fields=["flush_number", "has_flushed", "next_flush_at"])
+    causes = causes_of(
+        SuppressionInput(
+            org_id=group.org_id,
+            alerts=[*firing, *resolved],
+            now=now,
+            snapshot=(snapshots or Snapshots(now=now)).of(group.org_id),
+            options=group.route_options,
+        )
+    )
+    point = ContactPoint.objects.for_org(group.org_id).filter(name=group.contact_point).first()
+    _note(group, firing, causes, point, now)
+    muted = {one for one, chain in causes.items() if not QUIETING.issuperset(_kinds(chain))}
+    view = _View(
+        firing=firing,
+        resolved=[alert for alert in resolved if alert.fingerprint not in muted],
+        causes=causes,
+        woken_at=woken_at(org_id=group.org_id, alerts=firing, now=now),
+    )
+    created = sum(
+        _flush_receiver(group, receiver, view, now) for receiver in point_receivers(point)
+    )
+    group_clean(group=group, now=now, muted=muted)
+    return created
+
+
+def _kinds(chain: Iterable[Cause]) -> set[SuppressionKind]:
+    return {cause.kind for cause in chain}
+
+
+def _note(
+    group: AlertGroup,
+    firing: Sequence[RoutedAlert],
+    causes: Causes,
+    point: ContactPoint | None,
+    now: datetime,
+) -> None:
+    """Write down what this contact point is not told of."""
+    causes = with_nobody(causes, firing, point_cause(group.contact_point, point))
+    state = GroupState(group=group, alerts=firing, causes=causes)
+    ledger_update(org_id=group.org_id, states=[state], now=now)
+
+
+def _flush_receiver(
+    group: AlertGroup,
+    receiver: Mapping[str, Any],
+    view: _View,
+    now: datetime,
+) -> int:
+    """Decide for one receiver; return 1 when a delivery was written."""
+    last = _last_sent(group, receiver["name"])
+    known = last.firing if last else frozenset[str]()
+    picture = picture_of(view.firing, causes=view.causes, known=known)
+    firing, resolved = picture.firing, view.resolved
+    pending = _pending(group, receiver["name"])
+    if pending is not None and pending.lease_until and pending.lease_until > now:
+        return 0  # it is on the wire; the next flush decides on what came of it
+    if not firing and not resolved:
+        # Everything is held back: as in Alertmanager, what receivers know stays as it was.
+        if pending is not None:
+            _supersede(pending, now)
+        return 0
+    reason = decide(
+        firing={alert.fingerprint for alert in firing},
+        resolved={alert.fingerprint for alert in resolved},
+        last=last,
+        sends_resolved=receiver["send_resolved"],
+        repeat_interval=timedelta(milliseconds=group.repeat_interval_ms),
+        now=now,
+        quiet=picture.quiet,
+        woken_at=view.woken_at,
+    )
+    if not reason.sends:
+        if pending is not None:
+            _supersede(pending, now)
+        return 0
+    over = resolved if receiver["send_resolved"] else []
+    if not firing and not over:
+        # Nothing to say, but remembered as said, so that the next fire notifies again.
+        record_write(group=group, receiver=receiver["name"], resolved=resolved, now=now)
+        return 0
+    if pending is not None:
+        if _says(pending, Members(firing, over)):
+            return 0  # it is still being retried, under the id the receiver may know already
+        _supersede(pending, now)
+    _create_delivery(group, receiver, Members(firing, over), reason, now)
+    return 1
+
+
+def _says(delivery: Delivery, members: Members) -> bool:
+    """Say whether a delivery tells just this."""
+    firing = {alert.fingerprint for alert in members.firing}
+    resolved = {alert.fingerprint for alert in members.resolved}
+    return set(delivery.firing) == firing and set(delivery.resolved) == resolved
+
+
+def _pending(group: AlertGroup, receiver: str) -> Delivery | None:
+    return (
+        Delivery.objects.for_org(group.org_id)
+        .filter(
+            key_digest=group.key_digest,
+            contact_point=group.contact_point,
+            receiver=receiver,
+            status=DeliveryStatus.PENDING,
+        )
+        .select_for_update()
+        .first()
+    )
+
+
+def _supersede(delivery: Delivery, now: datetime) -> None:
+    Delivery.objects.for_org(delivery.org_id).filter(pk=delivery.pk).update(
+        status=DeliveryStatus.SUPERSEDED, finished_at=now
+    )
+
+
+def _last_sent(group: AlertGroup, receiver: str) -> LastSent | None:
+    record = (
+        NotificationRecord.objects.for_org(group.org_id)
+        .filter(key_digest=group.key_digest, contact_point=group.contact_point, receiver=receiver)
+        .first()
+    )
+    if record is None:
+        return None
+    return LastSent(
+        firing=set(record.firing), resolved=set(record.resolved), sent_at=record.sent_at
+    )
+
+
+def _create_delivery(
+    group: AlertGroup,
+    receiver: Mapping[str, Any],
+    members: Members,
+    reason: Reason,
+    now: datetime,
+) -> None:
+    delivery = Delivery(
+        org_id=group.org_id,
+        group_key=group.group_key,
+        key_digest=group.key_digest,
+        contact_point=group.contact_point,
+        receiver=receiver["name"],
+        notifier=receiver["notifier"],
+        flush_number=group.flush_number,
+        firing=[alert.fingerprint for alert in members.firing],
+        resolved=[alert.fingerprint for alert in members.resolved],
+        reason=reason.name.lower(),
+        next_attempt_at=now,
+        created_at=now,
+    )
+    delivery.payload = notification_payload(
+        group=group, members=members, delivery_uid=delivery.uid, org=str(group.org)
+    )
+    delivery.save(force_insert=True)
+
+
+def record_write(
+    *,
+    group: AlertGroup,
+    receiver: str,
+    resolved: Sequence[RoutedAlert],
+    now: datetime,
+) -> None:
+    """Remember that a receiver knows everything to be over."""
+    NotificationRecord.objects.for_org(group.org_id).update_or_create(
+        org_id=group.org_id,
+        key_digest=group.key_digest,
+        contact_point=group.contact_point,
+        receiver=receiver,
+        defaults={
+            "firing": [],
+            "resolved": [alert.fingerprint for alert in resolved],
+            "sent_at": now,
+        },
+    )
+
+
+def group_clean(*, group: AlertGroup, now: datetime, muted: Collection[str] = frozenset()) -> None:
+    """Let resolved alerts go once no receiver believes in them; an empty group goes with them.
+
+    What was resolved while ``muted`` goes too, as in Alertmanager, unless the route wants it told
+    afterwards.
+    """
+    believed: set[str] = set()
+    told: set[str] = set()
+    for record in NotificationRecord.objects.for_org(group.org_id).filter(
+        key_digest=group.key_digest, contact_point=group.contact_point
+    ):
+        believed |= set(record.firing)
+        told |= {*record.firing, *record.resolved}
+    for row in Delivery.objects.for_org(group.org_id).filter(
+        key_digest=group.key_digest, status=DeliveryStatus.PENDING
+    ):
+        believed |= {*row.firing, *row.resolved}
+    if not group.route_options.get("notify_resolved_while_muted"):
+        believed -= set(muted)
+    _, resolved = group_members(group, now)
+    gone = [alert for alert in resolved if alert.fingerprint not in believed]
+    if gone:
+        _let_go(group, gone, never=[one for one in gone if one.fingerprint not in told], now=now)
+    if not group.alerts.exists():
+        threads_forget(group=group)
+        group.delete()
+
+
+def _let_go(
+    group: AlertGroup, gone: Sequence[RoutedAlert], *, never: Sequence[RoutedAlert], now: datetime
+) -> None:
+    group.alerts.remove(*gone)
+    noted = SuppressionEntry.objects.for_org(group.org_id).filter(
+        key_digest=group.key_digest, fingerprint__in=[alert.fingerprint for alert in never]
+    )
+    known = set(noted.values_list("fingerprint", flat=True)) if never else set()
+    never_told_write(
+        group=group, alerts=[one for one in never if one.fingerprint not in known], now=now
+    )
+    entries_close(
+        org_id=group.org_id,
+        key_digest=group.key_digest,
+        fingerprints={alert.fingerprint for alert in gone},
+        ending=SuppressionEnding.OVER,
+        now=now,
+    )

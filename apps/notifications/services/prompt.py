@@ -1,0 +1,78 @@
+"""Show at once what is held back, without waiting for a group's flush and without telling anyone.
+
+The ledger follows when a silence begins or ends to mute, and when an alert is new.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.notifications.models import AlertGroup, ContactPoint, RoutedAlert, Silence
+from apps.notifications.services.causes import Snapshot, SuppressionInput
+from apps.notifications.services.ledger import GroupState, ledger_update
+from apps.notifications.services.recurrence import next_change_at
+from apps.notifications.services.suppression import causes_of, point_cause, with_nobody
+
+Joined = tuple[AlertGroup, Sequence[RoutedAlert]]
+_ACROSS = "one dispatcher serves every org"
+_BATCH = 500
+
+
+def alerts_note(*, org_id: int, joined: Sequence[Joined], now: datetime) -> None:
+    """Bring the ledger up to date about alerts that have just joined their groups."""
+    if news := [(group, alerts) for group, alerts in joined if alerts]:
+        _update(Snapshot(org_id=org_id, now=now), news)
+
+
+def silences_apply(*, now: datetime) -> int:
+    """Follow the silences that begin or end to mute now; return how many orgs were looked at."""
+    due = Silence.objects.across_orgs(reason=_ACROSS).filter(next_change_at__lte=now)
+    org_ids = sorted(set(due.values_list("org_id", flat=True)))
+    for org_id in org_ids:
+        _org_apply(org_id, now)
+    return len(org_ids)
+
+
+@transaction.atomic
+def _org_apply(org_id: int, now: datetime) -> None:
+    silences = Silence.objects.for_org(org_id).filter(next_change_at__lte=now)
+    for silence in silences.select_for_update(skip_locked=True).order_by("pk"):
+        Silence.objects.for_org(org_id).filter(pk=silence.pk).update(
+            next_change_at=next_change_at(silence, now)
+        )
+    org_refresh(org_id=org_id, now=now)
+
+
+def org_refresh(*, org_id: int, now: datetime) -> None:
+    """Bring the ledger of an org up to date about every alert that waits in a group."""
+    snapshot = Snapshot(org_id=org_id, now=now)
+    groups = AlertGroup.objects.for_org(org_id).order_by("pk")
+    last = 0
+    while some := list(groups.filter(pk__gt=last)[:_BATCH]):
+        last = some[-1].pk
+        members: dict[int, list[RoutedAlert]] = defaultdict(list)
+        through = AlertGroup.alerts.through.objects.filter(
+            alertgroup__in=some, routedalert__is_resolved=False
+        ).select_related("routedalert")
+        for row in through:
+            members[row.alertgroup_id].append(row.routedalert)
+        _update(snapshot, [(group, members[group.pk]) for group in some])
+
+
+def _update(snapshot: Snapshot, groups: Sequence[tuple[AlertGroup, Sequence[RoutedAlert]]]) -> None:
+    points = {row.name: row for row in ContactPoint.objects.for_org(snapshot.org_id)}
+    states: list[GroupState] = []
+    for group, alerts in groups:
+        given = SuppressionInput(
+            org_id=snapshot.org_id,
+            alerts=alerts,
+            now=snapshot.now,
+            snapshot=snapshot,
+            options=group.route_options,
+        )
+        nobody = point_cause(group.contact_point, points.get(group.contact_point))
+        causes = with_nobody(causes_of(given), alerts, nobody)
+        states.append(GroupState(group=group, alerts=alerts, causes=causes))
+    ledger_update(org_id=snapshot.org_id, states=states, now=snapshot.now)

@@ -75,7 +75,7 @@ class World:
                     labels={"alertname": "Down", **labels},
                     annotations={"summary": fingerprint},
                     starts_at=self.now,
-                    ends_at=self.now if status == "resolved" else self.now + timedelta(days=1),
+                    ends_at=self.now if status == "resolved" else self.now + timedelta(days=30),
                     rule_group="web",
                     rule="Down",
                     value=1.0,

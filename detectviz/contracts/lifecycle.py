@@ -28,6 +28,29 @@ class HookContext:
     settings: JsonObject = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginEvent:
+    """What happened in ``org`` (its name). ``data`` follows the JSON Schema of ``type``.
+
+    ``uid`` is the same when an event is told again.
+    """
+
+    uid: str
+    type: str
+    version: int
+    subject: str
+    org: str
+    data: JsonObject
+    at: datetime
+
+
+class Listening(Protocol):
+    """A capability that is told of events its manifest asks for (``subscribe:`` and their type)."""
+
+    def on_event(self, event: PluginEvent, context: HookContext) -> None:
+        """Take note, soon and from any thread; what it raises is shown and not tried again."""
+
+
 class Registering(Protocol):
     """A capability that is told when the host has admitted it."""
 

@@ -19,7 +19,7 @@ class Permissions:
     such as ``10.0.0.0/8``, each with ``:port`` if wanted, ``config`` for those the configuration
     names (what none means) and ``*``. ``files`` are absolute paths shown to its own process,
     or ``discovery`` for the org's folder. ``series`` of ``("read",)`` gives a datasource the org's
-    own store. ``events`` are ``publish:Name`` or ``subscribe:Name`` with ``*``; ``commands`` of
+    own store. ``events`` are ``subscribe:Type`` with ``*``; ``commands`` of
     ``("scripts",)`` runs the operator's scripts; ``platform`` of ``read`` and ``write`` gives an
     importer or exporter the org's own data, with the rights of the pipeline's owner.
     """

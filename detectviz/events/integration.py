@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def _alert(event: AlertChanged) -> Draft | None:
         "ends_at": event.ends_at.astimezone(UTC).isoformat() if event.ends_at else None,
         "rule_group": event.rule_group,
         "rule": event.rule,
-        "value": event.value,
+        # JSON has no word for what is no finite number.
+        "value": event.value if event.value is not None and isfinite(event.value) else None,
     }
     subject = f"{event.rule_group}/{event.rule}"
     return Draft(subject=subject, key=f"alert/{event.fingerprint}", data=data, at=utc_now())

@@ -264,5 +264,5 @@ def _unfinished() -> Iterable[DeliveryStatus]:
 
 def topics_consumed() -> Sequence[str]:
     """Return the topics that some subscriber of this product wants."""
-    types = {name for each in subscribers.values() for name in each.types}
+    types = {name for each in subscribers.values() for name in each.wanted_types()}
     return sorted(topic_of(name) for name in types)

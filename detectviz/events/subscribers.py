@@ -24,23 +24,37 @@ Work = Callable[[IntegrationEvent], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """One consumer. With ``org_id`` it is told of that org only."""
+    """One consumer. With ``org_id`` it is told of that org only.
+
+    ``is_wanted`` is asked at each event where what is wanted changes while the process runs.
+    """
 
     name: str
     types: frozenset[str]
     work: Work
     org_id: int | None = None
+    is_wanted: Callable[[str], bool] | None = None
 
     def wants(self, type_name: str, org_id: int) -> bool:
         """Say whether an event of this type and org is for it."""
-        return type_name in self.types and self.org_id in {None, org_id}
+        return type_name in self.wanted_types() and self.org_id in {None, org_id}
+
+    def wanted_types(self) -> frozenset[str]:
+        """Return the types it waits for now."""
+        if self.is_wanted is None:
+            return self.types
+        return frozenset(name for name in self.types if self.is_wanted(name))
 
 
 subscribers: dict[str, Subscriber] = {}
 
 
 def consumes(
-    name: str, types: Iterable[str], *, org_id: int | None = None
+    name: str,
+    types: Iterable[str],
+    *,
+    org_id: int | None = None,
+    is_wanted: Callable[[str], bool] | None = None,
 ) -> Callable[[Work], Work]:
     """Register the decorated function under a lasting ``name`` (import it in ``ready``).
 
@@ -49,7 +63,9 @@ def consumes(
     """
 
     def register(work: Work) -> Work:
-        subscribers[name] = Subscriber(name=name, types=frozenset(types), work=work, org_id=org_id)
+        subscribers[name] = Subscriber(
+            name=name, types=frozenset(types), work=work, org_id=org_id, is_wanted=is_wanted
+        )
         return work
 
     return register

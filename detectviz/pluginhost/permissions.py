@@ -22,6 +22,11 @@ def granted_as_declared(manifest: Manifest) -> Permissions:
     return manifest.permissions
 
 
+def may_hear(permissions: Permissions, event: str) -> bool:
+    """Tell whether a plugin with these permissions is told of events of this type."""
+    return any(fnmatchcase(f"subscribe:{event}", each) for each in permissions.events)
+
+
 def permissions_within(declared: Permissions, approved: Permissions) -> Permissions:
     """Return what is both declared and approved; no hosts declared means those configured."""
     kept = {
@@ -73,16 +78,6 @@ class Guard:
         """Raise PluginError unless the plugin may read files of its org at all."""
         if not self.granted.files:
             self.require_file(wanted)
-
-    def require_event(self, direction: str, event: str) -> None:
-        """Raise PluginError unless events of that name are granted, as ``publish:AlertFired``."""
-        wanted = f"{direction}:{event}"
-        if not any(fnmatchcase(wanted, each) for each in self.granted.events):
-            self._record("events", wanted)
-            raise PluginError(
-                f"The plugin may not {direction} {event}: see permissions.events of its manifest.",
-                permanent=True,
-            )
 
     def require_mail(self) -> None:
         """Raise EgressDeniedError unless the plugin may send mail."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from detectviz.contracts import lifecycle
-from detectviz.contracts.lifecycle import HookContext
+from detectviz.contracts.errors import PluginError
+from detectviz.contracts.lifecycle import HookContext, PluginEvent
 from detectviz.contracts.manifest import Manifest
 from detectviz.pluginhost.kinds import KINDS
 from detectviz.pluginhost.refusals import Refusal, ledger
@@ -58,6 +59,16 @@ class IsolatedPlugin:
                 self._tell(child, "on_stop", context)
         finally:
             self.pool.close()
+
+    def on_event(self, event: PluginEvent, context: HookContext) -> None:
+        """Tell the child of the event's org."""
+        child = self.pool.acquire(self.policy.scope())
+        if "on_event" not in self.pool.welcome.get("methods", ()):
+            raise PluginError("The plugin asks for events and has no on_event.", permanent=True)
+        values = {"event": event, "context": context}
+        call_blocking(
+            child, Call(method=_HOOKS["on_event"], values=values, limits=self.policy.limits)
+        )
 
     def memory_bytes(self) -> int:
         """Return the resident memory of its processes."""

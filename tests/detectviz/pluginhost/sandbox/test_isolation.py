@@ -11,9 +11,10 @@ from prometheus_client import REGISTRY
 
 from detectviz.contracts.errors import DeliveryError, NetworkError
 from detectviz.contracts.importer import ImporterContext
+from detectviz.contracts.lifecycle import HookContext, PluginEvent
 from detectviz.contracts.network import HttpClient
 from detectviz.contracts.notifier import MailMessage, Notification, NotifierContext
-from detectviz.contracts.types import AlertStatus
+from detectviz.contracts.types import AlertStatus, PluginKind
 from detectviz.pluginhost.sandbox import bubblewrap, launching
 from detectviz.pluginhost.sandbox.limits import SandboxPolicy
 from detectviz.pluginhost.scope import calling_for
@@ -174,3 +175,38 @@ async def test_without_bubblewrap_it_is_refused_or_loudly_degraded(
     assert found["tcp"].startswith("PermissionError")
     forked = await attack(plugin, "fork")
     assert forked["fork"].startswith("PermissionError")
+
+
+def test_one_that_listens_is_told_in_its_process(
+    write_plugin: PluginWriter, isolate: Isolate
+) -> None:
+    code = """
+        from detectviz.contracts.errors import PluginError
+
+        class Enemy:
+            async def check(self, context): ...
+            def on_event(self, event, context):
+                raise PluginError(f"{event.type} {event.org} {event.data['state']} {context.name}")
+        """
+    plugin = isolate(write_plugin(code))
+    event = PluginEvent(
+        uid="u",
+        type="detectviz.monitor.state-changed",
+        version=1,
+        subject="m",
+        org="acme",
+        data={"state": "down"},
+        at=datetime.now(UTC),
+    )
+    with pytest.raises(PluginError, match=r"state-changed acme down enemy"):
+        plugin.on_event(event, hook_context_of("enemy"))
+
+
+def hook_context_of(name: str) -> HookContext:
+    return HookContext(
+        kind=PluginKind.COLLECTOR,
+        name=name,
+        version="1.0.0",
+        now=lambda: datetime.now(UTC),
+        logger=logging.getLogger("test"),
+    )

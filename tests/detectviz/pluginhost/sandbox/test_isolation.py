@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client import REGISTRY
 
-from detectviz.contracts.errors import DeliveryError, NetworkError
+from detectviz.contracts.errors import DeliveryError, NetworkError, PluginError
 from detectviz.contracts.importer import ImporterContext
 from detectviz.contracts.lifecycle import HookContext, PluginEvent
 from detectviz.contracts.network import HttpClient

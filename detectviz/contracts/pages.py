@@ -23,8 +23,8 @@ class PageRequest:
     """What somebody asks for: the ``name`` of a route, widget or partial of ``site.yaml``.
 
     ``parameters`` are those of the route's path, ``query`` and ``form`` as sent, every value of a
-    name in its order. ``subject`` is empty but for a
-    widget on the page of a resource, of which it is the name.
+    name in its order. ``subject`` is empty but for a widget on the page of a monitor (its name)
+    or of an alert (its fingerprint).
     """
 
     target: PageTarget
@@ -58,8 +58,8 @@ class PagesContext:
     """Everything one answer may use, in the name of who is looking.
 
     ``permissions`` are those of ``site.yaml`` that the reader holds somewhere in the org.
-    ``series`` is None where the reader may not read series, and in hosts that do not offer it:
-    that of this version does not yet, so a plugin must do without.
+    ``series`` is None where the reader may not read series (``series:read``) or the manifest does
+    not ask for them (``permissions.series: [read]``), so a plugin must do without.
     ``settings`` are what the org set for the plugin.
     """
 

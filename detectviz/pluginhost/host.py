@@ -142,6 +142,9 @@ class PluginHost:
         if statistics.errors_in_row >= _SICK_AFTER:
             message = f"The last {statistics.errors_in_row} calls raised: {statistics.last_error}"
             return PluginHealth(status="degraded", message=message, memory_bytes=memory)
+        waiting = running.waiting()
+        if waiting:
+            return PluginHealth(status="degraded", message=waiting, memory_bytes=memory)
         return PluginHealth(status="ok", message="It works.", memory_bytes=memory)
 
     def _as_is(self, plugin: PluginDescription) -> PluginDescription:

@@ -131,6 +131,13 @@ class Running:
         measured = measure()
         return measured if isinstance(measured, int) else None
 
+    def waiting(self) -> str:
+        """Say what a plugin in a process of its own waits for after failures; empty: nothing."""
+        ask = getattr(self.instance, "waiting", None)
+        if not self.plugin.is_isolated or not callable(ask):
+            return ""
+        return str(ask())
+
 
 class Registry:
     """Executing instances by kind and name. Reading takes no lock."""

@@ -26,13 +26,11 @@ def plugin_write(*, kind: PluginKind, name: str, folder: Path, title: str = "") 
     """Write a plugin to ``folder/<kind>/<name>`` and return that place.
 
     A folder without settings of pytest gets some. Raise ScaffoldError for a name that no plugin
-    may have, a kind without a template, and a place that is taken.
+    may have and a place that is taken.
     """
     title = title or " ".join(name.split("-")).capitalize()
     _require("name", name)
     _require("title", title)
-    if not (TEMPLATES / kind.value).is_dir():
-        raise ScaffoldError(f"There is no template for {kind.value}; copy a built-in plugin.")
     place = folder / kind.value / folder_name(name)
     if place.exists():
         raise ScaffoldError(f"{place} is there already; choose another name or folder.")

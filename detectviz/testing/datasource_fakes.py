@@ -121,19 +121,20 @@ class FakeHttp:
 
 
 class FakeSeries:
-    """contracts' SeriesQuerier over one series ``up{job="node"}`` that is always 1."""
+    """contracts' SeriesQuerier over one series, ``up{job="node"}``, that is always 1."""
 
-    labels: Final = {"__name__": "up", "job": "node"}
+    def __init__(self, metric: str = "up", **labels: str) -> None:
+        self.labels = {"__name__": metric, **(labels or {"job": "node"})}
 
     def instant(self, promql: str, *, time_ms: int, timeout_s: float) -> Frame:
-        """Return 1 for ``up``; refuse what has no name in it."""
+        """Return 1 for the metric; refuse what has no name in it."""
         self._require(promql)
         return Frame(fields=(self._number([1.0]),), shape="numeric")
 
     def range(
         self, promql: str, *, start_ms: int, end_ms: int, step_ms: int, timeout_s: float
     ) -> Sequence[Frame]:
-        """Return 1 at every step for ``up``."""
+        """Return 1 at every step for the metric."""
         self._require(promql)
         times = list(range(start_ms, end_ms + 1, step_ms))
         field = Field(name="time", type=FieldType.TIME, values=times)
@@ -150,10 +151,12 @@ class FakeSeries:
         return [self.labels[name]] if name in self.labels else []
 
     def _number(self, values: list[float]) -> Field:
-        return Field(name="up", type=FieldType.NUMBER, values=values, labels=self.labels)
+        return Field(
+            name=self.labels["__name__"], type=FieldType.NUMBER, values=values, labels=self.labels
+        )
 
     def _require(self, promql: str) -> None:
-        if "up" not in promql:
+        if self.labels["__name__"] not in promql:
             raise QueryError(f"parse error in {promql!r}")
 
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
+import django
 import pytest
+from django.conf import settings
 
 from detectviz.contracts.errors import PluginError
 from detectviz.contracts.pages import (
@@ -21,7 +23,7 @@ from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.permissions.table import ALL_PERMISSIONS
 from detectviz.pluginhost.site import Site, site_of
 from detectviz.testing.datasource_fakes import FakeSeries
-from detectviz.testing.plugins import PLUGINS, built_in_plugins
+from detectviz.testing.plugins import built_in_plugins
 from detectviz.web.plugin_templates import PluginTemplates
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,9 +73,10 @@ def make_pages_context(
 
 
 class PagesSuite:
-    """What every pages plugin must do. Subclass it and set ``name``."""
+    """What every pages plugin must do. Subclass it, set ``name`` and perhaps ``series``."""
 
     name = ""
+    series: SeriesQuerier = FakeSeries()
     envelopes: Sequence[JsonObject] = (make_monitor("web"), make_monitor("db", "down"))
 
     @pytest.fixture
@@ -111,7 +114,7 @@ class PagesSuite:
         method: str,
         envelopes: Sequence[JsonObject],
     ) -> str:
-        context = make_pages_context(self.name, envelopes=envelopes, series=FakeSeries())
+        context = make_pages_context(self.name, envelopes=envelopes, series=self.series)
         asked: Mapping[str, list[str]] = {"q": [HOSTILE]}
         request = PageRequest(
             target=target, name=name, method=cast("PageMethod", method), query=asked, form=asked
@@ -124,11 +127,26 @@ class PagesSuite:
 
     def rendered(self, answer: PageAnswer) -> str:
         """Return the HTML the host would show of an answer."""
+        _django_ready()
         if answer.redirect:
             assert answer.redirect in {each.name for each in self.site.routes}
             return ""
-        folder = PLUGINS / "pages" / self.name.replace("-", "_")
+        folder = built_in_plugins().describe(PluginKind.PAGES, self.name).folder
         templates = PluginTemplates(folder, plugin=self.name)
         routes = {each.name: each.path for each in self.site.routes}
-        base = "/o/acme/x/p/"
-        return str(templates.render(answer.template, answer.data, base=base, routes=routes))
+        return str(
+            templates.render(
+                answer.template,
+                answer.data,
+                base="/o/acme/x/p/",
+                assets="/plugins/assets/pages/p/0/",
+                routes=routes,
+            )
+        )
+
+
+def _django_ready() -> None:
+    """Let tags work outside of a Django project, which is where authors test their plugins."""
+    if not settings.configured:
+        settings.configure(STATIC_URL="/static/")
+        django.setup()

@@ -62,6 +62,12 @@ def partial_url(context: template.Context, name: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def asset_url(context: template.Context, file: str) -> str:
+    """Return the address of a file of the plugin's ``static/``, by the hash of all of them."""
+    return f"{context['assets']}{quote(str(file))}"
+
+
+@register.simple_tag(takes_context=True)
 def monitor_url(context: template.Context, name: str) -> str:
     """Return the address of the host's page of a monitor."""
     org = str(context["base"]).split("/")[2]

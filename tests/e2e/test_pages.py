@@ -327,3 +327,58 @@ def test_rules_are_written_with_the_same_editor(
     assert page.locator("textarea[name$='/expr']").nth(1).input_value() == "probe_success < 2"
     assert findings(page) == []
     assert window.complaints == []
+
+
+CANVAS = "getComputedStyle(document.body).backgroundColor"
+
+
+def picture(page: Page, name: str) -> None:
+    """Take a picture for whoever wants to look, where DETECTVIZ_PICTURES says so."""
+    folder = os.environ.get("DETECTVIZ_PICTURES")  # noqa: TID251 - the test's own
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
+
+
+@pytest.mark.parametrize(
+    ("name", "grounds"),
+    [
+        ("forest", ("rgb(244, 243, 236)", "rgb(14, 21, 18)")),
+        ("high-contrast", ("rgb(255, 255, 255)", "rgb(0, 0, 0)")),
+    ],
+)
+def test_a_chosen_theme_colours_every_page_and_all_can_be_read(
+    page: Page, product: Product, window: Window, name: str, grounds: tuple[str, str]
+) -> None:
+    window.complaints.clear()
+    page.set_viewport_size(WIDE)
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{product.url}/o/default/appearance")
+    page.locator(f'input[name="theme"][value="{name}"]').check()
+    page.get_by_role("button", name="Use it").click()
+    for path in ("/o/default/", "/o/default/monitors/m/checkout"):
+        page.goto(product.url + path)
+        assert page.evaluate(CANVAS) == grounds[0]
+        assert findings(page, "color-contrast") == []
+    picture(page, f"theme-{name}-light")
+    go_dark(page)
+    assert page.evaluate(CANVAS) == grounds[1]
+    assert findings(page, "color-contrast") == []
+    picture(page, f"theme-{name}-dark")
+    page.goto(f"{product.url}/o/default/appearance")
+    page.locator('input[name="theme"][value=""]').check()
+    page.get_by_role("button", name="Use it").click()
+    expect(page.locator('link[href^="/plugins/themes/"]')).to_have_count(0)
+    assert window.complaints == []
+
+
+def test_a_visualizer_is_chosen_and_stays_in_the_address(page: Page, product: Product) -> None:
+    page.set_viewport_size(WIDE)
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{product.url}/o/default/explore?q=probe_success")
+    page.get_by_label("Show as").select_option("visualizers/bar")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator(".drawing-bars li").first).to_be_visible()
+    assert "view=visualizers%2Fbar" in page.url
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".drawing-bars li").first).to_be_visible()
+    picture(page, "explore-bars")

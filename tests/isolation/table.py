@@ -194,6 +194,8 @@ TABLE: Mapping[str, Rule] = {
     "events-api:deadletters-replay": _post("events:update", values={"name": "dead_letter"}),
     "events-api:deadletters-discard": _post("events:update", values={"name": "dead_letter"}),
     "extensions_api:plugin-list": _rest("plugins:read"),
+    "extensions_api:tool-list": _rest("tools:execute"),
+    "extensions_api:tool-run": _post("tools:execute", values={"name": "=dns-lookup"}),
     "extensions_api:plugin-detail": _rest("plugins:read", values=_PLUGIN),
     "extensions_api:plugin-enable": _post("plugins:update", values=_PLUGIN),
     "extensions_api:plugin-disable": _post("plugins:update", values=_PLUGIN),

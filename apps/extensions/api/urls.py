@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.extensions.api.tools.views import ToolListView, ToolRunView
 from apps.extensions.api.views import (
     PluginConfigView,
     PluginDeploymentView,
@@ -15,6 +16,8 @@ _PLUGIN = "plugins/v1/orgs/<str:org>/plugins/<str:kind>/<str:name>"
 app_name = "extensions_api"
 urlpatterns = [
     path("plugins/v1/orgs/<str:org>/plugins", PluginListView.as_view(), name="plugin-list"),
+    path("plugins/v1/orgs/<str:org>/tools", ToolListView.as_view(), name="tool-list"),
+    path("plugins/v1/orgs/<str:org>/tools/<str:name>/run", ToolRunView.as_view(), name="tool-run"),
     path(_PLUGIN, PluginView.as_view(), name="plugin-detail"),
     path(f"{_PLUGIN}/enable", PluginSwitchView.as_view(is_enabled=True), name="plugin-enable"),
     path(f"{_PLUGIN}/disable", PluginSwitchView.as_view(is_enabled=False), name="plugin-disable"),

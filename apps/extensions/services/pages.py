@@ -1,11 +1,15 @@
 """Pages of plugins: who may see what, the plugin's answer, and its HTML."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from apps.extensions.selectors import (
     is_enabled,
@@ -17,6 +21,7 @@ from apps.extensions.selectors import (
 from detectviz.clock import utc_now
 from detectviz.contracts.errors import PluginError
 from detectviz.contracts.pages import PageAnswer, PageRequest, PagesContext, PagesPlugin
+from detectviz.contracts.series import SeriesQuerier
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.permissions.access import Access
 from detectviz.pluginhost.description import PluginDescription
@@ -29,6 +34,8 @@ from detectviz.resources.selectors import MAX_LIMIT, ListQuery, resource_list
 from detectviz.web.plugin_templates import PluginTemplates
 
 TIMEOUT_S: Final = 10.0
+READ: Final = "read"
+READ_SERIES: Final = "series:read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,18 +136,31 @@ def _rendered(
 
 
 def _context(reader: Reader, plugin: PluginDescription, site: Site) -> PagesContext:
-    settings = plugin_settings(reader.org, plugin.kind, plugin.name)
+    own = plugin_settings(reader.org, plugin.kind, plugin.name)
     return PagesContext(
         org=reader.org.name,
         user=reader.user.get_username(),
         permissions=frozenset(filter(reader.access.allows_somewhere, site.permissions)),
-        settings=settings.config,
+        settings=own.config,
         resources=OrgResources(reader),
-        series=None,
+        series=_series(reader, plugin),
         timeout_s=TIMEOUT_S,
         now=utc_now,
         logger=logging.getLogger(f"detectviz.pages.{plugin.name}"),
     )
+
+
+def _series(reader: Reader, plugin: PluginDescription) -> SeriesQuerier | None:
+    """Return the org's own series where plugin and reader may read them: the port is filled above.
+
+    Plugins run only when all they declare is approved.
+    """
+    is_declared = READ in plugin.require().permissions.series
+    if not is_declared or not reader.access.allows(READ_SERIES):
+        return None
+    until_s = time.monotonic() + TIMEOUT_S
+    make = import_string(settings.DETECTVIZ_SERIES_QUERIER)
+    return cast("SeriesQuerier", make(reader.org, is_cancelled=lambda: time.monotonic() > until_s))
 
 
 @lru_cache(maxsize=100)

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.core.cache import cache
 from django.db import models
 
 from apps.extensions.selectors import plugin_client
@@ -18,22 +20,28 @@ from detectviz.events.bus import publish
 from detectviz.events.types import SecurityEventOccurred
 from detectviz.net.network import EngineNetwork
 from detectviz.pluginhost.errors import PluginHostError
+from detectviz.resources.errors import LimitExceededError
 from detectviz.runtime.egress import egress_policy
 
 TIMEOUT_S: Final = 15.0
+RUNS_PER_MINUTE: Final = 30  # of one person or program
+ORG_RUNS_PER_MINUTE: Final = 120
+_MINUTE_S: Final = 60
 PERMISSION: Final = "tools:execute"
 
 
 def tool_run(*, org: models.Model, actor: Any, name: str, config: Mapping[str, Any]) -> ToolAnswer:
     """Run the tool ``name`` within TIMEOUT_S; audited whatever comes of it.
 
-    Raise InvalidFieldsError for a configuration the plugin's schema refuses; what kept the tool
-    from answering is an answer that is not all right.
+    Raise InvalidFieldsError for a configuration the plugin's schema refuses, LimitExceededError
+    for more runs than RUNS_PER_MINUTE; what kept the tool from answering is an answer that is not
+    all right.
     """
     manifest = manifest_require(kind=PluginKind.TOOL, name=name, path="name", org=org)
     checked = configuration_check(
         manifest=manifest, config=config, secrets={}, stored=None, path="spec"
     )
+    _run_count(org, actor)
     try:
         plugin_client().running(PluginKind.TOOL, name, org=str(getattr(org, "name", "")))
         answer = asyncio.run(_run(name, checked.config, str(getattr(org, "name", ""))))
@@ -54,6 +62,21 @@ def tool_run(*, org: models.Model, actor: Any, name: str, config: Mapping[str, A
         )
     )
     return answer
+
+
+def _run_count(org: models.Model, actor: Any) -> None:
+    """Count a run; the operator at the command line (``actor`` None) is not limited."""
+    if actor is None:
+        return
+    minute = int(time.time() // _MINUTE_S)
+    limits = {
+        f"tool-runs:{org.pk}:{actor.pk}:{minute}": RUNS_PER_MINUTE,
+        f"tool-runs:{org.pk}:{minute}": ORG_RUNS_PER_MINUTE,
+    }
+    for key, most in limits.items():
+        cache.add(key, 0, 2 * _MINUTE_S)
+        if cache.incr(key) > most:
+            raise LimitExceededError(f"{most} runs a minute is the most; wait a minute.")
 
 
 async def _run(name: str, config: dict[str, Any], org: str) -> ToolAnswer:

@@ -138,7 +138,7 @@ def receiver_notify(
     """Call a notifier plugin once; whatever it raises is an outcome."""
     started = time.monotonic()
     context = notifier_context(
-        config=config, secrets=secrets, timeout_s=TIMEOUT_S, thread=thread or {}
+        notifier=notifier, config=config, secrets=secrets, timeout_s=TIMEOUT_S, thread=thread or {}
     )
 
     def notify(plugin: Notifier) -> Receipt:

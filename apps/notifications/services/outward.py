@@ -62,6 +62,7 @@ class DjangoMail(MailSender):
 
 def notifier_context(
     *,
+    notifier: str,
     config: Mapping[str, Any],
     secrets: Mapping[str, str],
     timeout_s: float,
@@ -75,7 +76,7 @@ def notifier_context(
         http=http_client(),
         mail=DjangoMail(),
         now=utc_now,
-        logger=logging.getLogger("detectviz.notifier"),
+        logger=logging.getLogger(f"detectviz.notifiers.{notifier}"),
         thread=thread,
     )
 

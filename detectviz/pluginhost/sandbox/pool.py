@@ -85,6 +85,17 @@ class ChildPool:
         pids = [each.child.pid for each in list(self._scopes.values()) if each.child]
         return sum(tree_memory_bytes(pid) for pid in pids if pid is not None)
 
+    def waiting(self) -> str:
+        """Say what keeps a failing plugin from being started again at once; empty: nothing."""
+        scopes = [each for each in list(self._scopes.values()) if each.failures]
+        if not scopes:
+            return ""
+        latest = max(scopes, key=lambda each: each.next_start_at)
+        left_s = latest.next_start_at - self._clock()
+        if left_s <= 0:
+            return ""
+        return f"It failed {latest.failures} times in a row and starts again in {left_s:.0f} s."
+
     def close(self) -> None:
         """End every child."""
         self._is_closed = True

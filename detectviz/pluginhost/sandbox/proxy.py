@@ -74,6 +74,10 @@ class IsolatedPlugin:
         """Return the resident memory of its processes."""
         return self.pool.memory_bytes()
 
+    def waiting(self) -> str:
+        """Say why it is not started again at once after it failed; empty: it may be."""
+        return self.pool.waiting()
+
     def close(self) -> None:
         """End its processes; a later call fails."""
         self.pool.close()

@@ -22,6 +22,7 @@ from detectviz.pluginhost.errors import (
 )
 from detectviz.pluginhost.host import HostOptions, PluginHost
 from detectviz.pluginhost.pipeline import scan
+from detectviz.pluginhost.registry import Running
 from detectviz.pluginhost.telemetry import errors_total, executions_total
 
 COLLECTOR = PluginKind.COLLECTOR
@@ -119,6 +120,15 @@ def test_whatever_else_it_raises_is_an_error_of_the_plugin(host: PluginHost) -> 
     assert "ZeroDivisionError" in health.message
     _call(host, lambda: 1)
     assert host.health(COLLECTOR, "dummy").status == "ok"
+
+
+def test_one_that_waits_to_be_started_again_is_not_well(
+    host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _call(host, lambda: 1)
+    monkeypatch.setattr(Running, "waiting", lambda _: "It starts again in 4 s.")
+    health = host.health(COLLECTOR, "dummy")
+    assert (health.status, health.message) == ("degraded", "It starts again in 4 s.")
 
 
 def test_a_failure_after_the_caller_left_is_a_cancellation(host: PluginHost) -> None:

@@ -269,7 +269,9 @@ async def test_breaking_the_protocol_ends_it_and_it_starts_again(
     assert time.monotonic() - started < 3
     with pytest.raises(PluginError, match="starts again in"):
         await attack(enemy, "nothing")
+    assert "starts again in" in enemy.waiting()
     await until_it_answers(enemy)
+    assert enemy.waiting() == ""
     assert before
 
 

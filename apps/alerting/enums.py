@@ -64,14 +64,20 @@ class ErrorPolicy(models.TextChoices):
 
 
 class TransitionReason(models.TextChoices):
-    """Why an alert changed, where the expression alone does not say it."""
+    """Why an alert changed, where the expression alone does not say it.
+
+    Words as in Grafana where it has one; ``RuleRemoved`` and ``Disabled`` in older history are
+    what ``RuleDeleted`` or ``Updated``, and ``Paused`` are now.
+    """
 
     NO_DATA = "NoData"
     ERROR = "Error"
     FOR_RAISED = "ForRaised"
     LIMIT_EXCEEDED = "LimitExceeded"
-    RULE_REMOVED = "RuleRemoved"
-    DISABLED = "Disabled"
+    MISSING_SERIES = "MissingSeries"
+    RULE_DELETED = "RuleDeleted"
+    UPDATED = "Updated"
+    PAUSED = "Paused"
     SENDER_SILENT = "SenderSilent"
 
 

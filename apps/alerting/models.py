@@ -78,8 +78,17 @@ class Rule(OrgOwned):
     on_error = models.CharField(
         max_length=10, choices=ErrorPolicy.choices, default=ErrorPolicy.KEEP_LAST
     )
+    missing_series_evaluations = models.PositiveSmallIntegerField(default=0)
+    recovery_expr = models.TextField(blank=True, default="")
+    recovery_condition = models.CharField(max_length=64, blank=True, default="")
+    limit = models.PositiveIntegerField(default=0)  # 0: the group's
+    low_flap_threshold = models.PositiveSmallIntegerField(null=True, blank=True)
+    high_flap_threshold = models.PositiveSmallIntegerField(null=True, blank=True)
+    holds_flapping = models.BooleanField(default=False)
+    depends_on = models.JSONField(default=list, blank=True)
     is_enabled = models.BooleanField(default=True)
 
+    failing_datasources = models.JSONField(default=list, blank=True)  # uids, at the last evaluation
     health = models.CharField(max_length=10, choices=RuleHealth.choices, default=RuleHealth.UNKNOWN)
     last_error = models.TextField(blank=True, default="")
     first_eval_at = models.DateTimeField(null=True, blank=True)  # None: never since it is enabled
@@ -147,6 +156,10 @@ class Alert(OrgOwned):
     source = models.JSONField(default=dict, blank=True)  # labels of the answer itself
     sender = models.CharField(max_length=200, blank=True, default="")
     generator_url = models.TextField(blank=True, default="")
+    reason = models.CharField(max_length=20, blank=True, default="")
+    missed = models.PositiveSmallIntegerField(default=0)  # evaluations without its series
+    is_flapping = models.BooleanField(default=False)
+    flips = models.JSONField(default=list, blank=True)  # when it began or ceased to fire
 
     class Meta(OrgOwned.Meta):
         ordering: ClassVar[list[str]] = ["active_at", "id"]

@@ -42,6 +42,7 @@ class Monitor(ResourceModel):
     is_in_maintenance = models.BooleanField(default=False)
     degraded_above_s = models.FloatField(null=True, blank=True)
     down_above_s = models.FloatField(null=True, blank=True)
+    depends_on = models.JSONField(default=list, blank=True)  # names of monitors
     config = models.JSONField(default=dict, blank=True)
     secrets = EncryptedJSONField(default=dict, blank=True)
     config_version = models.PositiveBigIntegerField(default=1, editable=False)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleEvaluator
@@ -69,6 +70,37 @@ class RuleQuerySerializer(serializers.Serializer[Any]):
     max_data_points = serializers.IntegerField(required=False, min_value=1, max_value=50_000)
 
 
+@extend_schema_field(
+    {
+        "type": "array",
+        "items": {
+            "oneOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": {
+                        "rule": {"type": "string"},
+                        "group": {"type": "string"},
+                        "matchers": {"type": "array", "items": {"type": "string"}},
+                        "equal": {"type": "array", "items": {"type": "string"}},
+                    },
+                },
+            ]
+        },
+    }
+)
+class DependenciesField(serializers.Field[Any, Any, Any, Any]):
+    """What a rule depends on: names of rules, or maps of rule, group, matchers and equal."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Leave the judgement to the rule's own check."""
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        """Return it as it was written."""
+        return value
+
+
 class RuleSerializer(serializers.Serializer[Any]):
     """One rule, in Prometheus' own fields, plus ``no_data``, ``on_error`` and ``enabled``.
 
@@ -87,6 +119,16 @@ class RuleSerializer(serializers.Serializer[Any]):
     annotations = TextMapField(required=False)
     no_data = serializers.ChoiceField(required=False, choices=NoDataPolicy.choices)
     on_error = serializers.ChoiceField(required=False, choices=ErrorPolicy.choices)
+    missing_series_evaluations = serializers.IntegerField(required=False, min_value=1)
+    recovery_expr = serializers.CharField(
+        required=False, allow_blank=True, max_length=16_384, trim_whitespace=False
+    )
+    recovery_condition = serializers.CharField(required=False, allow_blank=True, max_length=63)
+    limit = serializers.IntegerField(required=False, min_value=0)
+    low_flap_threshold = serializers.IntegerField(required=False, min_value=0, max_value=100)
+    high_flap_threshold = serializers.IntegerField(required=False, min_value=0, max_value=100)
+    hold_while_flapping = serializers.BooleanField(required=False)
+    depends_on = DependenciesField(required=False)
     enabled = serializers.BooleanField(required=False)
 
     def get_fields(self) -> dict[str, Any]:
@@ -109,6 +151,9 @@ class RuleSerializer(serializers.Serializer[Any]):
 def plain_rule(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a rule with plain lists and without what is empty because it is not used."""
     rule = dict(attrs)
+    for name in ("recovery_expr", "recovery_condition", "depends_on"):
+        if name in rule and not rule[name]:
+            del rule[name]
     if rule.get("queries"):
         rule["queries"] = [dict(query) for query in rule["queries"]]
         if not rule.get("expr"):

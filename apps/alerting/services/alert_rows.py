@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from apps.alerting.enums import AlertCondition, AlertState
+from apps.alerting.enums import AlertCondition, AlertState, TransitionReason
 from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
 from apps.alerting.services.state_values import Instance, Transition
 from detectviz.clock import from_ms, to_ms
@@ -22,6 +22,10 @@ WRITTEN_FIELDS = (
     "resolved_at",
     "last_sent_at",
     "source",
+    "reason",
+    "missed",
+    "is_flapping",
+    "flips",
 )
 
 
@@ -40,6 +44,10 @@ def instance_of(row: Alert) -> Instance:
         resolved_at_ms=_ms(row.resolved_at),
         last_sent_at_ms=_ms(row.last_sent_at),
         source=row.source,
+        reason=TransitionReason(row.reason) if row.reason else None,
+        missed=row.missed,
+        is_flapping=row.is_flapping,
+        flips=tuple(row.flips),
     )
 
 
@@ -67,6 +75,10 @@ def row_of(rule: Rule, instance: Instance, *, folder_id: int | None = None) -> A
         resolved_at=_at(instance.resolved_at_ms),
         last_sent_at=_at(instance.last_sent_at_ms),
         source=dict(instance.source),
+        reason=instance.reason or "",
+        missed=instance.missed,
+        is_flapping=instance.is_flapping,
+        flips=list(instance.flips),
     )
 
 
@@ -107,6 +119,11 @@ def row_key(instance: Instance) -> tuple[object, ...]:
         instance.last_sent_at_ms,
         instance.labels,
         instance.annotations,
+        instance.source,
+        instance.reason,
+        instance.missed,
+        instance.is_flapping,
+        instance.flips,
     )
 
 

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from apps.alerting.enums import AlertState, NoDataPolicy
-from apps.alerting.services.batching import data_source_texts
+from apps.alerting.services.batching import data_source_texts, watches_sources
 from apps.alerting.services.condition_specs import NO_PAST
 from apps.alerting.services.evaluation import Surroundings, outcome_of
+from apps.alerting.services.followed_series import Questions
 from apps.alerting.services.plans import GroupPlan, RulePlan, rule_terms
 from apps.alerting.services.previews import Threshold, threshold_of
 from apps.alerting.services.queries import Answered, rule_querier
@@ -118,6 +119,19 @@ def rule_backtest(
     return run.result()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """What is known at one slot beside the rule's own answer."""
+
+    sources: Sequence[Answered]
+    recovered: Answered
+    has_data: bool
+
+    @property
+    def questions(self) -> Questions:
+        return Questions(recovery=lambda: self.recovered, sources=lambda: self.sources)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Run:
     group: GroupPlan
@@ -148,12 +162,19 @@ class _Run:
         """Go from slot to slot."""
         terms, previous_ms = rule_terms(self.group, self.rule), None
         sign = -1.0 if self.threshold and self.threshold.operator in {"<", "<="} else 1.0
-        for at_ms, answered, has_data in self._answers():
+        for at_ms, answered, found in self._answers():
+            has_data = found.has_data
             if answered or self.instances or not has_data:
                 self._count(answered)
                 looked_at_ms = at_ms - self.group.query_offset_ms
                 outcome = outcome_of(
-                    self.rule, answered, self.around, looked_at_ms, has_data=has_data
+                    self.rule,
+                    answered,
+                    self.around,
+                    looked_at_ms,
+                    has_data=has_data,
+                    previous=self.instances,
+                    questions=found.questions if self.rule.follows_series else None,
                 )
                 step = alerts_step(
                     terms, self.instances, outcome, at_ms=at_ms, previous_at_ms=previous_ms
@@ -163,13 +184,15 @@ class _Run:
                     self.error = self.error or step.error
                 for change in step.transitions:
                     self._note(change)
-                # What has resolved has no influence on what follows.
-                self.instances = tuple(one for one in step.instances if one.is_active)
+                # What has resolved has no influence on what follows, unless it may flap.
+                self.instances = tuple(
+                    one for one in step.instances if one.is_active or self.rule.flapping
+                )
                 self._note_peaks(sign)
             previous_ms = at_ms
 
-    def _answers(self) -> Iterator[tuple[int, Answered, bool]]:
-        """Yield every slot with the rule's answer and whether there was anything to read."""
+    def _answers(self) -> Iterator[tuple[int, Answered, _Beside]]:
+        """Yield every slot with the rule's answer and what else is known then."""
         offset_ms = self.group.query_offset_ms
         replay = Replay(querier=self.around.querier, timeout_s=TIMEOUT_S)
         window = {
@@ -178,17 +201,25 @@ class _Run:
             "step_ms": self.group.interval_ms,
         }
         answers = replay.answers(self.rule.expr, **window)
-        if self.rule.no_data is NoDataPolicy.OK:
-            yield from ((at_ms + offset_ms, answered, True) for at_ms, answered in answers)
-            return
-        texts = data_source_texts(parsed(self.rule.expr))
+        is_watched = watches_sources(self.rule)
+        texts = data_source_texts(parsed(self.rule.expr)) if is_watched else []
         sources = [replay.answers(text, **window) for text in texts]
+        recovery = self.rule.recovery_expr
+        recoveries = replay.answers(recovery, **window) if recovery else None
         for at_ms, answered in answers:
-            found = [next(source)[1] for source in sources]
-            errors = [one for one in found if isinstance(one, Exception)]
-            has_data = bool(answered) or any(one for one in found if not isinstance(one, Exception))
-            is_failure = not has_data and errors and not answered
-            yield at_ms + offset_ms, errors[0] if is_failure else answered, has_data
+            found = _Beside(
+                sources=[next(source)[1] for source in sources],
+                recovered=next(recoveries)[1] if recoveries else (),
+                has_data=True,
+            )
+            if self.rule.no_data is NoDataPolicy.OK or answered:
+                yield at_ms + offset_ms, answered, found
+                continue
+            errors = [one for one in found.sources if isinstance(one, Exception)]
+            has_data = any(one for one in found.sources if not isinstance(one, Exception))
+            is_failure = not has_data and errors
+            found = replace(found, has_data=has_data)
+            yield at_ms + offset_ms, errors[0] if is_failure else answered, found
 
     def _count(self, answered: Answered) -> None:
         if isinstance(answered, Exception):

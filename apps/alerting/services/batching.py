@@ -29,7 +29,8 @@ class RuleBatch:
     """Consecutive rules asked together; ``places`` are theirs in the group.
 
     ``queries`` are their expressions in order. ``sources`` are what the rules that watch for
-    missing data read, and ``watched`` which of these belong to which place. A rule that asks
+    missing data or missing series read, and ``watched`` which of these belong to which place.
+    ``recoveries`` are recovery expressions, ``recovered_by`` which is whose. A rule that asks
     datasources stands alone and has none of these.
     """
 
@@ -37,6 +38,8 @@ class RuleBatch:
     queries: BatchPlan
     sources: BatchPlan
     watched: dict[int, tuple[int, ...]]
+    recoveries: BatchPlan
+    recovered_by: dict[int, int]
     asks_datasources: bool = False
 
 
@@ -71,8 +74,13 @@ def _asks_in_templates(rule: RulePlan) -> bool:
 
 
 def _may_read(rule: RulePlan, written: set[str]) -> bool:
+    texts = [rule.expr, rule.recovery_expr] if rule.recovery_expr else [rule.expr]
+    return any(_reads(text, written) for text in texts)
+
+
+def _reads(text: str, written: set[str]) -> bool:
     try:
-        expression = parsed(rule.expr)
+        expression = parsed(text)
     except PromqlError:
         return False
     return any(
@@ -103,19 +111,38 @@ def data_source_texts(expression: nodes.Expression) -> list[str]:
     ]
 
 
+def watches_sources(rule: RulePlan) -> bool:
+    """Tell whether a PromQL rule wants to know what its expression reads."""
+    return rule.no_data is not NoDataPolicy.OK or rule.missing_evaluations > 0
+
+
 def _batch(rules: Sequence[RulePlan], places: tuple[int, ...]) -> RuleBatch:
     if rules[places[0]].queries:
         nothing = batch_plan([])
         return RuleBatch(
-            places=places, queries=nothing, sources=nothing, watched={}, asks_datasources=True
+            places=places,
+            queries=nothing,
+            sources=nothing,
+            watched={},
+            recoveries=nothing,
+            recovered_by={},
+            asks_datasources=True,
         )
     queries = batch_plan([rules[place].expr for place in places])
     texts: list[str] = []
     watched: dict[int, tuple[int, ...]] = {}
     for place, expression in zip(places, queries.expressions, strict=True):
-        if rules[place].no_data is NoDataPolicy.OK or expression is None:
+        if not watches_sources(rules[place]) or expression is None:
             continue
         sources = data_source_texts(expression)
         watched[place] = tuple(range(len(texts), len(texts) + len(sources)))
         texts += sources
-    return RuleBatch(places=places, queries=queries, sources=batch_plan(texts), watched=watched)
+    recovering = [place for place in places if rules[place].recovery_expr]
+    return RuleBatch(
+        places=places,
+        queries=queries,
+        sources=batch_plan(texts),
+        watched=watched,
+        recoveries=batch_plan([rules[place].recovery_expr for place in recovering]),
+        recovered_by={place: at for at, place in enumerate(recovering)},
+    )

@@ -25,12 +25,14 @@ _UNFIT = re.compile(r"[^a-zA-Z0-9_]")  # noqa: TID251 - our own constant
 class ConditionError(Exception):
     """A rule's queries have no answer; the text says which failed and why.
 
-    ``marks`` are labels that say what was asked.
+    ``marks`` are labels that say what was asked, ``failing`` the uids of the datasources that
+    did not answer (one that refused a query has answered).
     """
 
     def __init__(self, message: str, *, marks: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.marks: Mapping[str, str] = marks or {}
+        self.failing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +88,13 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionAnswer:
-    """What the condition of a rule came to; without dimensions there is no data."""
+    """What the condition of a rule came to; without dimensions there is no data.
+
+    ``recovered`` are the labels for which its recovery condition holds.
+    """
 
     dimensions: tuple[Dimension, ...] = ()
+    recovered: tuple[Labels, ...] = ()
     marks: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -101,7 +107,7 @@ def condition_answer(
     rule: RulePlan, results: Results, *, marks: Mapping[str, str]
 ) -> ConditionAnswer:
     """Return the dimensions of the rule's condition; raise ConditionError when there is none."""
-    values = _condition_values(rule, results)
+    values = _condition_values(rule.condition, results)
     captured = list(_captured_of(results))
     compared = _compared(rule)
     dimensions = []
@@ -119,23 +125,33 @@ def condition_answer(
                 captured=mine,
             )
         )
-    return ConditionAnswer(dimensions=tuple(dimensions), marks=marks)
+    return ConditionAnswer(
+        dimensions=tuple(dimensions), recovered=_recovered(rule, results), marks=marks
+    )
 
 
-def _condition_values(rule: RulePlan, results: Results) -> Values:
-    outcome = results.outcomes[rule.condition]
+def _recovered(rule: RulePlan, results: Results) -> tuple[Labels, ...]:
+    if not rule.recovery_condition:
+        return ()
+    values = _condition_values(rule.recovery_condition, results)
+    numbers = [(value.labels, value.one()) for value in values if not value.is_no_data]
+    return tuple(labels for labels, number in numbers if number is not None and number != 0)
+
+
+def _condition_values(condition: str, results: Results) -> Values:
+    outcome = results.outcomes[condition]
     if outcome.error is not None:
         raise ConditionError(_problem(outcome, results))
     try:
         values = values_of(outcome.frames)
     except ExpressionError as error:
-        raise ConditionError(f"{rule.condition}: {error.message}") from error
+        raise ConditionError(f"{condition}: {error.message}") from error
     if any(value.is_series for value in values):
         raise ConditionError(
-            f"{rule.condition} is a time series; only numbers can be a condition, so reduce it"
+            f"{condition} is a time series; only numbers can be a condition, so reduce it"
         )
     if len(values) > MOST_DIMENSIONS:
-        raise ConditionError(f"{rule.condition} has more than {MOST_DIMENSIONS:,} dimensions")
+        raise ConditionError(f"{condition} has more than {MOST_DIMENSIONS:,} dimensions")
     return values
 
 

@@ -12,16 +12,24 @@ from apps.alerting.services.condition_answers import (
 )
 from apps.alerting.services.condition_specs import is_expression, queries_document
 from apps.alerting.services.plans import RulePlan
-from apps.alerting.services.state_machine import REASON_KEY
 from apps.datasources.selectors import datasource_resolve
 from apps.datasources.services.queries import PERMISSION, queries_run, query_problem
 from detectviz.permissions.access import Access
 from detectviz.queries.document import read_request
-from detectviz.queries.errors import DocumentError
+from detectviz.queries.errors import (
+    CancelledError,
+    CrowdedError,
+    DependencyError,
+    DocumentError,
+    RefusedQueryError,
+)
+from detectviz.queries.model import Results
 from detectviz.resources.errors import ForbiddenError, NotFoundError
 
 RULE_TIMEOUT = "30s"
 Problems = dict[str, list[str]]
+# Failures that are not the datasource's.
+_ANSWERED = (RefusedQueryError, DependencyError, CancelledError, CrowdedError)
 
 
 def condition_ask(
@@ -49,16 +57,28 @@ def condition_ask(
         return condition_answer(rule, results, marks=marks)
     except ConditionError as error:
         error.marks = marks
+        error.failing = _failing(rule, results, org)
         raise
+
+
+def _failing(rule: RulePlan, results: Results, org: models.Model) -> tuple[str, ...]:
+    """Return the uids of the datasources that did not answer."""
+    refs = {
+        query["ref_id"]: query.get("datasource", "")
+        for query in rule.queries
+        if not is_expression(query)
+    }
+    failed = [
+        refs[each.ref_id]
+        for each in results.outcomes.values()
+        if each.ref_id in refs and each.error is not None and not isinstance(each.error, _ANSWERED)
+    ]
+    return tuple(dict.fromkeys(_uid(org, ref) for ref in failed))
 
 
 def loaded_dimensions(rule: RulePlan) -> list[Mapping[str, str]]:
     """Return the dimensions that hold since an earlier evaluation, for the way back."""
-    return [
-        item.source
-        for item in rule.instances
-        if item.is_active and REASON_KEY not in item.labels and REASON_KEY not in item.annotations
-    ]
+    return [item.source for item in rule.instances if item.is_active and item.is_ordinary]
 
 
 def condition_marks(rule: RulePlan, org: models.Model) -> dict[str, str]:

@@ -8,7 +8,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from apps.alerting.enums import NoDataPolicy, RuleKind
 from apps.alerting.services.batching import RuleBatch, rule_batches
@@ -18,11 +19,26 @@ from apps.alerting.services.condition_answers import (
     Dimension,
     fitting_labels,
 )
+from apps.alerting.services.followed_series import (
+    Questions,
+    followed,
+    gone_of,
+    plain_labels,
+    recovered_of,
+)
 from apps.alerting.services.plans import BatchRun, GroupPlan, RulePlan, RuleRun, rule_terms
 from apps.alerting.services.queries import Answered, RuleQuerier
 from apps.alerting.services.recording import Recordings, recording_step
 from apps.alerting.services.state_machine import alerts_step
-from apps.alerting.services.state_values import Answer, Element, Failure, NoData, Outcome, Step
+from apps.alerting.services.state_values import (
+    Answer,
+    Element,
+    Failure,
+    Instance,
+    NoData,
+    Outcome,
+    Step,
+)
 from apps.alerting.services.templates import TemplateScope
 from detectviz.promql.errors import PromqlError
 from detectviz.tsdb.interface import METRIC_NAME, Sample, StoreError
@@ -36,14 +52,28 @@ Ask: TypeAlias = Callable[[RulePlan, int], ConditionAnswer]
 """Asks the datasources of a rule as of a time in Unix milliseconds; raises ConditionError."""
 
 
+class Rooms(Protocol):
+    """How many alerts an org may have, shared out among its rules."""
+
+    def left_beside(self, rule: RulePlan) -> int:
+        """Return how many alerts there may be of a rule, given those of the others."""
+
+    def note(self, rule: RulePlan, step: Step) -> None:
+        """Take in how many alerts a rule has after a step."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Where rules are evaluated: the engine, what templates may know, and who asks datasources."""
+    """Where rules are evaluated: the engine, what templates may know, and who asks datasources.
+
+    ``rooms`` bounds the alerts of the org; without it only rules have limits.
+    """
 
     querier: RuleQuerier
     external_url: str = ""
     external_labels: Mapping[str, str] = field(default_factory=dict)
     ask: Ask | None = None
+    rooms: Rooms | None = None
 
 
 def group_run(
@@ -100,7 +130,8 @@ def _batch_steps(
     looked_at_ms = at_ms - group.query_offset_ms
     answers = around.querier.batch(batch.queries, looked_at_ms)
     asked = dict(zip(batch.places, answers, strict=True))
-    empty = _without_data(batch, asked, around, looked_at_ms)
+    looks = _Looks(batch=batch, querier=around.querier, at_ms=looked_at_ms)
+    empty = _without_data(group, batch, asked, looks)
     steps: dict[int, Step] = {}  # of rules that do anything; the others' would be empty
     for place, answered in asked.items():
         rule = group.rules[place]
@@ -108,15 +139,62 @@ def _batch_steps(
             steps[place] = _recorded(group, rule, answered, written_ms=looked_at_ms)
         elif answered or rule.instances or place in empty:  # hardly ever
             found = empty.get(place, answered)
-            outcome = outcome_of(rule, found, around, looked_at_ms, has_data=place not in empty)
-            steps[place] = alerts_step(
-                rule_terms(group, rule),
-                rule.instances,
-                outcome,
-                at_ms=at_ms,
-                previous_at_ms=group.previous_at_ms_of(rule),
+            outcome = outcome_of(
+                rule,
+                found,
+                around,
+                looked_at_ms,
+                has_data=place not in empty,
+                previous=rule.instances,
+                questions=looks.questions(place) if rule.follows_series else None,
             )
+            steps[place] = _alerting_step(group, rule, outcome, around, at_ms=at_ms)
     return steps
+
+
+def _alerting_step(
+    group: GroupPlan, rule: RulePlan, outcome: Outcome, around: Surroundings, *, at_ms: int
+) -> Step:
+    room = None if around.rooms is None else around.rooms.left_beside(rule)
+    step = alerts_step(
+        rule_terms(group, rule, room=room),
+        rule.instances,
+        outcome,
+        at_ms=at_ms,
+        previous_at_ms=group.previous_at_ms_of(rule),
+    )
+    if around.rooms is not None:
+        around.rooms.note(rule, step)
+    return step
+
+
+@dataclass(slots=True, kw_only=True)
+class _Looks:
+    """What is asked of a batch only where answers leave a question, once for all its rules."""
+
+    batch: RuleBatch
+    querier: RuleQuerier
+    at_ms: int
+    _sources: list[Answered] | None = None
+    _recoveries: list[Answered] | None = None
+
+    def sources(self, place: int) -> list[Answered]:
+        """Return what a rule's expression reads."""
+        if self._sources is None:
+            self._sources = self.querier.batch(self.batch.sources, self.at_ms)
+        return [self._sources[source] for source in self.batch.watched.get(place, ())]
+
+    def recovery(self, place: int) -> Answered:
+        """Return what a rule's recovery expression answers."""
+        if self._recoveries is None:
+            self._recoveries = self.querier.batch(self.batch.recoveries, self.at_ms)
+        return self._recoveries[self.batch.recovered_by[place]]
+
+    def questions(self, place: int) -> Questions:
+        """Return the questions of one rule."""
+        return Questions(
+            recovery=partial(self.recovery, place), sources=partial(self.sources, place)
+        )
 
 
 def _asked_steps(
@@ -135,14 +213,13 @@ def _asked_steps(
                 if one.value is not None
             ]
         )
-        return {place: _recorded(group, rule, found, written_ms=looked_at_ms)}
-    step = alerts_step(
-        rule_terms(group, rule),
-        rule.instances,
-        asked_outcome(rule, answered, around, looked_at_ms),
-        at_ms=at_ms,
-        previous_at_ms=group.previous_at_ms_of(rule),
-    )
+        recorded = _recorded(group, rule, found, written_ms=looked_at_ms)
+        failing = answered.failing if isinstance(answered, ConditionError) else ()
+        return {place: replace(recorded, failing=failing)}
+    outcome = asked_outcome(rule, answered, around, looked_at_ms)
+    step = _alerting_step(group, rule, outcome, around, at_ms=at_ms)
+    if isinstance(answered, ConditionError):
+        step = replace(step, failing=answered.failing)
     return {place: step} if step.error or rule.instances or step.instances else {}
 
 
@@ -157,20 +234,16 @@ def asked_answer(rule: RulePlan, around: Surroundings, at_ms: int) -> ConditionA
 
 
 def _without_data(
-    batch: RuleBatch, asked: Mapping[int, Answered], around: Surroundings, at_ms: int
+    group: GroupPlan, batch: RuleBatch, asked: Mapping[int, Answered], looks: _Looks
 ) -> dict[int, Answered]:
     """Return the rules that watch for missing data and miss it; an error stands for its rule."""
-    suspects = [
-        place
-        for place in batch.watched
-        if not asked[place] and not isinstance(asked[place], Exception)
-    ]
-    if not suspects:
-        return {}
-    found = around.querier.batch(batch.sources, at_ms)
     missing: dict[int, Answered] = {}
-    for place in suspects:
-        sources = [found[source] for source in batch.watched[place]]
+    for place in batch.watched:
+        if asked[place] or isinstance(asked[place], Exception):
+            continue
+        if group.rules[place].no_data is NoDataPolicy.OK:
+            continue
+        sources = looks.sources(place)
         if not any(one for one in sources if not isinstance(one, Exception)):
             errors = [one for one in sources if isinstance(one, Exception)]
             missing[place] = errors[0] if errors else ()
@@ -217,27 +290,45 @@ def _mark_ended(recordings: Recordings, rules: Sequence[RulePlan], around: Surro
 
 def rule_outcome(group: GroupPlan, rule: RulePlan, around: Surroundings, *, at_ms: int) -> Outcome:
     """Return what an alerting rule's expression says at a time, labels and annotations expanded."""
-    (batch,) = rule_batches([replace(rule, kind=RuleKind.ALERTING)])
+    plan = replace(rule, kind=RuleKind.ALERTING)
+    (batch,) = rule_batches([plan])
     looked_at_ms = at_ms - group.query_offset_ms
     (answered,) = around.querier.batch(batch.queries, looked_at_ms)
-    empty = _without_data(batch, {0: answered}, around, looked_at_ms)
+    looks = _Looks(batch=batch, querier=around.querier, at_ms=looked_at_ms)
+    empty = _without_data(replace(group, rules=(plan,)), batch, {0: answered}, looks)
     found = empty.get(0, answered)
     return outcome_of(rule, found, around, looked_at_ms, has_data=not empty)
 
 
 def outcome_of(
-    rule: RulePlan, answered: Answered, around: Surroundings, at_ms: int, *, has_data: bool
+    rule: RulePlan,
+    answered: Answered,
+    around: Surroundings,
+    at_ms: int,
+    *,
+    has_data: bool,
+    previous: Sequence[Instance] = (),
+    questions: Questions | None = None,
 ) -> Outcome:
-    """Return an alerting rule's answer as the state machine takes it, templates expanded."""
+    """Return an alerting rule's answer as the state machine takes it, templates expanded.
+
+    ``questions`` tell what became of the ``previous`` alerts, for rules that follow their series.
+    """
     scope = _scope(around, at_ms)
     if isinstance(answered, Exception):
-        message = problem_text(rule, answered)
-        return Failure(message=message, element=_element(rule, {}, float("nan"), scope))
+        return _failure(rule, answered, scope)
     if not answered and not has_data and rule.no_data is not NoDataPolicy.OK:
         return NoData(element=_element(rule, {}, float("nan"), scope))
-    return Answer(
-        elements=tuple(_element(rule, labels, value, scope) for labels, value, _ in answered)
-    )
+    elements = tuple(_element(rule, labels, value, scope) for labels, value, _ in answered)
+    if questions is None or not previous:
+        return Answer(elements=elements)
+    found = followed(rule, previous, elements, questions)
+    return _failure(rule, found, scope) if isinstance(found, Exception) else found
+
+
+def _failure(rule: RulePlan, error: Exception, scope: TemplateScope) -> Failure:
+    message = problem_text(rule, error)
+    return Failure(message=message, element=_element(rule, {}, float("nan"), scope))
 
 
 def _scope(around: Surroundings, at_ms: int) -> TemplateScope:
@@ -256,12 +347,15 @@ def asked_outcome(
     if isinstance(answered, Exception):
         message = problem_text(rule, answered)
         return Failure(message=message, element=_bare(rule, scope), marks=_marks(answered))
-    if answered.is_no_data and rule.no_data is not NoDataPolicy.OK:
+    if answered.is_no_data:
         return NoData(element=_bare(rule, scope), marks=answered.marks)
     dimensions = answered.dimensions
+    earlier = [item for item in rule.instances if item.is_active and item.is_ordinary]
     return Answer(
         elements=tuple(_of_dimension(rule, one, scope) for one in dimensions if one.holds),
         missing=tuple(_of_dimension(rule, one, scope) for one in dimensions if one.value is None),
+        gone=gone_of(earlier, [one.labels for one in dimensions]) if earlier else frozenset(),
+        recovered=recovered_of(earlier, answered.recovered) if earlier else frozenset(),
     )
 
 
@@ -311,6 +405,7 @@ def _element(
             for name, text in rule.annotations.items()
         },
         value=value,
+        source=plain_labels(sample_labels) if rule.follows_series else {},
     )
 
 

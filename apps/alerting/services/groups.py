@@ -19,13 +19,19 @@ from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.alert_rows import instance_of
 from apps.alerting.services.batching import rule_batches
 from apps.alerting.services.conditions import condition_ask
+from apps.alerting.services.datasource_health import (
+    datasource_failures_save,
+    datasource_health_write,
+)
 from apps.alerting.services.evaluation import Surroundings, group_run
 from apps.alerting.services.memory import KnownGroup, memory
+from apps.alerting.services.org_limits import org_rooms
 from apps.alerting.services.outcomes import health_save, steps_save
 from apps.alerting.services.plans import GroupPlan, RulePlan, plans_after
 from apps.alerting.services.queries import rule_querier
+from apps.alerting.services.rule_specs import MISSING_EVALUATIONS
 from apps.alerting.services.schedule import slot_now
-from apps.alerting.services.state_values import Instance
+from apps.alerting.services.state_values import FlapTerms, Instance
 from apps.alerting.services.telemetry import observe_batches
 from apps.alerting.services.warmth import rules_store
 from apps.series.services import series_store
@@ -146,7 +152,8 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
     known = memory.recalled(group) or _loaded(group)
     renewal = _Renewal(group=group, epoch=epoch)
     ask = partial(condition_ask, org=group.org, is_gone=renewal.is_lost)
-    around = replace(surroundings_of(group), ask=ask)
+    around = replace(surroundings_of(group), ask=ask, rooms=org_rooms(group, known.plan))
+    datasource_health_write(group, around.querier, at_ms=to_ms(at))
     batches = list(
         group_run(
             known.plan,
@@ -161,6 +168,8 @@ def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:
         _finish(group, epoch, at=at, missed=missed, duration_s=time.monotonic() - started)
         _first_evaluations(group, known, at=at)
         health_save(org_id=group.org_id, rules=known.rules, runs=runs)
+        if group.asks_datasources:
+            datasource_failures_save(group=group, rules=known.rules, runs=runs, now=now)
         steps_save(group=group, rules=known.rules, runs=runs)
     observe_batches(batches)
     plan = plans_after(known.plan, runs, at_ms=to_ms(at))
@@ -221,7 +230,18 @@ def rule_row_plan(group: RuleGroup, rule: Rule, instances: tuple[Instance, ...])
         on_error=ErrorPolicy(rule.on_error),
         instances=instances,
         is_evaluated=rule.first_eval_at is not None,
+        recovery_expr=rule.recovery_expr,
+        recovery_condition=rule.recovery_condition,
+        missing_evaluations=rule.missing_series_evaluations
+        or (MISSING_EVALUATIONS if rule.queries else 0),
+        limit=rule.limit,
+        flapping=_flap_terms(rule),
     )
+
+
+def _flap_terms(rule: Rule) -> FlapTerms | None:
+    low, high = rule.low_flap_threshold, rule.high_flap_threshold
+    return None if low is None or high is None else FlapTerms(low=low, high=high)
 
 
 def _first_evaluations(group: RuleGroup, known: KnownGroup, *, at: datetime) -> None:

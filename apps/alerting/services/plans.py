@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
-from apps.alerting.services.state_values import Instance, RuleTerms, Step
+from apps.alerting.services.state_values import FlapTerms, Instance, RuleTerms, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,21 @@ class RulePlan:
     is_evaluated: bool = False
     queries: Sequence[Mapping[str, Any]] = ()  # of datasources; without them ``expr`` is PromQL
     condition: str = ""
+    recovery_expr: str = ""
+    recovery_condition: str = ""
+    missing_evaluations: int = 0
+    limit: int = 0
+    flapping: FlapTerms | None = None
+
+    @property
+    def has_recovery(self) -> bool:
+        """Whether what fires goes on until something else holds."""
+        return bool(self.recovery_expr or self.recovery_condition)
+
+    @property
+    def follows_series(self) -> bool:
+        """Whether it matters which series an alert came from."""
+        return self.has_recovery or self.missing_evaluations > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +98,8 @@ def _after(rule: RulePlan, changed: Mapping[str, tuple[Instance, ...]]) -> RuleP
     return replace(rule, instances=instances, is_evaluated=True)
 
 
-def rule_terms(group: GroupPlan, rule: RulePlan) -> RuleTerms:
-    """Return what the state machine needs to know of a rule."""
+def rule_terms(group: GroupPlan, rule: RulePlan, *, room: int | None = None) -> RuleTerms:
+    """Return what the state machine needs to know of a rule; ``room`` is what the org has left."""
     return RuleTerms(
         name=rule.name,
         for_ms=rule.for_ms,
@@ -93,5 +108,9 @@ def rule_terms(group: GroupPlan, rule: RulePlan) -> RuleTerms:
         on_error=rule.on_error,
         interval_ms=group.interval_ms,
         query_offset_ms=group.query_offset_ms,
-        limit=group.limit,
+        limit=rule.limit or group.limit,
+        room=room,
+        has_recovery=rule.has_recovery,
+        missing_evaluations=rule.missing_evaluations,
+        flapping=rule.flapping,
     )

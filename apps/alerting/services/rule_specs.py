@@ -7,6 +7,7 @@ from typing import Any
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleKind
 from apps.alerting.services.condition_specs import condition_problems
 from apps.alerting.services.plans import RulePlan
+from apps.alerting.services.policy_specs import POLICY_FIELDS, flap_terms, policy_problems
 from apps.alerting.services.templates import template_check
 from detectviz.contracts.durations import DurationError, parse_duration_ms
 from detectviz.promql.errors import PromqlError
@@ -28,9 +29,11 @@ RULE_FIELDS = frozenset(
         "enabled",
         "queries",
         "condition",
+        *POLICY_FIELDS,
     }
 )
-_ALERT_ONLY = ("for", "keep_firing_for", "annotations", "no_data", "on_error")
+_ALERT_ONLY = ("for", "keep_firing_for", "annotations", "no_data", "on_error", *POLICY_FIELDS)
+MISSING_EVALUATIONS = 2  # of rules that ask datasources, as in Grafana
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")  # noqa: TID251 - our own constant
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")  # noqa: TID251 - our own constant
 _LONGEST_EXPRESSION = 16_384
@@ -67,6 +70,9 @@ def rule_problems(rule: Mapping[str, Any]) -> Problems:
     )
     problems |= _annotation_problems(rule.get("annotations"), has_values=asks_datasources)
     problems |= _single("no_data", _choice_problem(rule.get("no_data"), NoDataPolicy.values))
+    problems |= policy_problems(rule)
+    if rule.get("recovery_expr") is not None and not problems:
+        problems |= _single("recovery_expr", expression_problem(rule["recovery_expr"]))
     problems |= _single("on_error", _choice_problem(rule.get("on_error"), ErrorPolicy.values))
     if not isinstance(rule.get("enabled", True), bool):
         problems["enabled"] = ["Must be true or false."]
@@ -190,6 +196,12 @@ def rule_plan(
         annotations=rule.get("annotations") or {},
         no_data=NoDataPolicy(rule.get("no_data") or no_data),
         on_error=ErrorPolicy(rule.get("on_error") or on_error),
+        recovery_expr=rule.get("recovery_expr") or "",
+        recovery_condition=rule.get("recovery_condition") or "",
+        missing_evaluations=rule.get("missing_series_evaluations")
+        or (MISSING_EVALUATIONS if queries else 0),
+        limit=rule.get("limit") or 0,
+        flapping=flap_terms(rule),
     )
 
 

@@ -12,6 +12,8 @@ from django.db.models import F
 from apps.alerting.enums import RuleEvaluator, RuleHealth, RuleKind, TransitionReason
 from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.services.alert_rows import instance_of
+from apps.alerting.services.dependencies import dependency_cycle, dependency_of
+from apps.alerting.services.dependency_blocks import dependency_graph
 from apps.alerting.services.outcomes import events_save
 from apps.alerting.services.plans import RulePlan
 from apps.alerting.services.recording import Family, RecordingsEnd, recordings_end
@@ -21,6 +23,7 @@ from apps.alerting.services.state_machine import alerts_cleared
 from apps.alerting.services.state_values import RuleTerms
 from apps.series.services import series_store
 from detectviz.clock import to_ms
+from detectviz.resources.errors import InvalidFieldsError
 from detectviz.tsdb.interface import Sample
 
 
@@ -51,6 +54,7 @@ def rulegroup_write(
     Alerts of rules that are gone, changed their labels or were switched off end at once. An
     evaluation under way is fenced out and done again with the new rules.
     """
+    _cycles_refuse(org, draft)
     group = instance or RuleGroup(org_id=org.pk, name=draft.name, is_builtin=draft.is_builtin)
     is_rescheduled = (
         instance is None
@@ -78,12 +82,37 @@ def rulegroup_write(
     return group
 
 
+def _cycles_refuse(org: models.Model, draft: RuleGroupDraft) -> None:
+    """Raise InvalidFieldsError when rules of a group would depend on themselves."""
+    mine = {
+        (draft.name, rule["alert"]): [dependency_of(entry) for entry in rule["depends_on"]]
+        for rule in draft.rules
+        if rule.get("depends_on")
+    }
+    if not mine:
+        return
+    graph = {
+        ref: dependencies
+        for ref, dependencies in dependency_graph(org.pk).items()
+        if ref[0] != draft.name
+    } | mine
+    for place, rule in enumerate(draft.rules):
+        ref = (draft.name, rule.get("alert", ""))
+        way = dependency_cycle([ref], graph) if ref in mine else []
+        if way:
+            told = " → ".join(
+                name if group == draft.name else f"{group}/{name}" for group, name in way
+            )
+            message = f"A rule can't depend on itself: {told}."
+            raise InvalidFieldsError({f"spec.rules[{place}].depends_on": [message]})
+
+
 @transaction.atomic
 def rulegroup_delete(*, group: RuleGroup, now: datetime) -> None:
     """Delete a group; its firing alerts are told to have ended, the history stays."""
     RuleGroup.objects.for_org(group.org_id).filter(pk=group.pk).update(epoch=F("epoch") + 1)
     rules = list(Rule.objects.for_org(group.org_id).filter(group=group))
-    _alerts_end(group, rules, now=now, reason=TransitionReason.RULE_REMOVED)
+    _alerts_end(group, rules, now=now, reason=TransitionReason.RULE_DELETED)
     _recordings_end(group, rules, now=now)
     group.delete()
 
@@ -100,10 +129,14 @@ def _rules_replace(group: RuleGroup, *, now: datetime) -> None:
         is_enabled = spec.get("enabled", True) and group.is_enabled
         if rule.pk and rule.is_enabled and not is_enabled:
             stopped.append(rule)
-        _rule_save(rule, plan, position=position, is_enabled=is_enabled)
+        _rule_save(rule, spec, plan, position=position, is_enabled=is_enabled)
     removed = [rule for rules in left.values() for rule in rules]
-    _alerts_end(group, stopped, now=now, reason=TransitionReason.DISABLED)
-    _alerts_end(group, removed, now=now, reason=TransitionReason.RULE_REMOVED)
+    _alerts_end(group, stopped, now=now, reason=TransitionReason.PAUSED)
+    names = {spec.get("alert") for spec in group.spec_rules}
+    updated = [rule for rule in removed if rule.name in names]
+    deleted = [rule for rule in removed if rule.name not in names]
+    _alerts_end(group, updated, now=now, reason=TransitionReason.UPDATED)
+    _alerts_end(group, deleted, now=now, reason=TransitionReason.RULE_DELETED)
     _recordings_end(group, [*stopped, *removed], now=now)
     pks = [rule.pk for rule in removed]
     Rule.objects.for_org(group.org_id).filter(pk__in=pks).delete()
@@ -113,7 +146,9 @@ def _identity(kind: str, name: str, labels: Mapping[str, str]) -> tuple[Any, ...
     return (str(kind), name, tuple(sorted(labels.items())))
 
 
-def _rule_save(rule: Rule, plan: RulePlan, *, position: int, is_enabled: bool) -> None:
+def _rule_save(
+    rule: Rule, spec: Mapping[str, Any], plan: RulePlan, *, position: int, is_enabled: bool
+) -> None:
     rule.position = position
     rule.kind = plan.kind
     rule.name = plan.name
@@ -126,9 +161,18 @@ def _rule_save(rule: Rule, plan: RulePlan, *, position: int, is_enabled: bool) -
     rule.annotations = dict(plan.annotations)
     rule.no_data = plan.no_data
     rule.on_error = plan.on_error
+    rule.missing_series_evaluations = plan.missing_evaluations
+    rule.recovery_expr = plan.recovery_expr
+    rule.recovery_condition = plan.recovery_condition
+    rule.limit = plan.limit
+    rule.low_flap_threshold = plan.flapping.low if plan.flapping else None
+    rule.high_flap_threshold = plan.flapping.high if plan.flapping else None
+    rule.holds_flapping = bool(spec.get("hold_while_flapping"))
+    rule.depends_on = list(spec.get("depends_on") or ())
     rule.is_enabled = is_enabled
     if not is_enabled:
         rule.health, rule.last_error, rule.first_eval_at = RuleHealth.UNKNOWN, "", None
+        rule.failing_datasources = []
     rule.save()
 
 

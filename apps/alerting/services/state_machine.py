@@ -5,25 +5,21 @@ name ``recovering``, resolving at once what Prometheus leaves to expire) is said
 All times are Unix milliseconds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from apps.alerting.enums import (
-    AlertCondition,
-    AlertState,
-    ErrorPolicy,
-    NoDataPolicy,
-    TransitionReason,
-)
+from apps.alerting.enums import AlertCondition, AlertState, ErrorPolicy, TransitionReason
 from apps.alerting.services.fingerprints import fingerprint
+from apps.alerting.services.state_flaps import flapped, is_remembered
+from apps.alerting.services.state_policies import Seen, seen_of
 from apps.alerting.services.state_series import active_series, marked_stale
 from apps.alerting.services.state_values import (
     FIRING_STATES,
+    REASON_KEY,
     Answer,
     Element,
     Failure,
     Instance,
-    NoData,
     Notification,
     Outcome,
     RuleTerms,
@@ -37,23 +33,6 @@ RESOLVED_RETENTION_MS = 15 * 60_000
 RESEND_DELAY_MS = 60_000
 VALIDITY_FACTOR = 4
 GAP_INTERVALS = 2
-REASON_KEY = "detectviz_reason"
-NO_DATA_ALERT = "DatasourceNoData"
-ERROR_ALERT = "DatasourceError"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """An outcome after the policies: what counts as present, and what is left as it was."""
-
-    present: Mapping[str, Element]
-    held: frozenset[str] = frozenset()
-    condition: AlertCondition | None = None
-    lacking: frozenset[str] = frozenset()  # of these alone the value is missing
-
-    def condition_of(self, key: str) -> AlertCondition | None:
-        """Return why an alert's state is not the plain answer."""
-        return AlertCondition.NO_DATA if key in self.lacking else self.condition
 
 
 def alerts_step(
@@ -75,12 +54,11 @@ def alerts_step(
     duplicate = _duplicate(outcome)
     if duplicate:
         return _untouched(previous, duplicate)
-    seen = _seen(rule, previous, outcome)
+    seen = seen_of(rule, previous, outcome)
     paused = _clock_paused(rule, previous, at_ms=at_ms, previous_at_ms=previous_at_ms)
     following = _following(rule, paused, seen, at_ms=at_ms)
-    active = [instance for instance in following if instance.is_active]
-    if 0 < rule.limit < len(active):
-        message = f"exceeded limit of {rule.limit} with {len(active)} alerts"
+    message = _excess(rule, sum(instance.is_active for instance in following))
+    if message:
         reason = TransitionReason.LIMIT_EXCEEDED
         cleared = alerts_cleared(rule, previous, at_ms=at_ms, reason=reason)
         return replace(cleared, error=message)
@@ -99,6 +77,18 @@ def alerts_step(
         notifications=messages,
         error=error,
     )
+
+
+def _excess(rule: RuleTerms, active: int) -> str | None:
+    """Return what is told when a rule has too many alerts, else None."""
+    if 0 < rule.limit < active:
+        return f"exceeded limit of {rule.limit} with {active} alerts"
+    if rule.room is not None and active > max(0, rule.room):
+        return (
+            f"exceeded limit of the organisation with {active} alerts: its other rules leave room "
+            f"for {max(0, rule.room)}"
+        )
+    return None
 
 
 def alerts_cleared(
@@ -135,7 +125,9 @@ def alerts_cleared(
 def _untouched(previous: Sequence[Instance], error: str | None) -> Step:
     return Step(
         instances=tuple(
-            replace(instance, condition=AlertCondition.ERROR) if instance.is_active else instance
+            replace(instance, condition=AlertCondition.ERROR, reason=TransitionReason.ERROR)
+            if instance.is_active
+            else instance
             for instance in previous
         ),
         error=error,
@@ -149,79 +141,6 @@ def _duplicate(outcome: Outcome) -> str | None:
     if len(prints) == len(outcome.elements):
         return None
     return "vector contains metrics with the same labelset after applying alert labels"
-
-
-def _seen(rule: RuleTerms, previous: Sequence[Instance], outcome: Outcome) -> _Seen:
-    if isinstance(outcome, Answer):
-        return _answer_seen(rule, previous, outcome)
-    if isinstance(outcome, NoData):
-        policy, condition = rule.no_data.value, AlertCondition.NO_DATA
-        special, reason = NO_DATA_ALERT, TransitionReason.NO_DATA
-    else:
-        policy, condition = rule.on_error.value, AlertCondition.ERROR
-        special, reason = ERROR_ALERT, TransitionReason.ERROR
-    if policy == NoDataPolicy.OK.value:
-        return _Seen(present={})
-    element = outcome.element
-    ordinary = [item for item in previous if item.is_active and REASON_KEY not in item.labels]
-    if policy in _SPECIAL_POLICIES:
-        marks = {**outcome.marks, "rulename": rule.name}
-        raised = _special(element, special, reason, marks)
-        held = frozenset(item.fingerprint for item in ordinary)
-        return _Seen(present=_by_fingerprint([raised]), held=held, condition=condition)
-    elements = [_replayed(item) for item in ordinary]
-    if policy == NoDataPolicy.ALERTING.value and not elements:
-        annotations = {**element.annotations, REASON_KEY: reason.value}
-        elements = [replace(element, annotations=annotations)]
-    return _Seen(present=_by_fingerprint(elements), condition=condition)
-
-
-def _answer_seen(rule: RuleTerms, previous: Sequence[Instance], outcome: Answer) -> _Seen:
-    """Apply the policy for missing data to each dimension that has no value."""
-    present = _by_fingerprint(outcome.elements)
-    missing = _by_fingerprint(outcome.missing)
-    if not missing or rule.no_data is NoDataPolicy.OK:
-        return _Seen(present=present)
-    active = {item.fingerprint for item in previous if item.is_active}
-    reason = TransitionReason.NO_DATA
-    if rule.no_data is NoDataPolicy.ALERTING:
-        noted = {
-            key: replace(one, annotations={**one.annotations, REASON_KEY: reason.value})
-            for key, one in missing.items()
-        }
-        return _Seen(present={**noted, **present}, lacking=frozenset(noted.keys() - present.keys()))
-    held = frozenset(active & missing.keys())
-    raised: dict[str, Element] = {}
-    if rule.no_data is NoDataPolicy.NO_DATA:
-        marks = {"rulename": rule.name}
-        raised = _by_fingerprint(
-            [_special(one, NO_DATA_ALERT, reason, marks) for one in missing.values()]
-        )
-    return _Seen(present={**present, **raised}, held=held, lacking=held | raised.keys())
-
-
-def _special(
-    element: Element, name: str, reason: TransitionReason, marks: Mapping[str, str]
-) -> Element:
-    """Return the alert that tells of missing data or an error, with the rule's own labels."""
-    labels = {**element.labels, **marks, "alertname": name, REASON_KEY: reason.value}
-    return replace(element, labels=labels)
-
-
-_SPECIAL_POLICIES = frozenset({NoDataPolicy.NO_DATA.value, ErrorPolicy.ERROR.value})
-
-
-def _replayed(instance: Instance) -> Element:
-    return Element(
-        labels=instance.labels,
-        annotations=instance.annotations,
-        value=instance.value,
-        source=instance.source,
-    )
-
-
-def _by_fingerprint(elements: Iterable[Element]) -> dict[str, Element]:
-    return {fingerprint(element.labels): element for element in elements}
 
 
 def _clock_paused(
@@ -243,22 +162,32 @@ def _clock_paused(
 
 
 def _following(
-    rule: RuleTerms, previous: Sequence[Instance], seen: _Seen, *, at_ms: int
+    rule: RuleTerms, previous: Sequence[Instance], seen: Seen, *, at_ms: int
 ) -> list[Instance]:
     known = {instance.fingerprint: instance for instance in previous}
     following: list[Instance] = []
-    for instance in previous:
-        if instance.fingerprint in seen.present:
+    for key, instance in known.items():
+        if key in seen.present:
             continue
-        if instance.fingerprint in seen.held:
-            following.append(replace(instance, condition=seen.condition_of(instance.fingerprint)))
+        if key in seen.held:
+            condition, reason = seen.condition_of(key), seen.reason_of(key)
+            following.append(replace(instance, condition=condition, reason=reason))
             continue
-        kept = _absent(rule, instance, at_ms=at_ms)
+        kept = _absent(rule, instance, seen, at_ms=at_ms)
         if kept is not None:
             following.append(kept)
     for key, element in seen.present.items():
         following.append(_present(rule, known.get(key), key, element, seen, at_ms=at_ms))
-    return following
+    return [
+        flapped(
+            rule.flapping,
+            known.get(instance.fingerprint),
+            instance,
+            interval_ms=rule.interval_ms,
+            at_ms=at_ms,
+        )
+        for instance in following
+    ]
 
 
 def _present(
@@ -266,7 +195,7 @@ def _present(
     before: Instance | None,
     key: str,
     element: Element,
-    seen: _Seen,
+    seen: Seen,
     *,
     at_ms: int,
 ) -> Instance:
@@ -278,14 +207,18 @@ def _present(
             state=AlertState.PENDING,
             active_at_ms=at_ms,
             value=element.value,
-            source=element.source,
+            is_flapping=before is not None and before.is_flapping,
+            flips=before.flips if before else (),
         )
     instance = replace(
         before,
         annotations=element.annotations,
         value=element.value,
+        source=element.source,
         keep_firing_since_ms=None,
         condition=seen.condition_of(key),
+        reason=seen.reason_of(key),
+        missed=0,
     )
     is_due = at_ms - instance.active_at_ms >= rule.for_ms
     if not is_due:
@@ -295,26 +228,60 @@ def _present(
     return replace(instance, state=AlertState.FIRING)
 
 
-def _absent(rule: RuleTerms, instance: Instance, *, at_ms: int) -> Instance | None:
+def _absent(rule: RuleTerms, instance: Instance, seen: Seen, *, at_ms: int) -> Instance | None:
+    key = instance.fingerprint
+    if not instance.is_active:
+        return _over(rule, instance, at_ms=at_ms)
+    instance = replace(instance, condition=None, reason=seen.absence_of(key))
+    if key in seen.gone:
+        if instance.missed + 1 < rule.missing_evaluations:
+            return replace(instance, missed=instance.missed + 1)
+        return _ceased(rule, instance, at_ms=at_ms)
+    instance = replace(instance, missed=0)
     if instance.state is AlertState.PENDING:
-        return None
+        return _ceased(rule, instance, at_ms=at_ms)
+    if key in seen.unrecovered:
+        return replace(instance, state=AlertState.RECOVERING, keep_firing_since_ms=None)
+    since_ms = instance.keep_firing_since_ms
+    since_ms = at_ms if since_ms is None else since_ms
+    if at_ms - since_ms < rule.keep_firing_for_ms:
+        return replace(instance, state=AlertState.RECOVERING, keep_firing_since_ms=since_ms)
+    return _ceased(rule, instance, at_ms=at_ms)
+
+
+def _ceased(rule: RuleTerms, instance: Instance, *, at_ms: int) -> Instance | None:
+    """Return an alert that is over now: resolved if it fired, else forgotten."""
     if instance.is_firing:
-        since_ms = instance.keep_firing_since_ms
-        since_ms = at_ms if since_ms is None else since_ms
-        if at_ms - since_ms < rule.keep_firing_for_ms:
-            return replace(
-                instance,
-                state=AlertState.RECOVERING,
-                keep_firing_since_ms=since_ms,
-                condition=None,
-            )
-        return replace(instance, state=AlertState.RESOLVED, resolved_at_ms=at_ms, condition=None)
-    resolved_at_ms = instance.resolved_at_ms or 0
-    return None if at_ms - resolved_at_ms > RESOLVED_RETENTION_MS else instance
+        return replace(instance, state=AlertState.RESOLVED, resolved_at_ms=at_ms, missed=0)
+    return _watched(rule, instance, at_ms=at_ms)
+
+
+def _over(rule: RuleTerms, instance: Instance, *, at_ms: int) -> Instance | None:
+    """Return an alert that was over already, as long as it is kept."""
+    resolved_at_ms = instance.resolved_at_ms
+    if resolved_at_ms is not None and at_ms - resolved_at_ms <= RESOLVED_RETENTION_MS:
+        return instance
+    return _watched(rule, instance, at_ms=at_ms)
+
+
+def _watched(rule: RuleTerms, instance: Instance, *, at_ms: int) -> Instance | None:
+    """Return what is remembered of an alert that is over: nothing, unless it may flap."""
+    if not is_remembered(rule.flapping, instance, interval_ms=rule.interval_ms, at_ms=at_ms):
+        return None
+    return replace(
+        instance,
+        state=AlertState.INACTIVE,
+        fired_at_ms=None,
+        resolved_at_ms=None,
+        keep_firing_since_ms=None,
+        last_sent_at_ms=None,
+        reason=None,
+        missed=0,
+    )
 
 
 def _transitions(
-    previous: Sequence[Instance], following: Sequence[Instance], seen: _Seen, *, at_ms: int
+    previous: Sequence[Instance], following: Sequence[Instance], seen: Seen, *, at_ms: int
 ) -> tuple[Transition, ...]:
     before = {instance.fingerprint: instance for instance in previous}
     after = {instance.fingerprint: instance for instance in following}
@@ -334,7 +301,7 @@ def _transitions(
                 previous=old,
                 state=new,
                 at_ms=at_ms,
-                reason=_reason(old, new, seen.condition_of(key)),
+                reason=_reason(old, new, key, seen),
             )
         )
     return tuple(changes)
@@ -347,16 +314,12 @@ def _shown_state(instance: Instance | None) -> AlertState:
     return instance.state if instance else AlertState.INACTIVE
 
 
-def _reason(
-    old: AlertState, new: AlertState, condition: AlertCondition | None
-) -> TransitionReason | None:
+def _reason(old: AlertState, new: AlertState, key: str, seen: Seen) -> TransitionReason | None:
     if old in FIRING_STATES and new is AlertState.PENDING:
         return TransitionReason.FOR_RAISED
-    if condition is AlertCondition.NO_DATA:
-        return TransitionReason.NO_DATA
-    if condition is AlertCondition.ERROR:
-        return TransitionReason.ERROR
-    return None
+    if key in seen.present or key in seen.held:
+        return seen.reason_of(key)
+    return seen.absence_of(key)
 
 
 def _notifications(
@@ -370,7 +333,7 @@ def _notifications(
             if was and was.is_firing:
                 reason = TransitionReason.FOR_RAISED
                 messages.append(_ended(was, at_ms=at_ms, reason=reason))
-        elif _needs_sending(instance, at_ms=at_ms):
+        elif instance.state is not AlertState.INACTIVE and _needs_sending(instance, at_ms=at_ms):
             messages.append(_message(rule, was, instance, at_ms=at_ms))
     return tuple(messages)
 
@@ -395,12 +358,19 @@ def _message(
         fingerprint=instance.fingerprint,
         status=AlertStatus.RESOLVED if is_resolved else AlertStatus.FIRING,
         labels=instance.labels,
-        annotations=instance.annotations,
+        annotations=_told(instance) if is_resolved else instance.annotations,
         starts_at_ms=at_ms if instance.fired_at_ms is None else instance.fired_at_ms,
         ends_at_ms=ends_at_ms if ends_at_ms is not None else at_ms,
         value=instance.value,
         is_transition=not (was_resolved if is_resolved else was_firing),
     )
+
+
+def _told(instance: Instance) -> Mapping[str, str]:
+    """Return the annotations of a resolved alert, with the reason if there is one."""
+    if instance.reason is None:
+        return instance.annotations
+    return {**instance.annotations, REASON_KEY: instance.reason.value}
 
 
 def _ended(before: Instance, *, at_ms: int, reason: TransitionReason) -> Notification:

@@ -60,6 +60,7 @@ class MonitorKind(ResourceKind[Monitor]):
             "maintenance": instance.is_in_maintenance,
             "degraded_above": _optional(instance.degraded_above_s),
             "down_above": _optional(instance.down_above_s),
+            "depends_on": list(instance.depends_on),
             "config": dict(instance.config),
             "secrets": secrets_masked(
                 kind=PluginKind.COLLECTOR, name=instance.type, secrets=instance.secrets

@@ -16,6 +16,7 @@ SHORTEST_TIMEOUT_S = 0.1
 DEFAULT_INTERVAL_S = 60.0
 DEFAULT_TIMEOUT_S = 10.0
 TIMEOUT_SHARE_OF_INTERVAL = 0.8
+MOST_PARENTS = 50
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -94,6 +95,11 @@ class MonitorSpecSerializer(serializers.Serializer[Any]):
     maintenance = serializers.BooleanField(default=False)
     degraded_above = _limit()
     down_above = _limit()
+    depends_on = serializers.ListField(
+        child=serializers.CharField(max_length=63, validators=[name_validator]),
+        default=list,
+        max_length=MOST_PARENTS,
+    )
     config = ObjectField(default=dict)
     secrets = ObjectField(default=dict)
 

@@ -1,6 +1,6 @@
 """Making, changing, pausing and deleting monitors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models, transaction
 
 from apps.monitors.models import Monitor, MonitorSchedule, MonitorState, ScrapeStatus
+from apps.monitors.selectors.dependencies import dependency_way_back
 from apps.monitors.services.configuration import (
     collector_configuration,
     collector_manifest,
@@ -19,11 +20,12 @@ from apps.monitors.services.schedule import schedule_make_due, schedule_renew
 from apps.monitors.services.scrapes import scrapes_end
 from apps.series.selectors import series_store
 from detectviz.clock import to_ms, utc_now
+from detectviz.resources.errors import InvalidFieldsError
 from detectviz.runtime.signals import send_on_commit
 
 # A change of these matters to the identity of series, the others to running checks.
 _SERIES_FIELDS = frozenset({"name", "labels", "type", "location", "config"})
-_WORDS = frozenset({"folder", "title", "description", "runbook_url", "notes"})
+_WORDS = frozenset({"folder", "title", "description", "runbook_url", "notes", "depends_on"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class MonitorDraft:
     is_in_maintenance: bool
     degraded_above_s: float | None
     down_above_s: float | None
+    depends_on: Sequence[str]
     config: Mapping[str, Any]
     secrets: Mapping[str, Any]
 
@@ -79,6 +82,7 @@ def draft_of(
         is_in_maintenance=spec["maintenance"],
         degraded_above_s=spec["degraded_above"],
         down_above_s=spec["down_above"],
+        depends_on=list(dict.fromkeys(spec["depends_on"])),
         config=spec["config"],
         secrets=spec["secrets"],
     )
@@ -100,6 +104,7 @@ def monitor_write(
         instance=instance,
         org=org,
     )
+    _cycle_refuse(org, draft)
     monitor = instance or Monitor(org_id=org.pk)
     before = {name: _comparable(monitor, name) for name in _FIELDS}
     values = {name: getattr(draft, name) for name in _FIELDS}
@@ -123,6 +128,15 @@ def monitor_write(
         if changed & _SERIES_FIELDS or not monitor.is_enabled:
             _end_series(monitor, before["name"], now)
     return monitor
+
+
+def _cycle_refuse(org: models.Model, draft: MonitorDraft) -> None:
+    if not draft.depends_on:
+        return
+    way = dependency_way_back(org, draft.name, draft.depends_on)
+    if way:
+        message = f"A monitor can't depend on itself: {' → '.join(way)}."
+        raise InvalidFieldsError({"spec.depends_on": [message]})
 
 
 def monitor_delete(*, monitor: Monitor, now: datetime | None = None) -> None:

@@ -68,6 +68,15 @@ def _tail(folders: tuple[str, ...]) -> JsonObject:
                 "title": "In maintenance: keep checking, leave it out of uptime",
                 "x-group": states,
             },
+            "depends_on": {
+                "type": "array",
+                "title": "Depends on",
+                "items": {"type": "string"},
+                "x-group": "Depends on",
+                "x-placeholder": "router",
+                "description": "Names of monitors, one per line. While one of them is down, new "
+                "alerts of this monitor are held back; it is checked as ever.",
+            },
             "folder": {
                 "type": "string",
                 "title": "Folder",

@@ -332,10 +332,10 @@ def test_a_rule_that_keeps_name_and_labels_keeps_its_alerts(
 
 
 ENDINGS: list[tuple[dict[str, Any], str]] = [
-    ({"rules": [{"alert": "Other", "expr": "up == 0"}]}, "RuleRemoved"),
-    ({"rules": [{**DOWN, "labels": {"a": "b"}}]}, "RuleRemoved"),
-    ({"rules": [{**DOWN, "enabled": False}]}, "Disabled"),
-    ({"rules": [DOWN], "is_enabled": False}, "Disabled"),
+    ({"rules": [{"alert": "Other", "expr": "up == 0"}]}, "RuleDeleted"),
+    ({"rules": [{**DOWN, "labels": {"a": "b"}}]}, "Updated"),
+    ({"rules": [{**DOWN, "enabled": False}]}, "Paused"),
+    ({"rules": [DOWN], "is_enabled": False}, "Paused"),
 ]
 
 

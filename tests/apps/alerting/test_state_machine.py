@@ -437,14 +437,14 @@ def test_clearing_a_removed_rule_tells_what_fired_and_why() -> None:
     line = Timeline(replace(RULE, for_ms=15 * S))
     line.step(seen("a"))
     line.step(seen("a", "b"))
-    step = alerts_cleared(RULE, line.instances, at_ms=20 * S, reason=TransitionReason.RULE_REMOVED)
+    step = alerts_cleared(RULE, line.instances, at_ms=20 * S, reason=TransitionReason.RULE_DELETED)
     assert changes(step) == [("pending", "inactive"), ("firing", "resolved")] or changes(step) == [
         ("firing", "resolved"),
         ("pending", "inactive"),
     ]
     (message,) = step.notifications
     assert message.labels["instance"] == "a"
-    assert message.annotations["detectviz_reason"] == "RuleRemoved"
+    assert message.annotations["detectviz_reason"] == "RuleDeleted"
 
 
 OUTCOMES = st.one_of(

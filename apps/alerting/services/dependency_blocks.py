@@ -7,6 +7,7 @@ decided whom to tell. An alert that fired before its parent's failure can have b
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from django.db import models
 
@@ -19,7 +20,7 @@ from apps.alerting.services.dependencies import (
     ancestors_of,
     dependency_of,
 )
-from apps.monitors.selectors.dependencies import FailedParent, failed_parents
+from apps.monitors.selectors.dependencies import FailedParent, dependent_monitors, failed_parents
 
 MONITOR_LABEL = "monitor"
 _FIRING = (AlertState.FIRING, AlertState.RECOVERING)
@@ -46,6 +47,18 @@ class Parent:
     began_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyBook:
+    """What depends on something: monitors by name, rules by group and name."""
+
+    monitors: Mapping[str, Sequence[str]]
+    rules: Mapping[RuleRef, Sequence[Dependency]]
+
+
+Alerts: TypeAlias = Mapping[str, tuple[Mapping[str, str], datetime]]
+"""The labels of firing alerts and when they began to fire, by fingerprint."""
+
+
 def dependency_graph(org: models.Model | int) -> dict[RuleRef, list[Dependency]]:
     """Return what the org's rules depend on, those that do, by (group, rule)."""
     rows = Rule.objects.for_org(org).exclude(depends_on=[])
@@ -55,24 +68,30 @@ def dependency_graph(org: models.Model | int) -> dict[RuleRef, list[Dependency]]
     }
 
 
+def dependency_book(org: models.Model | int) -> DependencyBook:
+    """Return everything that depends on something in an org; two queries."""
+    return DependencyBook(monitors=dependent_monitors(org), rules=dependency_graph(org))
+
+
 def dependency_blocks(
-    org: models.Model | int, alerts: Mapping[str, tuple[Mapping[str, str], datetime]]
+    org: models.Model | int, alerts: Alerts, book: DependencyBook
 ) -> dict[str, list[Block]]:
     """Return what holds firing alerts back, by fingerprint; those that are free are left out.
 
-    ``alerts`` are labels and when they began to fire. Monitors are known by the label
-    ``monitor``, rules by the alerts' rows. At most a handful of queries, whatever the number.
+    Monitors are known by the label ``monitor``, rules by the alerts' rows. A handful of queries,
+    whatever the number, and none where nothing depends on anything.
     """
     blocks: dict[str, list[Block]] = {}
-    for fingerprint, block in [*_of_monitors(org, alerts), *_of_rules(org, alerts)]:
+    for fingerprint, block in [*_of_monitors(org, alerts, book), *_of_rules(org, alerts, book)]:
         blocks.setdefault(fingerprint, []).append(block)
     return blocks
 
 
 def _of_monitors(
-    org: models.Model | int, alerts: Mapping[str, tuple[Mapping[str, str], datetime]]
+    org: models.Model | int, alerts: Alerts, book: DependencyBook
 ) -> list[tuple[str, Block]]:
-    named = {labels[MONITOR_LABEL] for labels, _ in alerts.values() if labels.get(MONITOR_LABEL)}
+    named = {labels.get(MONITOR_LABEL, "") for labels, _ in alerts.values()}
+    named &= book.monitors.keys()
     parents = failed_parents(org, named) if named else {}
     return [
         (fingerprint, _monitor_block(parent))
@@ -88,9 +107,9 @@ def _monitor_block(parent: FailedParent) -> Block:
 
 
 def _of_rules(
-    org: models.Model | int, alerts: Mapping[str, tuple[Mapping[str, str], datetime]]
+    org: models.Model | int, alerts: Alerts, book: DependencyBook
 ) -> list[tuple[str, Block]]:
-    graph = dependency_graph(org)
+    graph = book.rules
     if not graph:
         return []
     children = _rules_of(org, alerts.keys())

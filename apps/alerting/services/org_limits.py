@@ -40,7 +40,7 @@ def org_rooms(group: RuleGroup, plan: GroupPlan) -> OrgRooms | None:
     if not limit:
         return None
     counts = {rule.key: _active(rule.instances) for rule in plan.rules if rule.instances}
-    alerts = Alert.objects.for_org(group.org_id).filter(state__in=ACTIVE_STATES)
+    alerts = Alert.objects.for_org(group.org_id).filter(state__in=ACTIVE_STATES, rule__isnull=False)
     return OrgRooms(limit, alerts.exclude(rule__group=group).count, counts)
 
 

@@ -42,6 +42,12 @@ def failed_parents(
     return {name: parents for name, parents in found.items() if parents}
 
 
+def dependent_monitors(org: models.Model | int) -> dict[str, list[str]]:
+    """Return what the org's monitors depend on themselves, of those that do, by name."""
+    rows = Monitor.objects.for_org(org).exclude(depends_on=[])
+    return dict(rows.order_by().values_list("name", "depends_on"))
+
+
 def dependency_ways(org: models.Model | int, names: Collection[str]) -> dict[str, list[str]]:
     """Return for each monitor every name it depends on, the nearest first."""
     direct = _direct(org, names)
@@ -77,7 +83,7 @@ def _direct(
         for start in range(0, len(level), _MOST_NAMES):
             some = Monitor.objects.for_org(org).filter(name__in=level[start : start + _MOST_NAMES])
             rows |= dict(some.order_by().values_list("name", "depends_on"))
-        found |= dict.fromkeys(level, [])
+        found |= {name: [] for name in level}
         found |= rows
         waiting = {one for parents in rows.values() for one in parents} - found.keys() - {without}
     return found
@@ -98,10 +104,14 @@ def _down(org: models.Model | int, names: Collection[str]) -> dict[str, FailedPa
     found: dict[str, FailedParent] = {}
     wanted = sorted(names)
     for start in range(0, len(wanted), _MOST_NAMES):
-        rows = Monitor.objects.for_org(org).select_related("state").filter(
-            name__in=wanted[start : start + _MOST_NAMES],
-            is_enabled=True,
-            state__state=MonitorStateName.DOWN,
+        rows = (
+            Monitor.objects.for_org(org)
+            .select_related("state")
+            .filter(
+                name__in=wanted[start : start + _MOST_NAMES],
+                is_enabled=True,
+                state__state=MonitorStateName.DOWN,
+            )
         )
         for row in rows:
             tried_s = row.interval_s + row.retries * row.retry_interval_s

@@ -70,7 +70,7 @@ def backtested(rule: dict[str, Any], org: Org, **fields: Any) -> Backtest:
 
 
 @settings(
-    max_examples=40,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -91,9 +91,18 @@ def backtested(rule: dict[str, Any], org: Org, **fields: Any) -> Backtest:
     policy=st.tuples(
         st.sampled_from(["ok", "alerting", "no_data", "keep_last"]), st.sampled_from([0, 7_000])
     ),
+    ending=st.sampled_from(
+        [
+            {},
+            {"recovery_expr": "up < 3"},
+            {"recovery_expr": "sum(up) < 6", "missing_series_evaluations": 3},
+            {"missing_series_evaluations": 2},
+            {"low_flap_threshold": 5, "high_flap_threshold": 15},
+        ]
+    ),
 )
 def test_it_makes_the_transitions_of_the_evaluation(
-    seed: int, expr: str, wait: str, keep: str, policy: tuple[str, int]
+    *, seed: int, expr: str, wait: str, keep: str, policy: tuple[str, int], ending: dict[str, Any]
 ) -> None:
     no_data, offset_ms = policy
     org = Org.objects.filter(name="acme").first() or make_org("acme")
@@ -107,6 +116,7 @@ def test_it_makes_the_transitions_of_the_evaluation(
         "keep_firing_for": keep,
         "no_data": no_data,
         "labels": {"was": "{{ $value }}" if wait == "1m" else "x"},
+        **ending,
     }
     found = backtested(rule, org, query_offset_ms=offset_ms)
     series_store_use(None)

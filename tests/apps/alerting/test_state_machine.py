@@ -17,11 +17,13 @@ from apps.alerting.enums import (
 )
 from apps.alerting.models import Rule
 from apps.alerting.services.alert_rows import instance_of, row_key, row_of
+from apps.alerting.services.fingerprints import fingerprint
 from apps.alerting.services.state_machine import alerts_cleared, alerts_step
 from apps.alerting.services.state_values import (
     Answer,
     Element,
     Failure,
+    FlapTerms,
     Instance,
     NoData,
     Outcome,
@@ -447,8 +449,17 @@ def test_clearing_a_removed_rule_tells_what_fired_and_why() -> None:
     assert message.annotations["detectviz_reason"] == "RuleDeleted"
 
 
+FINGERPRINTS = [fingerprint({"alertname": "Down", "instance": name}) for name in "abc"]
+SOME = st.sets(st.sampled_from(FINGERPRINTS)).map(frozenset)
 OUTCOMES = st.one_of(
-    st.sets(st.sampled_from("abc")).map(lambda names: seen(*sorted(names))),
+    st.builds(
+        lambda names, gone, recovered: replace(
+            seen(*sorted(names)), gone=gone, recovered=recovered
+        ),
+        st.sets(st.sampled_from("abc")),
+        SOME,
+        SOME,
+    ),
     st.just(FAILURE),
     st.just(NO_DATA),
 )
@@ -461,15 +472,19 @@ RULES = st.builds(
     on_error=st.sampled_from(ErrorPolicy),
     interval_ms=st.just(15 * S),
     limit=st.sampled_from([0, 2]),
+    room=st.sampled_from([None, 2]),
+    has_recovery=st.booleans(),
+    missing_evaluations=st.sampled_from([0, 2, 3]),
+    flapping=st.sampled_from([None, FlapTerms(low=5, high=20)]),
 )
 
 
 def reloaded(instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
     rule = Rule(pk=1, uid="r", org_id=1)
     rows = [row_of(rule, instance) for instance in instances]
-    texts = [json.dumps([row.labels, row.annotations]) for row in rows]
+    texts = [json.dumps([row.labels, row.annotations, row.flips]) for row in rows]
     for row, text in zip(rows, texts, strict=True):
-        row.labels, row.annotations = json.loads(text)
+        row.labels, row.annotations, row.flips = json.loads(text)
     return tuple(instance_of(row) for row in rows)
 
 
@@ -521,6 +536,10 @@ def test_the_invariants_of_a_timeline_hold(
             assert item.is_firing <= (item.fired_at_ms is not None)
             assert (item.state is AlertState.RESOLVED) == (item.resolved_at_ms is not None)
             assert item.active_at_ms <= line.now_ms
+            assert item.missed < max(1, rule.missing_evaluations)
+            assert not item.is_flapping or item.flips
+            if rule.flapping is None:
+                assert item.state is not AlertState.INACTIVE
         for change in step.transitions:
             assert change.previous is not change.state
             known = before.get(change.instance.fingerprint)

@@ -14,7 +14,7 @@ from django.db import models, transaction
 
 from apps.alerting.enums import AlertState, AssigneeKind, HandlingAction
 from apps.alerting.models import Alert, AlertHandling, HandlingEvent
-from apps.alerting.services.state_machine import REASON_KEY
+from apps.alerting.services.state_values import REASON_KEY
 from detectviz.events.bus import publish
 from detectviz.events.types import AlertChanged, AlertHandled, SecurityEventOccurred
 from detectviz.resources.errors import ConflictError

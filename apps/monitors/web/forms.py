@@ -34,6 +34,16 @@ _HEAD: JsonObject = {
     },
 }
 
+_DEPENDS_ON: JsonObject = {
+    "type": "array",
+    "title": "Depends on",
+    "items": {"type": "string"},
+    "x-group": "Depends on",
+    "x-placeholder": "router",
+    "description": "Names of monitors, one per line. While one of them is down, new "
+    "alerts of this monitor are held back; it is checked as ever.",
+}
+
 
 def _tail(folders: tuple[str, ...]) -> JsonObject:
     schedule, states, about = "Schedule and retries", "What counts as degraded or down", "Details"
@@ -68,15 +78,7 @@ def _tail(folders: tuple[str, ...]) -> JsonObject:
                 "title": "In maintenance: keep checking, leave it out of uptime",
                 "x-group": states,
             },
-            "depends_on": {
-                "type": "array",
-                "title": "Depends on",
-                "items": {"type": "string"},
-                "x-group": "Depends on",
-                "x-placeholder": "router",
-                "description": "Names of monitors, one per line. While one of them is down, new "
-                "alerts of this monitor are held back; it is checked as ever.",
-            },
+            "depends_on": _DEPENDS_ON,
             "folder": {
                 "type": "string",
                 "title": "Folder",

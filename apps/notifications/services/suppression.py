@@ -9,6 +9,11 @@ from typing import Any
 
 from apps.notifications.enums import SuppressionKind
 from apps.notifications.models import ContactPoint, RoutedAlert
+from apps.notifications.services.alert_suppressors import (
+    datasource_causes,
+    dependency_causes,
+    flapping_causes,
+)
 from apps.notifications.services.causes import Cause, Causes, SuppressionInput, Suppressor
 from apps.notifications.services.handled import acknowledged, snoozed
 from apps.notifications.services.suppressors import (
@@ -20,11 +25,14 @@ from apps.notifications.services.suppressors import (
 
 SUPPRESSORS: tuple[Suppressor, ...] = (
     inhibition_causes,
+    datasource_causes,
     active_time_causes,
     mute_time_causes,
     silence_causes,
+    dependency_causes,
     acknowledged,
     snoozed,
+    flapping_causes,
 )
 
 

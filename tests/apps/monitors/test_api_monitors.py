@@ -60,6 +60,7 @@ def test_a_short_spec_gets_its_defaults(api: Client) -> None:
         "maintenance": False,
         "degraded_above": None,
         "down_above": None,
+        "depends_on": [],
         "config": {"host": "example.org", "port": 80, "answer": "up"},
         "secrets": {},
     }

@@ -25,7 +25,7 @@ _ALERT = {
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar[list[tuple[str, str]]] = [("alerting", "0005_external_alerts")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("alerting", "0006_handling")]
     operations: ClassVar[list[Operation]] = [
         migrations.AddField(model_name=model, name=name, field=field)
         for model, fields in (("rule", _RULE), ("alert", _ALERT))

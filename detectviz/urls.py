@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orgs/", include("apps.datasources.api.grafana.urls")),
     path("orgs/", include("apps.monitors.api.prometheus.urls")),
     path("orgs/", include("apps.alerting.api.prometheus.urls")),
+    path("", include("apps.oncall.api.urls")),
     path("healthz", observability.healthz),
     path("readyz", observability.readyz),
     path("metrics", observability.metrics),
@@ -44,5 +45,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.audit.web.urls")),
     path("", include("apps.alerting.web.urls")),
     path("", include("apps.notifications.web.urls")),
+    path("", include("apps.oncall.web.urls")),
     path("", include("apps.operations.web.urls")),
 ]

@@ -20,7 +20,9 @@ AREAS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
     "alerts": {
         "alerts": (*_CRUD, "acknowledge", "silence"),
+        "incidents": _CRUD,
         "inhibitionrules": _CRUD,
+        "oncallschedules": _CRUD,
         "rulegroups": _CRUD,
         "silences": _CRUD,
         "timeintervals": _CRUD,
@@ -57,7 +59,6 @@ AREAS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "system": {"system": ("read", "restart", "shutdown", "logs")},
     "dashboards": {
         "dashboards": _CRUD,
-        "incidents": _CRUD,
         "statuspages": _CRUD,
     },
 }

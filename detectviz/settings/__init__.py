@@ -116,6 +116,7 @@ INSTALLED_APPS = [
     "apps.monitors",
     "apps.alerting",
     "apps.notifications",
+    "apps.oncall",
     "apps.operations",
     "detectviz.resources",  # last: it gathers what the apps register
 ]

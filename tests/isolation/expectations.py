@@ -87,6 +87,12 @@ SUBRESOURCE_BODIES: Mapping[str, Any] = {
     "explain": {"labels": {"alertname": "Down"}},
     "handle": {"action": "acknowledge", "names": ["shared"]},
     "health": {},
+    "override": {
+        "participant": "shared",
+        "starts_at": "2126-01-01T00:00:00Z",
+        "ends_at": "2126-01-02T00:00:00Z",
+    },
+    "override-end": {"override": "none"},
     "pause": {},
     "restore-builtin": {},
     "resume": {},

@@ -56,6 +56,11 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
                 {"notifier": "webhook", "config": {"url": f"http://127.0.0.1:9/{mark}"}},
             ],
         },
+        "OnCallSchedule": {
+            "title": mark,
+            "description": mark,
+            "layers": [{"name": mark, "participants": [name], "starts_on": "2026-01-01"}],
+        },
         "RoutingTree": {
             "contact_point": name,
             "routes": [{"contact_point": name, "matchers": [f'mark="{mark}"']}],

@@ -21,6 +21,7 @@ MACHINE_TEXTS = {
     "schedule": "a cron expression",
     "key_id": "of a credential",
     "token_hash": "of a credential",
+    "time_zone": "an IANA name",
     "scope_uid": "a reference",
     "type": "a plugin",
     "notifier": "a plugin",

@@ -113,6 +113,9 @@ TABLE: Mapping[str, Rule] = {
     "monitors_api:push-signal": _other(
         200, 405, values={"token": "push_token", "signal": "=start"}, is_secret_door=True
     ),
+    "oncall-api:calendar": _other(
+        200, 405, values={"token": "calendar_token"}, is_secret_door=True
+    ),
     # --- what one datasource's plugin answers ---
     "datasources-api:resources": replace(_PLUGIN_DOOR, values={"path": "=scenarios"}),
     "datasources-api:proxy": _PLUGIN_DOOR,
@@ -327,6 +330,15 @@ TABLE: Mapping[str, Rule] = {
     "notifications:delivery-list": _look("deliveries:read"),
     "notifications:delivery-detail": _look("deliveries:read", values={"uid": "delivery"}),
     "notifications:delivery-for": _look(MEMBER, values={"fingerprint": "=0"}),
+    # --- people on call ---
+    "oncall:schedule-list": _look("oncallschedules:read"),
+    "oncall:schedule-create": _look("oncallschedules:create"),
+    "oncall:schedule-detail": _look("oncallschedules:read"),
+    "oncall:schedule-edit": _look("oncallschedules:update"),
+    "oncall:schedule-delete": _button("oncallschedules:delete"),
+    "oncall:override-create": _button("oncallschedules:update"),
+    "oncall:override-delete": _button("oncallschedules:update", allowed=DONE | {404}),
+    "oncall:calendar-rotate": _button("oncallschedules:update"),
     # --- the whole ---
     "extensions:plugin-list": _look("plugins:read"),
     "extensions:plugin-detail": _look("plugins:read", values=_PLUGIN),

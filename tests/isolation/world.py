@@ -15,6 +15,7 @@ from apps.audit.models import AuditEvent
 from apps.datasources.models import Datasource
 from apps.monitors.models import Heartbeat, StateChange
 from apps.notifications.models import Delivery
+from apps.oncall.models import OnCallSchedule
 from apps.operations.models import PipelineRun
 from apps.orgs.models import Org
 from apps.orgs.services import org_create
@@ -61,6 +62,9 @@ class Answer:
         """Body, headers and cookies."""
         headers = "\n".join(f"{name}: {value}" for name, value in self.headers.items())
         return self.content + headers.encode() + self.cookies.encode()
+
+
+_SECRETS = ("audit", "invitation", "invitation_token", "push_token", "calendar_token")
 
 
 def world_make() -> World:
@@ -151,6 +155,7 @@ def _values(org: Org) -> dict[str, object]:
         "audit": AuditEvent.objects.filter(org=org).latest("seq").uid,
         "invitation": sent.invitation.uid,
         "invitation_token": sent.link.rpartition("/")[2],
+        "calendar_token": OnCallSchedule.objects.for_org(org).get(name=SHARED).calendar["token"],
         "push_token": heartbeat.token["token"],
         "delivery": Delivery.objects.for_org(org).latest("pk").uid,
         "datasource_uid": Datasource.objects.for_org(org).get(name=SHARED).uid,
@@ -187,7 +192,7 @@ def _sign_in(personas: Mapping[str, Persona], watched: Org, rival: Org) -> None:
 def _canaries(org: Org, values: Mapping[str, object]) -> frozenset[bytes]:
     """Return the mark, every public identifier and every credential of an org."""
     words = {CANARY, org.uid, ONLY_WATCHED}
-    words |= {str(values[key]) for key in ("audit", "invitation", "invitation_token", "push_token")}
+    words |= {str(values[key]) for key in _SECRETS}
     for model in owned_models():
         names = {field.name for field in model._meta.concrete_fields}
         for field in {"uid", "key_id"} & names:

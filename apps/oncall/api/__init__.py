@@ -1,0 +1,1 @@
+"""Doors of on-call duty."""

@@ -1,0 +1,53 @@
+"""Resource kinds of on-call duty, below ``notifications/v1``."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+
+from apps.oncall.api.serializers import ScheduleSpecSerializer
+from apps.oncall.api.views import SCHEDULE_SUBRESOURCES
+from apps.oncall.models import OnCallSchedule
+from apps.oncall.services.schedules import ScheduleDraft, schedule_participant, schedule_write
+from detectviz.clock import utc_now
+from detectviz.resources.registry import ResourceKind, Write, registry
+
+
+class OnCallScheduleKind(ResourceKind[OnCallSchedule]):
+    """Who is on call when: rotations in layers, and overrides."""
+
+    group = "notifications"
+    kind = "OnCallSchedule"
+    plural = "oncallschedules"
+    model = OnCallSchedule
+    permission = "oncallschedules"
+    spec_serializer = ScheduleSpecSerializer
+    subresources = SCHEDULE_SUBRESOURCES
+    apply_order: ClassVar[int] = 45
+
+    def to_spec(self, instance: OnCallSchedule) -> dict[str, Any]:
+        """Return the spec as written."""
+        return {
+            "title": instance.title,
+            "description": instance.description,
+            "time_zone": instance.time_zone,
+            "layers": instance.layers,
+        }
+
+    def to_status(self, instance: OnCallSchedule) -> dict[str, Any]:
+        """Return who is on call now."""
+        now = utc_now()
+        return {"on_call": schedule_participant(schedule=instance, at=now) or None}
+
+    def write(self, change: Write[OnCallSchedule]) -> OnCallSchedule:
+        """Create or update the row."""
+        draft = ScheduleDraft(**change.spec)
+        return schedule_write(
+            org=change.org, name=change.name, draft=draft, instance=change.instance
+        )
+
+    def remove(self, instance: OnCallSchedule, *, actor: models.Model | None) -> None:
+        """Delete the schedule with its overrides."""
+        instance.delete()
+
+
+registry.register(OnCallScheduleKind())

@@ -1,0 +1,115 @@
+"""The shape of specs."""
+
+from collections.abc import Mapping
+from datetime import date, time
+from typing import Any
+from zoneinfo import available_timezones
+
+from rest_framework import serializers
+
+from apps.oncall.services.rotations import RotationUnit
+from apps.oncall.services.schedules import WEEKDAYS
+
+MOST_LAYERS = 20
+MOST_PARTICIPANTS = 100
+
+
+class ClockField(serializers.CharField):
+    """A time of day, ``09:30``."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return it with two digits each."""
+        text = super().to_internal_value(data)
+        try:
+            found = time.fromisoformat(text)
+        except ValueError as error:
+            raise serializers.ValidationError("Write a time of day such as 09:30.") from error
+        if found.tzinfo or found.second or found.microsecond:
+            raise serializers.ValidationError("Write hours and minutes alone.")
+        return f"{found:%H:%M}"
+
+
+class DayField(serializers.CharField):
+    """A date, ``2026-01-31``; kept as text, which YAML may have read as a date."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return it in ISO form."""
+        if isinstance(data, date):
+            return data.isoformat()[:10]
+        try:
+            return date.fromisoformat(super().to_internal_value(data)).isoformat()
+        except ValueError as error:
+            raise serializers.ValidationError("Write a date such as 2026-01-31.") from error
+
+
+class RestrictionSerializer(serializers.Serializer[Any]):
+    """When a layer is in force; without days every day."""
+
+    days = serializers.ListField(
+        child=serializers.ChoiceField(choices=WEEKDAYS), default=lambda: list(WEEKDAYS)
+    )
+    start = ClockField(default="00:00")
+    end = ClockField(default="00:00")
+
+
+class LayerSerializer(serializers.Serializer[Any]):
+    """Participants who take turns."""
+
+    name = serializers.CharField(max_length=100)
+    participants = serializers.ListField(
+        child=serializers.CharField(max_length=80), allow_empty=False, max_length=MOST_PARTICIPANTS
+    )
+    unit = serializers.ChoiceField(
+        choices=[unit.value for unit in RotationUnit], default=RotationUnit.WEEKS.value
+    )
+    length = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
+    starts_on = DayField()
+    ends_on = DayField(required=False, allow_null=True)
+    handover = ClockField(default="09:00")
+    weekday = serializers.ChoiceField(choices=WEEKDAYS, default=WEEKDAYS[0])
+    restrictions = RestrictionSerializer(many=True, default=list)
+
+    def validate(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Refuse a layer that ends before it starts."""
+        ends_on = attrs.get("ends_on")
+        if ends_on and ends_on <= attrs["starts_on"]:
+            raise serializers.ValidationError({"ends_on": ["Must come after starts_on."]})
+        return dict(attrs)
+
+
+class ScheduleSpecSerializer(serializers.Serializer[Any]):
+    """``spec`` of an OnCallSchedule."""
+
+    title = serializers.CharField(max_length=200, allow_blank=True, default="")
+    description = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    time_zone = serializers.CharField(max_length=64, default="UTC")
+    layers = LayerSerializer(many=True, default=list)
+
+    def validate_time_zone(self, value: str) -> str:
+        """Refuse what is no IANA name."""
+        if value not in available_timezones():
+            raise serializers.ValidationError("Use an IANA name such as Europe/Berlin.")
+        return value
+
+    def validate_layers(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Bound the number and have each layer its own name."""
+        names = [layer["name"] for layer in value]
+        if len(value) > MOST_LAYERS:
+            raise serializers.ValidationError(f"At most {MOST_LAYERS} layers.")
+        if len(set(names)) != len(names):
+            raise serializers.ValidationError("Two layers have the same name.")
+        return value
+
+
+class OverrideSerializer(serializers.Serializer[Any]):
+    """Somebody for a while."""
+
+    participant = serializers.CharField(max_length=80)
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+
+
+class OverrideEndSerializer(serializers.Serializer[Any]):
+    """The override to take away."""
+
+    override = serializers.CharField(max_length=32)

@@ -1,0 +1,15 @@
+"""What the sidebar shows of on-call duty."""
+
+from detectviz.web.menu import MenuEntry
+
+MENU = (
+    MenuEntry(
+        title="On call",
+        icon="users",
+        route="oncall:schedule-list",
+        permission="oncallschedules:read",
+        section="Alert",
+        order=40,
+        covers=("oncall:schedule", "oncall:override", "oncall:calendar"),
+    ),
+)

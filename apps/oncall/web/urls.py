@@ -1,0 +1,33 @@
+"""Addresses of the pages."""
+
+from django.urls import path
+
+from apps.oncall.web.views import schedules
+
+app_name = "oncall"
+urlpatterns = [
+    path("o/<slug:org>/on-call", schedules.schedule_page, name="schedule-list"),
+    path("o/<slug:org>/on-call/new", schedules.schedule_create, name="schedule-create"),
+    path("o/<slug:org>/on-call/s/<slug:name>", schedules.schedule_detail, name="schedule-detail"),
+    path("o/<slug:org>/on-call/s/<slug:name>/edit", schedules.schedule_edit, name="schedule-edit"),
+    path(
+        "o/<slug:org>/on-call/s/<slug:name>/delete",
+        schedules.schedule_delete,
+        name="schedule-delete",
+    ),
+    path(
+        "o/<slug:org>/on-call/s/<slug:name>/override",
+        schedules.override_add,
+        name="override-create",
+    ),
+    path(
+        "o/<slug:org>/on-call/s/<slug:name>/override-end",
+        schedules.override_end,
+        name="override-delete",
+    ),
+    path(
+        "o/<slug:org>/on-call/s/<slug:name>/rotate",
+        schedules.calendar_renew,
+        name="calendar-rotate",
+    ),
+]

@@ -2,11 +2,15 @@
 
 
 class TemplateError(Exception):
-    """A template can't be read or carried out; ``line`` and ``column`` count from one."""
+    """A template can't be read or carried out; ``line`` and ``column`` count from one.
+
+    ``template`` is the definition (``{{ define "name" }}``) it happened in, empty outside of any.
+    """
 
     def __init__(self, message: str, *, line: int = 0, column: int = 0) -> None:
         super().__init__(message)
         self.message = message
+        self.template = ""
         self.line = line
         self.column = column
 

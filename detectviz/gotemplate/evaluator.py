@@ -148,7 +148,11 @@ class Evaluator:
                 f"more than {self.limits.depth} templates inside each other", node.place
             )
         outer, self.scope = self.scope, [("$", value)]
-        self.walk(body, value)
+        try:
+            self.walk(body, value)
+        except TemplateExecutionError as error:
+            error.template = error.template or node.name
+            raise
         self.scope = outer
         self.depth -= 1
 

@@ -15,11 +15,27 @@ class ContactPoint(ResourceModel):
     """Receivers that are told together.
 
     ``receivers`` is the list of the spec without secrets, each with a name of its own;
-    ``secrets`` maps ``"<receiver>/<secret>"`` to the value.
+    ``secrets`` maps ``"<receiver>/<secret>"`` to the value. ``fallback`` names the contact point
+    that is told instead where a delivery ends failed, or is held back for ``fallback_after_ms``;
+    a delivery is given up after ``give_up_after_ms``.
     """
 
     receivers = models.JSONField(default=list)
     secrets = EncryptedJSONField(default=dict)
+    fallback = models.CharField(max_length=63, blank=True, default="")
+    fallback_after_ms = models.PositiveBigIntegerField(default=300_000)
+    give_up_after_ms = models.PositiveBigIntegerField(default=86_400_000)
+
+
+class NotificationTemplate(ResourceModel):
+    """Named Go templates (``{{ define "name" }}``) for titles, texts and notifiers' own fields.
+
+    ``sample`` is the payload its preview was last shown with; empty for the built-in one.
+    """
+
+    folder = None  # contact points of all folders refer to it
+    template = models.TextField()
+    sample = models.JSONField(default=dict, blank=True)
 
 
 class RoutingTree(ResourceModel):
@@ -131,7 +147,10 @@ class NotificationRecord(OrgOwned):
 class Delivery(OrgOwned):
     """One notification for one receiver, and what became of it.
 
-    ``uid`` is what receivers deduplicate by; (group, receiver, flush) is unique.
+    ``uid`` is what receivers deduplicate by; (group, receiver, flush) is unique. ``history`` is
+    the latest attempts, oldest first. ``fallback_of`` is the delivery this one stands in for,
+    ``fallback_at`` when others were told instead of this one. Somebody who has a dead letter
+    sent again sets ``replayed_at``; its age counts anew then.
     """
 
     uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
@@ -159,6 +178,10 @@ class Delivery(OrgOwned):
     duration_s = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
+    history = models.JSONField(default=list)
+    fallback_of = models.CharField(max_length=32, blank=True, default="")
+    fallback_at = models.DateTimeField(null=True, blank=True)
+    replayed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(OrgOwned.Meta):
         ordering: ClassVar[list[str]] = ["-created_at", "-pk"]
@@ -178,6 +201,33 @@ class Delivery(OrgOwned):
             models.Index(
                 fields=["org", "contact_point", "-created_at"], name="notifications_delivery_told"
             ),
+        ]
+
+
+class DeliveryEndpoint(OrgOwned):
+    """Where deliveries of one notifier go, and whether it may be called now.
+
+    ``failures`` counts failed attempts in a row; from ``opened_at`` on nobody calls it until
+    ``retry_at``, then one probe does, until ``probe_until``. ``free_at`` is the token bucket, as
+    the time at which it is full again. ``held_until`` is what the service asked for.
+    """
+
+    notifier = models.CharField(max_length=63)
+    address = models.CharField(max_length=300)
+    failures = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    probe_until = models.DateTimeField(null=True, blank=True)
+    held_until = models.DateTimeField(null=True, blank=True)
+    free_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True, default="")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(OrgOwned.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["org", "notifier", "address"], name="notifications_endpoint_unique"
+            )
         ]
 
 

@@ -4,8 +4,19 @@ from typing import Any
 
 from django.db import models
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Cast
 
-from apps.notifications.models import AlertGroup, ContactPoint, Delivery, RoutingTree
+from apps.notifications.enums import DeliveryStatus
+from apps.notifications.models import (
+    AlertGroup,
+    ContactPoint,
+    Delivery,
+    DeliveryEndpoint,
+    NotificationTemplate,
+    RoutingTree,
+)
+from apps.notifications.services.delivery import notifier_schema
+from apps.notifications.services.endpoints import endpoint_address
 from detectviz.resources.errors import NotFoundError
 
 
@@ -35,6 +46,58 @@ def contact_point_get(*, org: models.Model, name: str) -> ContactPoint:
     return point
 
 
+def notification_template_list(*, org: models.Model) -> "QuerySet[NotificationTemplate]":
+    """Return the org's notification templates by name."""
+    rows: QuerySet[NotificationTemplate] = NotificationTemplate.objects.for_org(org)
+    return rows.order_by("name")
+
+
+def notification_template_get(*, org: models.Model, name: str) -> NotificationTemplate:
+    """Return one notification template; raise NotFoundError."""
+    found = notification_template_list(org=org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def endpoints_of(*, point: ContactPoint) -> list[dict[str, Any]]:
+    """Return the state of what each receiver calls: closed, open or half_open, and why."""
+    wanted = {
+        (
+            receiver["notifier"],
+            endpoint_address(
+                point=point.name, receiver=receiver, schema=notifier_schema(receiver["notifier"])
+            ),
+        ): receiver["name"]
+        for receiver in point.receivers
+    }
+    rows = DeliveryEndpoint.objects.for_org(point.org_id).filter(
+        notifier__in={notifier for notifier, _ in wanted}
+    )
+    return [
+        _endpoint(row, wanted[row.notifier, row.address])
+        for row in rows
+        if (row.notifier, row.address) in wanted
+    ]
+
+
+def _endpoint(row: DeliveryEndpoint, receiver: str) -> dict[str, Any]:
+    state = "closed"
+    if row.opened_at is not None:
+        state = "half_open" if row.probe_until else "open"
+    return {
+        "receiver": receiver,
+        "notifier": row.notifier,
+        "address": row.address,
+        "state": state,
+        "failures": row.failures,
+        "opened_at": row.opened_at,
+        "retry_at": row.retry_at,
+        "held_until": row.held_until,
+        "error": row.error,
+    }
+
+
 def routing_tree_get(*, org: models.Model) -> RoutingTree | None:
     """Return the org's tree."""
     tree: RoutingTree | None = RoutingTree.objects.for_org(org).first()
@@ -42,14 +105,28 @@ def routing_tree_get(*, org: models.Model) -> RoutingTree | None:
 
 
 def delivery_queryset(
-    *, org: models.Model, status: str = "", contact_point: str = "", notifier: str = ""
+    *,
+    org: models.Model,
+    status: str = "",
+    contact_point: str = "",
+    notifier: str = "",
+    alert: str = "",
 ) -> "QuerySet[Delivery]":
-    """Return deliveries, the latest first, with ``group_labels`` instead of the whole payload."""
+    """Return deliveries, the latest first, with ``group_labels`` instead of the whole payload.
+
+    ``alert`` is a fingerprint: only deliveries that told about it.
+    """
     rows: QuerySet[Delivery] = Delivery.objects.for_org(org)
     wanted = {"status": status, "contact_point": contact_point, "notifier": notifier}
+    if alert:
+        # A list of fingerprints is written alike by both databases: each in quotation marks.
+        rows = rows.alias(
+            firing_text=Cast("firing", models.TextField()),
+            resolved_text=Cast("resolved", models.TextField()),
+        ).filter(Q(firing_text__contains=f'"{alert}"') | Q(resolved_text__contains=f'"{alert}"'))
     return (
         rows.filter(**{key: value for key, value in wanted.items() if value})
-        .defer("payload")
+        .defer("payload", "history")
         .annotate(group_labels=F("payload__group_labels"))
         .order_by("-created_at", "-pk")
     )
@@ -78,12 +155,16 @@ def delivery_list(
     limit: int = 100,
 ) -> list[Delivery]:
     """Return the latest deliveries, optionally of one alert (by fingerprint)."""
-    rows = delivery_queryset(org=org, status=status, contact_point=contact_point)
-    if not fingerprint:
-        return list(rows[:limit])
-    # The fingerprint lists are JSON arrays; SQLite has no containment, so the filter is here.
-    recent = rows[: limit * 10]
-    return [row for row in recent if fingerprint in {*row.firing, *row.resolved}][:limit]
+    rows = delivery_queryset(org=org, status=status, contact_point=contact_point, alert=fingerprint)
+    return list(rows[:limit])
+
+
+def dead_letter_uids(*, org: models.Model, contact_point: str = "", limit: int = 1000) -> list[str]:
+    """Return the ids of the latest deliveries that failed for good."""
+    rows = delivery_queryset(
+        org=org, status=DeliveryStatus.FAILED.value, contact_point=contact_point
+    )
+    return list(rows.values_list("uid", flat=True)[:limit])
 
 
 def group_list(*, org: models.Model) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from apps.extensions.selectors import plugin_host_use
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import AlertGroup, Delivery
 from apps.notifications.selectors import routing_tree_get
-from apps.notifications.services import delivery as delivery_service
+from apps.notifications.services import outcomes
 from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.configuration import contact_point_write, routing_tree_write
 from apps.notifications.services.delivery import deliveries_due, delivery_send
@@ -112,7 +112,7 @@ def world_made(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     receiver = Receiver()
     store = built_in_plugins().store
     plugin_host_use(PluginHost(store, HostOptions(loader=lambda *_: receiver)))
-    monkeypatch.setattr(delivery_service, "JITTER", 0.0)
+    monkeypatch.setattr(outcomes, "JITTER", 0.0)
     org = make_org()
     org_prepare(org_id=org.pk)
     world = World(org, receiver)

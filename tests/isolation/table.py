@@ -225,6 +225,16 @@ TABLE: Mapping[str, Rule] = {
     "apis:unknown": _other(200, 401, 404, 405, values={"rest": "=nothing/at/all"}),
     "notifications-api:deliveries-list": _rest("deliveries:read"),
     "notifications-api:deliveries-detail": _rest("deliveries:read", values={"name": "delivery"}),
+    "notifications-api:deliveries-replay": Rule(
+        door="rest",
+        methods={"POST": ("deliveries:send",)},
+        values={"name": "delivery"},
+    ),
+    "notifications-api:deadletters-replay": Rule(
+        door="rest",
+        methods={"POST": ("deliveries:send",)},
+        bodies={"POST": {"names": []}},
+    ),
     # --- people and permissions ---
     "accounts:member-list": _look("users:read"),
     "accounts:invitation-send": _button("users:read", "invitations:create"),

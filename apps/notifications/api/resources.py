@@ -4,32 +4,54 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from django.db import models
-from django.http import HttpRequest
 from rest_framework import serializers
 
 from apps.extensions.services import secrets_masked
 from apps.notifications.api.serializers import (
     ContactPointSpec,
+    NotificationTemplateSpec,
     RouteExplainSerializer,
     RouteSerializer,
+    TemplatePreviewSerializer,
+    TrialSerializer,
 )
-from apps.notifications.models import ContactPoint, RoutingTree
+from apps.notifications.models import ContactPoint, NotificationTemplate, RoutingTree
+from apps.notifications.selectors import endpoints_of
 from apps.notifications.services.alertmanager.documents import alertmanager_file_to_manifests
 from apps.notifications.services.bootstrap import TREE_NAME
 from apps.notifications.services.configuration import (
+    RELIABILITY,
     contact_point_delete,
     contact_point_write,
     receiver_secrets,
     routing_tree_write,
 )
+from apps.notifications.services.previews import template_preview
+from apps.notifications.services.samples import notification_sample
+from apps.notifications.services.templates import template_write
 from apps.notifications.services.trials import contact_point_try, routes_explain
+from detectviz.contracts.durations import format_duration
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.resources.manifests import register_converter
 from detectviz.resources.registry import ResourceKind, Subresource, Write, registry
+from detectviz.tenancy.requests import org_access
 
 
-def _try(request: HttpRequest, org: Any, instance: ContactPoint) -> JsonObject:
-    return {"results": [asdict(result) for result in contact_point_try(point=instance)]}
+def _try(request: Any, org: Any, instance: ContactPoint) -> JsonObject:
+    body = TrialSerializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    results = contact_point_try(point=instance, **body.validated_data)
+    return {"results": [asdict(result) for result in results]}
+
+
+def _preview(request: Any, org: Any, instance: None) -> JsonObject:
+    body = TemplatePreviewSerializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    _, access = org_access(request, str(org))
+    for field, permission in (("delivery", "deliveries:read"), ("alert", "alerts:read")):
+        if body.validated_data[field]:
+            access.require(permission)
+    return {"previews": [asdict(each) for each in template_preview(org=org, **body.validated_data)]}
 
 
 def _explain(request: Any, org: Any, instance: RoutingTree) -> JsonObject:
@@ -54,6 +76,7 @@ class ContactPointKind(ResourceKind[ContactPoint]):
             method="POST",
             permission="test",
             handler=_try,
+            request=TrialSerializer,
             summary="Send a sample alert through every receiver now.",
         ),
     )
@@ -73,7 +96,14 @@ class ContactPointKind(ResourceKind[ContactPoint]):
                 }
                 for receiver in instance.receivers
             ],
+            "fallback": instance.fallback,
+            "fallback_after": format_duration(instance.fallback_after_ms / 1000),
+            "give_up_after": format_duration(instance.give_up_after_ms / 1000),
         }
+
+    def to_status(self, instance: ContactPoint) -> dict[str, Any]:
+        """Return the state of each receiver's endpoint."""
+        return {"endpoints": endpoints_of(point=instance)}
 
     def write(self, change: Write[ContactPoint]) -> ContactPoint:
         """Check every receiver by its plugin's schema and store it."""
@@ -83,11 +113,56 @@ class ContactPointKind(ResourceKind[ContactPoint]):
             title=change.spec["title"],
             receivers=change.spec["receivers"],
             instance=change.instance,
+            reliability={name: change.spec[name] for name in RELIABILITY},
         )
 
     def remove(self, instance: ContactPoint, *, actor: models.Model | None) -> None:
         """Delete, unless a route names it."""
         contact_point_delete(point=instance)
+
+
+class NotificationTemplateKind(ResourceKind[NotificationTemplate]):
+    """Named Go templates for what notifications say."""
+
+    group = "notifications"
+    kind = "NotificationTemplate"
+    plural = "notificationtemplates"
+    model = NotificationTemplate
+    permission = "notificationtemplates"
+    spec_serializer = NotificationTemplateSpec
+    apply_order = 38
+    subresources: ClassVar[tuple[Subresource, ...]] = (
+        Subresource(
+            name="preview",
+            method="POST",
+            permission="read",
+            handler=_preview,
+            request=TemplatePreviewSerializer,
+            summary="Show what a template prints for a sample, a stored alert or a past delivery.",
+            is_collection=True,
+        ),
+    )
+
+    def to_spec(self, instance: NotificationTemplate) -> dict[str, Any]:
+        """Return the template as written."""
+        return {
+            "title": instance.title,
+            "template": instance.template,
+            "sample": instance.sample,
+        }
+
+    def write(self, change: Write[NotificationTemplate]) -> NotificationTemplate:
+        """Check that it can be read and that its names are its own, and store it."""
+        if change.spec["sample"]:
+            notification_sample(org=change.org, payload=change.spec["sample"])
+        return template_write(
+            org=change.org,
+            name=change.name,
+            title=change.spec["title"],
+            template=change.spec["template"],
+            sample=change.spec["sample"],
+            instance=change.instance,
+        )
 
 
 class RoutingTreeKind(ResourceKind[RoutingTree]):
@@ -125,5 +200,6 @@ class RoutingTreeKind(ResourceKind[RoutingTree]):
 
 
 registry.register(ContactPointKind())
+registry.register(NotificationTemplateKind())
 registry.register(RoutingTreeKind())
 register_converter(alertmanager_file_to_manifests)

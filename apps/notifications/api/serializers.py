@@ -5,9 +5,11 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.notifications.services.matchers import MatcherError, parse_matcher
+from apps.notifications.services.rate_limits import RateLimitError, parse_rate_limit
 from detectviz.contracts.durations import parse_duration_s
 
 MAX_DEPTH = 20
+MIN_GIVE_UP_S, MAX_GIVE_UP_S = 60, 30 * 86_400
 
 
 class DurationField(serializers.CharField):
@@ -32,6 +34,17 @@ class ReceiverSerializer(serializers.Serializer[Any]):
     secrets = serializers.DictField(default=dict)
     send_resolved = serializers.BooleanField(required=False)
     enabled = serializers.BooleanField(default=True)
+    title_template = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
+    text_template = serializers.CharField(max_length=60_000, required=False, allow_blank=True)
+    rate_limit = serializers.CharField(max_length=40, required=False, allow_blank=True)
+
+    def validate_rate_limit(self, value: str) -> str:
+        """Check that it is ``messages/time``."""
+        try:
+            parse_rate_limit(value)
+        except RateLimitError as error:
+            raise serializers.ValidationError(str(error)) from error
+        return value
 
 
 class ContactPointSpec(serializers.Serializer[Any]):
@@ -39,6 +52,55 @@ class ContactPointSpec(serializers.Serializer[Any]):
 
     title = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
     receivers = ReceiverSerializer(many=True)  # none: alerts that go here are told to nobody
+    fallback = serializers.CharField(max_length=63, required=False, default="", allow_blank=True)
+    fallback_after = DurationField(required=False, default="5m")
+    give_up_after = DurationField(required=False, default="1d")
+
+    def validate_give_up_after(self, value: str) -> str:
+        """A delivery given up at once would never be tried again; without end it would wait."""
+        if not MIN_GIVE_UP_S <= parse_duration_s(value) <= MAX_GIVE_UP_S:
+            raise serializers.ValidationError("Must be between 1m and 30d.")
+        return value
+
+
+class NotificationTemplateSpec(serializers.Serializer[Any]):
+    """Named Go templates, and the payload their preview is shown with."""
+
+    title = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    template = serializers.CharField(max_length=60_000, trim_whitespace=False)
+    sample = serializers.DictField(required=False, default=dict)
+
+
+class TemplatePreviewSerializer(serializers.Serializer[Any]):
+    """What to preview, and with which alert; without one the built-in sample."""
+
+    name = serializers.CharField(max_length=63, required=False, default="", allow_blank=True)
+    template = serializers.CharField(max_length=60_000, trim_whitespace=False)
+    expression = serializers.CharField(
+        max_length=10_000, required=False, default="", allow_blank=True, trim_whitespace=False
+    )
+    alert = serializers.CharField(max_length=32, required=False, default="", allow_blank=True)
+    delivery = serializers.CharField(max_length=32, required=False, default="", allow_blank=True)
+    payload = serializers.DictField(required=False, default=dict)
+
+
+class TrialSerializer(serializers.Serializer[Any]):
+    """Labels and annotations of the alert that is sent as a test, over those of the sample."""
+
+    labels = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
+    annotations = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
+    status = serializers.ChoiceField(
+        choices=["firing", "resolved"], required=False, default="firing"
+    )
+
+
+class ReplaySerializer(serializers.Serializer[Any]):
+    """Which dead letters to send again."""
+
+    names = serializers.ListField(
+        child=serializers.CharField(max_length=32), required=False, max_length=1000
+    )
+    contact_point = serializers.CharField(max_length=63, required=False)
 
 
 class SilencePolicySerializer(serializers.Serializer[Any]):

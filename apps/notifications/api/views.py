@@ -1,4 +1,4 @@
-"""The delivery log, read-only: dispatching writes it."""
+"""The delivery log: dispatching writes it; what failed for good can be sent again."""
 
 from typing import Any
 
@@ -7,14 +7,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.notifications.api.serializers import ReplaySerializer
 from apps.notifications.models import Delivery
-from apps.notifications.selectors import delivery_after, delivery_get, delivery_queryset
+from apps.notifications.selectors import (
+    dead_letter_uids,
+    delivery_after,
+    delivery_get,
+    delivery_queryset,
+)
+from apps.notifications.services.dead_letters import deliveries_replay, delivery_replay
+from detectviz.clock import utc_now
 from detectviz.resources.api.formats import JsonRenderer, YamlRenderer
 from detectviz.resources.errors import InvalidFieldsError, NotFoundError
 from detectviz.tenancy.requests import org_access
 
 PERMISSION = "deliveries:read"
-FIELDS = ("status", "contact_point", "notifier")
+FIELDS = ("status", "contact_point", "notifier", "alert")
+SEND = "deliveries:send"
 DEFAULT_LIMIT, MAX_LIMIT = 100, 500
 TAGS = ["notifications/v1"]
 
@@ -59,8 +68,43 @@ class DeliveryView(APIView):
         access.require(PERMISSION)
         delivery = delivery_get(org=owner, uid=name)
         envelope = delivery_envelope(delivery, org)
-        envelope["status"]["payload"] = delivery.payload
+        envelope["status"] |= {"payload": delivery.payload, "history": delivery.history}
         return Response(envelope)
+
+
+class DeliveryReplayView(APIView):
+    """Sending one dead letter again."""
+
+    renderer_classes = [JsonRenderer, YamlRenderer]
+
+    @extend_schema(operation_id="replay_delivery", request=None, responses=dict, tags=TAGS)
+    def post(self, request: Request, org: str, name: str) -> Response:
+        """Send a delivery again that failed for good, under its old id."""
+        owner, access = org_access(request, org)
+        access.require(SEND)
+        delivery = delivery_replay(org=owner, uid=name, now=utc_now())
+        return Response(delivery_envelope(delivery, org))
+
+
+class DeadLetterReplayView(APIView):
+    """Sending many dead letters again."""
+
+    renderer_classes = [JsonRenderer, YamlRenderer]
+
+    @extend_schema(
+        operation_id="replay_deliveries", request=ReplaySerializer, responses=dict, tags=TAGS
+    )
+    def post(self, request: Request, org: str) -> Response:
+        """Send the named dead letters again, or the latest 1,000, of a contact point if given."""
+        owner, access = org_access(request, org)
+        access.require(SEND)
+        body = ReplaySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        names = body.validated_data.get("names")
+        if names is None:
+            point = body.validated_data.get("contact_point", "")
+            names = dead_letter_uids(org=owner, contact_point=point)
+        return Response({"replayed": deliveries_replay(org=owner, uids=names, now=utc_now())})
 
 
 def delivery_envelope(delivery: Delivery, org: str) -> dict[str, Any]:
@@ -92,6 +136,9 @@ def delivery_envelope(delivery: Delivery, org: str) -> dict[str, Any]:
             "error": delivery.error,
             "answer": delivery.answer,
             "request_digest": delivery.request_digest,
+            "fallback_of": delivery.fallback_of,
+            "fallback_at": delivery.fallback_at,
+            "replayed_at": delivery.replayed_at,
         },
     }
 

@@ -19,7 +19,10 @@ from apps.notifications.models import (
 )
 from apps.notifications.services.ledger import entries_close
 from apps.notifications.services.routing import EVERY_LABEL, build_tree, flatten
+from apps.notifications.services.templates import template_errors, text_errors
 from detectviz.clock import utc_now
+from detectviz.contracts.durations import parse_duration_s
+from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import PluginKind
 from detectviz.resources.errors import InvalidFieldsError, ResourceInUseError
 from detectviz.runtime.wakeups import wake_on_commit
@@ -27,6 +30,8 @@ from detectviz.runtime.wakeups import wake_on_commit
 DISPATCH = "notifications.dispatch"
 
 # Alertmanager's defaults: services that thread or page want the resolve, inboxes do not.
+RECEIVER_TEXTS = ("title_template", "text_template", "rate_limit")
+RELIABILITY = {"fallback": "", "fallback_after": "5m", "give_up_after": "1d"}
 QUIET_ABOUT_RESOLVED = frozenset({"email"})
 
 
@@ -49,8 +54,13 @@ def contact_point_write(
     title: str,
     receivers: Sequence[Mapping[str, Any]],
     instance: ContactPoint | None,
+    reliability: Mapping[str, Any] | None = None,
 ) -> ContactPoint:
-    """Create or update a contact point; every wrong field is named."""
+    """Create or update a contact point; every wrong field is named.
+
+    ``reliability`` may hold fallback (a contact point's name), fallback_after and give_up_after
+    (durations); what it does not say becomes the default.
+    """
     point = instance or ContactPoint(org_id=org.pk, name=name)
     stored = {item["name"]: item for item in point.receivers} if instance else {}
     stored_secrets = dict(point.secrets) if instance else {}
@@ -73,6 +83,7 @@ def contact_point_write(
                 stored=_stored(stored.get(receiver_name), stored_secrets),
                 path=path,
             )
+            errors |= dict(_template_errors(manifest, receiver, outcome.config, path))
         except InvalidFieldsError as error:
             errors |= error.fields
             continue
@@ -86,13 +97,19 @@ def contact_point_write(
                     "send_resolved", manifest.name not in QUIET_ABOUT_RESOLVED
                 ),
                 "enabled": receiver.get("enabled", True),
+                **{key: receiver[key] for key in RECEIVER_TEXTS if receiver.get(key)},
             }
         )
+    wanted = {**RELIABILITY, **(reliability or {})}
+    errors |= dict(_fallback_errors(org, name, wanted["fallback"]))
     if errors:
         raise InvalidFieldsError(errors)
     point.title = title
     point.receivers = checked
     point.secrets = secrets
+    point.fallback = wanted["fallback"]
+    point.fallback_after_ms = round(parse_duration_s(wanted["fallback_after"]) * 1000)
+    point.give_up_after_ms = round(parse_duration_s(wanted["give_up_after"]) * 1000)
     point.save()
     return point
 
@@ -106,7 +123,33 @@ def contact_point_delete(*, point: ContactPoint) -> None:
         raise ResourceInUseError(
             f"Contact point {point.name!r} is used by the routing tree; change the route first."
         )
+    told_instead = ContactPoint.objects.for_org(point.org_id).filter(fallback=point.name)
+    if first := told_instead.exclude(pk=point.pk).values_list("name", flat=True).first():
+        raise ResourceInUseError(
+            f"Contact point {point.name!r} is the fallback of {first!r}; change that first."
+        )
     point.delete()
+
+
+def _template_errors(
+    manifest: Manifest, receiver: Mapping[str, Any], config: Mapping[str, Any], path: str
+) -> Iterator[tuple[str, list[str]]]:
+    yield from template_errors(manifest.config_schema, config, f"{path}.config")
+    for name in ("title_template", "text_template"):
+        yield from text_errors(receiver.get(name, ""), f"{path}.{name}")
+
+
+def _fallback_errors(
+    org: models.Model, name: str, fallback: str
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield what is wrong with a fallback: it must be another one that is there."""
+    if not fallback:
+        return
+    others = ContactPoint.objects.for_org(org).exclude(name=name)
+    known = sorted(others.values_list("name", flat=True))
+    if fallback not in known:
+        told = ", ".join(known) or "none yet"
+        yield "spec.fallback", [f"There is no other contact point {fallback!r}. Known: {told}."]
 
 
 def routing_tree_write(

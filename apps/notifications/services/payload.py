@@ -9,9 +9,7 @@ from django.conf import settings
 
 from apps.notifications.models import AlertGroup, Delivery, RoutedAlert
 from apps.notifications.services.label_order import alert_key
-from detectviz.contracts.message import title_of
 from detectviz.contracts.notifier import Notification, NotificationAction, NotifiedAlert
-from detectviz.contracts.rendering import short_text
 from detectviz.contracts.types import AlertStatus
 
 MAX_ALERTS = 1000
@@ -40,10 +38,9 @@ def action_source_use(source: ActionSource) -> None:
 
 
 def notification_to_send(delivery: Delivery) -> Notification:
-    """Return what a delivery tells: the stored payload with title, text and actions."""
-    given = notification_of(delivery.payload)
+    """Return what a delivery tells: the stored payload with actions; templates come after it."""
     actions = tuple(action for source in _action_sources for action in source(delivery))
-    return replace(given, title=title_of(given), text=short_text(given), actions=actions)
+    return replace(notification_of(delivery.payload), actions=actions)
 
 
 def notification_payload(
@@ -60,8 +57,8 @@ def notification_payload(
         "alerts": told[:MAX_ALERTS],
         "group_key": group.group_key,
         "group_labels": group.group_labels,
-        "common_labels": _common([alert.labels for alert in alerts]),
-        "common_annotations": _common([alert.annotations for alert in alerts]),
+        "common_labels": common_pairs([alert.labels for alert in alerts]),
+        "common_annotations": common_pairs([alert.annotations for alert in alerts]),
         "external_url": settings.EXTERNAL_URL,
         "org": org,
         "rule_group": groups.pop() if len(groups) == 1 else "",
@@ -112,7 +109,7 @@ def _sorted(alerts: Sequence[RoutedAlert]) -> Sequence[RoutedAlert]:
     return sorted(alerts, key=lambda alert: alert_key(alert.labels))
 
 
-def _common(maps: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def common_pairs(maps: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Return the pairs every map has."""
     if not maps:
         return {}

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 
 from apps.notifications.models import ContactPoint, RoutingTree
 from apps.notifications.services.configuration import receiver_secrets
-from apps.notifications.services.delivery import receiver_notify
+from apps.notifications.services.delivery import notifier_schema, receiver_notify
 from apps.notifications.services.routing import (
     Route,
     build_tree,
@@ -17,11 +16,10 @@ from apps.notifications.services.routing import (
     group_labels,
     match_routes,
 )
-from detectviz.clock import utc_now
+from apps.notifications.services.samples import trial_notification
+from apps.notifications.services.templates import notification_render
 from detectviz.contracts.durations import format_duration
-from detectviz.contracts.notifier import Notification, NotifiedAlert
-from detectviz.contracts.types import AlertStatus
-from detectviz.resources.models import new_uid
+from detectviz.contracts.notifier import Notification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,58 +34,45 @@ class TrialResult:
     duration_s: float
 
 
-def contact_point_try(*, point: ContactPoint) -> list[TrialResult]:
-    """Send a sample alert through every receiver now, without touching any group's state."""
-    results: list[TrialResult] = []
-    for receiver in point.receivers:
-        attempt = receiver_notify(
-            notifier=receiver["notifier"],
-            config=receiver["config"],
-            secrets=receiver_secrets(receiver["name"], point.secrets),
-            notification=sample_notification(point=point.name, org=str(point.org)),
-        )
-        receipt, error = attempt.receipt, attempt.error
-        results.append(
-            TrialResult(
-                receiver=receiver["name"],
-                notifier=receiver["notifier"],
-                is_delivered=receipt is not None,
-                message=error.message if error else (receipt.answer if receipt else ""),
-                status_code=receipt.status_code if receipt else getattr(error, "status_code", None),
-                duration_s=attempt.duration_s,
-            )
-        )
-    return results
+def contact_point_try(
+    *,
+    point: ContactPoint,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    status: str = "firing",
+) -> list[TrialResult]:
+    """Send a test alert through every receiver now, without touching any group's state.
 
-
-def sample_notification(*, point: str, org: str) -> Notification:
-    """Return a notification that says it is a test."""
-    labels = {"alertname": "TestAlert", "severity": "info", "source": "detectviz"}
-    annotations = {"summary": "This is a test notification. Nothing is wrong."}
-    url = f"{settings.EXTERNAL_URL}/o/{org}/alerts"
-    alert = NotifiedAlert(
-        status=AlertStatus.FIRING,
-        labels=labels,
-        annotations=annotations,
-        starts_at=utc_now(),
-        ends_at=None,
-        generator_url=url,
-        fingerprint="0" * 16,
+    ``labels`` and ``annotations`` go over those of the sample. Templates are rendered as for real.
+    """
+    told = trial_notification(
+        point=point.name, org=str(point.org), labels=labels, annotations=annotations, status=status
     )
-    return Notification(
-        receiver=point,
-        status=AlertStatus.FIRING,
-        alerts=(alert,),
-        group_key='{}:{alertname="TestAlert"}',
-        group_labels={"alertname": "TestAlert"},
-        common_labels=labels,
-        common_annotations=annotations,
-        external_url=settings.EXTERNAL_URL,
-        org=org,
-        rule_group="",
-        delivery_id=f"test-{new_uid()}",
-        url=url,
-        is_test=True,
+    return [_tried(point, receiver, told) for receiver in point.receivers]
+
+
+def _tried(point: ContactPoint, receiver: Mapping[str, Any], told: Notification) -> TrialResult:
+    rendered = notification_render(
+        org_id=point.org_id,
+        notification=told,
+        receiver=receiver,
+        schema=notifier_schema(receiver["notifier"]),
+    )
+    attempt = receiver_notify(
+        notifier=receiver["notifier"],
+        config=dict(rendered.config),
+        secrets=receiver_secrets(receiver["name"], point.secrets),
+        notification=rendered.notification,
+    )
+    receipt, error = attempt.receipt, attempt.error
+    answer = error.message if error else (receipt.answer if receipt else "")
+    return TrialResult(
+        receiver=receiver["name"],
+        notifier=receiver["notifier"],
+        is_delivered=receipt is not None,
+        message=" ".join(filter(None, (answer, *rendered.notes))),
+        status_code=receipt.status_code if receipt else getattr(error, "status_code", None),
+        duration_s=attempt.duration_s,
     )
 
 

@@ -3,7 +3,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.notifications.models import ContactPoint, RoutingTree
 from apps.notifications.services.bootstrap import org_prepare
-from apps.notifications.services.delivery import Attempt
+from apps.notifications.services.outcomes import Attempt
 from apps.orgs.models import Org
 from detectviz.contracts.errors import DeliveryError
 from detectviz.contracts.notifier import Receipt

@@ -56,17 +56,15 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
                 {"notifier": "webhook", "config": {"url": f"http://127.0.0.1:9/{mark}"}},
             ],
         },
-<<<<<<< HEAD
         "OnCallSchedule": {
             "title": mark,
             "description": mark,
             "layers": [{"name": mark, "participants": [name], "starts_on": "2026-01-01"}],
-=======
+        },
         "NotificationTemplate": {
             "title": mark,
             "template": f'{{{{ define "{name}" }}}}{mark}{{{{ end }}}}',
             "sample": {"alerts": [{"labels": {"alertname": mark}}]},
->>>>>>> 02c1ce0 (Render notification templates; limit, break, fall back, give up and replay deliveries)
         },
         "RoutingTree": {
             "contact_point": name,

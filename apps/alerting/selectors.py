@@ -90,11 +90,14 @@ def handling_map(org: models.Model | int, alerts: Collection[Alert]) -> dict[str
     return {row.fingerprint: row for row in rows if row.speaks_of(began[row.fingerprint])}
 
 
-def handling_list(
-    org: models.Model | int, fingerprints: Collection[str]
-) -> dict[str, AlertHandling]:
-    """Return the handlings of these fingerprints; the caller asks whether they still speak."""
-    rows = AlertHandling.objects.for_org(org).filter(fingerprint__in=fingerprints)
+def handlings_quieting(org: models.Model | int) -> dict[str, AlertHandling]:
+    """Return the acknowledged and snoozed of an org, by fingerprint.
+
+    The caller asks whether they still speak.
+    """
+    rows = AlertHandling.objects.for_org(org).exclude(
+        acknowledged_at__isnull=True, snoozed_until__isnull=True
+    )
     return {row.fingerprint: row for row in rows}
 
 

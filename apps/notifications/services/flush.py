@@ -25,7 +25,7 @@ from apps.notifications.services.ledger import (
     ledger_update,
     never_told_write,
 )
-from apps.notifications.services.members import group_members
+from apps.notifications.services.members import group_members, group_over
 from apps.notifications.services.payload import Members, notification_payload
 from apps.notifications.services.suppression import (
     causes_of,
@@ -65,12 +65,13 @@ def group_flush(*, group_id: int, now: datetime, snapshots: Snapshots | None = N
     group.has_flushed = True
     group.next_flush_at = now + timedelta(milliseconds=group.group_interval_ms)
     group.save(update_fields=["flush_number", "has_flushed", "next_flush_at"])
+    snapshot = (snapshots or Snapshots(now=now)).of(group.org_id)
     causes = causes_of(
         SuppressionInput(
             org_id=group.org_id,
             alerts=[*firing, *resolved],
             now=now,
-            snapshot=(snapshots or Snapshots(now=now)).of(group.org_id),
+            snapshot=snapshot,
             options=group.route_options,
         )
     )
@@ -81,7 +82,7 @@ def group_flush(*, group_id: int, now: datetime, snapshots: Snapshots | None = N
         firing=firing,
         resolved=[alert for alert in resolved if alert.fingerprint not in muted],
         causes=causes,
-        woken_at=woken_at(org_id=group.org_id, alerts=firing, now=now),
+        woken_at=woken_at(snapshot=snapshot, alerts=firing),
     )
     created = sum(
         _flush_receiver(group, receiver, view, now) for receiver in point_receivers(point)
@@ -260,8 +261,7 @@ def group_clean(*, group: AlertGroup, now: datetime, muted: Collection[str] = fr
         believed |= {*row.firing, *row.resolved}
     if not group.route_options.get("notify_resolved_while_muted"):
         believed -= set(muted)
-    _, resolved = group_members(group, now)
-    gone = [alert for alert in resolved if alert.fingerprint not in believed]
+    gone = [alert for alert in group_over(group, now) if alert.fingerprint not in believed]
     if gone:
         _let_go(group, gone, never=[one for one in gone if one.fingerprint not in told], now=now)
     if not group.alerts.exists():

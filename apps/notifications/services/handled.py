@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apps.alerting.models import AlertHandling
-from apps.alerting.selectors import handling_list
+from apps.alerting.selectors import handlings_quieting
 from apps.notifications.enums import SuppressionKind
 from apps.notifications.models import RoutedAlert
-from apps.notifications.services.causes import Cause, Causes, SuppressionInput
+from apps.notifications.services.causes import Cause, Causes, Snapshot, SuppressionInput
 
 QUIETING = frozenset({SuppressionKind.ACKNOWLEDGED, SuppressionKind.SNOOZED})
 
@@ -76,26 +76,29 @@ def picture_of(
     return Picture(firing=shown, quiet=quiet)
 
 
-def woken_at(*, org_id: int, alerts: Collection[RoutedAlert], now: datetime) -> datetime | None:
+def woken_at(*, snapshot: Snapshot, alerts: Collection[RoutedAlert]) -> datetime | None:
     """Return when the last snooze among firing alerts ended, None where none has."""
-    rows = handling_list(org_id, [alert.fingerprint for alert in alerts])
     ends = [
         row.snoozed_until
-        for alert in alerts
-        if (row := rows.get(alert.fingerprint)) is not None
-        and row.speaks_of(alert.starts_at)
-        and not row.is_acknowledged(now)
+        for row in _speaking(snapshot, alerts).values()
+        if not row.is_acknowledged(snapshot.now)
         and row.snoozed_until is not None
-        and row.snoozed_until <= now
+        and row.snoozed_until <= snapshot.now
     ]
     return max(ends, default=None)
 
 
 def _handlings(given: SuppressionInput) -> dict[str, AlertHandling]:
-    """Return the handlings that speak of these firings; one query for a flush."""
-    rows = handling_list(given.org_id, [alert.fingerprint for alert in given.alerts])
+    return _speaking(given.snapshot, given.alerts)
+
+
+def _speaking(snapshot: Snapshot, alerts: Collection[RoutedAlert]) -> dict[str, AlertHandling]:
+    """Return the handlings that speak of these firings; one query for an org's groups."""
+    rows = snapshot.recall("handlings", lambda: handlings_quieting(snapshot.org_id))
+    if not rows:
+        return {}
     return {
-        alert.fingerprint: rows[alert.fingerprint]
-        for alert in given.alerts
-        if alert.fingerprint in rows and rows[alert.fingerprint].speaks_of(alert.starts_at)
+        alert.fingerprint: row
+        for alert in alerts
+        if (row := rows.get(alert.fingerprint)) is not None and row.speaks_of(alert.starts_at)
     }

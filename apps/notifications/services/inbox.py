@@ -1,7 +1,9 @@
 """Where alerts arrive: in the transaction that changed them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.db.models import F
 
 from apps.notifications.models import RoutedAlert
 from detectviz.clock import utc_now
@@ -22,7 +24,6 @@ _WRITTEN = (
     "generator_url",
     "is_external",
     "is_timeout",
-    "routed_version",
     "updated_at",
 )
 
@@ -50,33 +51,43 @@ def alerts_receive(*, events: Sequence[AlertChanged]) -> None:
             generator_url="",
             is_external=False,
             is_timeout=False,
-            routed_version=0,  # behind ``version``: to be looked at
+            version=0,  # one more below: ahead of what was routed
             updated_at=now,
         )
         for key, event in latest.items()
         if event.status == "firing" or key in known
     ]
-    RoutedAlert.objects.across_orgs(reason="rows carry the org of their alert").bulk_create(
+    kept = RoutedAlert.objects.across_orgs(reason="rows carry the org of their alert")
+    kept.bulk_create(
         rows,
         batch_size=BATCH,
         update_conflicts=True,
         unique_fields=["org", "fingerprint"],
         update_fields=list(_WRITTEN),
     )
+    for org_id, fingerprints in _by_org(rows):
+        heard = RoutedAlert.objects.for_org(org_id).filter(fingerprint__in=fingerprints)
+        heard.update(version=F("version") + 1)
     if any(event.is_transition for event in events):
         wake_on_commit(DISPATCH)
 
 
 def _known(resolved: Iterable[AlertChanged]) -> set[tuple[int, str]]:
     """Return (org, fingerprint) of those that were heard of before."""
-    by_org: dict[int, list[str]] = defaultdict(list)
-    for event in resolved:
-        by_org[event.org_id].append(event.fingerprint)
     return {
         (org_id, found)
-        for org_id, fingerprints in by_org.items()
-        for start in range(0, len(fingerprints), BATCH)
+        for org_id, fingerprints in _by_org(resolved)
         for found in RoutedAlert.objects.for_org(org_id)
-        .filter(fingerprint__in=fingerprints[start : start + BATCH])
+        .filter(fingerprint__in=fingerprints)
         .values_list("fingerprint", flat=True)
     }
+
+
+def _by_org(alerts: Iterable[AlertChanged | RoutedAlert]) -> Iterator[tuple[int, list[str]]]:
+    """Yield fingerprints of one org, as many as one statement takes."""
+    by_org: dict[int, list[str]] = defaultdict(list)
+    for alert in alerts:
+        by_org[alert.org_id].append(alert.fingerprint)
+    for org_id, fingerprints in by_org.items():
+        for start in range(0, len(fingerprints), BATCH):
+            yield org_id, fingerprints[start : start + BATCH]

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import Q
+
 from apps.alerting.selectors import evaluated_at
 from apps.notifications.models import AlertGroup, RoutedAlert
 
@@ -24,6 +26,14 @@ def alerts_lapsed(alerts: Iterable[RoutedAlert], *, org_id: int, now: datetime) 
         if looked_at is not None and alert.ends_at is not None and looked_at >= alert.ends_at:
             lapsed.add(alert.fingerprint)
     return lapsed
+
+
+def group_over(group: AlertGroup, now: datetime) -> list[RoutedAlert]:
+    """Return the alerts of a group that are over; reads those alone that may be."""
+    may_be = group.alerts.filter(Q(is_resolved=True) | Q(ends_at__lte=now))
+    alerts = list(may_be.order_by("starts_at", "fingerprint"))
+    lapsed = alerts_lapsed(alerts, org_id=group.org_id, now=now)
+    return [alert for alert in alerts if alert.is_resolved or alert.fingerprint in lapsed]
 
 
 def group_members(group: AlertGroup, now: datetime) -> tuple[list[RoutedAlert], list[RoutedAlert]]:

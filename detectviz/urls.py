@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orgs/", include("apps.monitors.api.prometheus.urls")),
     path("orgs/", include("apps.alerting.api.prometheus.urls")),
     path("", include("apps.oncall.api.urls")),
+    path("orgs/", include("apps.notifications.api.alertmanager.urls")),
     path("healthz", observability.healthz),
     path("readyz", observability.readyz),
     path("metrics", observability.metrics),

@@ -172,6 +172,27 @@ TABLE: Mapping[str, Rule] = {
     "monitors_queries:pools": _ask("monitors:read"),
     "alerting_queries:rules": _ask("rulegroups:read"),
     "alerting_queries:alerts": _ask("alerts:read"),
+    # --- what Alertmanager's clients ask and send ---
+    "alertmanager:status": _ask("routingtrees:read"),
+    "alertmanager:receivers": _ask("contactpoints:read"),
+    "alertmanager:alerts": Rule(
+        door="rest",
+        methods={
+            "GET": ("alerts:read",),
+            "HEAD": ("alerts:read",),
+            "POST": ("alerts:create",),
+        },
+        bodies={"POST": [{"labels": {"alertname": "Sent"}}]},
+    ),
+    "alertmanager:alert-groups": _ask("alerts:read"),
+    "alertmanager:healthy": _ask(MEMBER),
+    "alertmanager:ready": _ask(MEMBER),
+    "alertmanager:gone": Rule(
+        door="rest",
+        methods=dict.fromkeys(("GET", "HEAD", "POST", "DELETE"), (MEMBER,)),
+        values={"path": "=alerts"},
+        allowed=frozenset({410}),
+    ),
     "series_queries:delete-series": _change("series:delete"),
     "series_queries:clean-tombstones": _change("series:delete"),
     "series_queries:snapshot": _change(NOBODY),

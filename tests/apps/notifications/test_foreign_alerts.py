@@ -8,6 +8,7 @@ import pytest
 
 from apps.alerting.enums import AlertState
 from apps.alerting.models import Alert, AlertEvent
+from apps.alerting.services.fingerprints import fingerprint
 from apps.alerting.services.handling import Actor, alerts_close, subject_of
 from apps.notifications.models import RoutedAlert
 from apps.notifications.services import foreign_alerts
@@ -123,7 +124,7 @@ def test_resolved_alerts_leave_the_pages_after_a_while(org: Org) -> None:
 def test_a_rule_of_the_org_counts_more_than_a_foreign_word(org: Org) -> None:
     word = AlertChanged(
         org_id=org.pk,
-        fingerprint=foreign_alerts.fingerprint(LABELS),
+        fingerprint=fingerprint(LABELS),
         status="firing",
         labels=LABELS,
         annotations={},

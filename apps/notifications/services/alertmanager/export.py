@@ -1,0 +1,96 @@
+"""An org's routing as ``alertmanager.yml``, and what Alertmanager has no word for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from django.db import models
+
+from apps.notifications.models import (
+    ContactPoint,
+    InhibitionRule,
+    RoutingTree,
+    Silence,
+    TimeInterval,
+)
+from apps.notifications.services.alertmanager.losses import Losses
+from apps.notifications.services.alertmanager.receivers import configs_of
+from apps.notifications.services.alertmanager.routes import spec_to_route
+from apps.notifications.services.configuration import receiver_secrets
+from detectviz.resources.manifests import Loss
+
+NOBODY = "nobody"
+_RESOLVE_TIMEOUT = "5m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A configuration ``amtool check-config`` accepts, and what it leaves out."""
+
+    document: Mapping[str, Any]
+    losses: Sequence[Loss]
+
+    @property
+    def text(self) -> str:
+        """The file."""
+        return yaml.safe_dump(self.document, sort_keys=False, allow_unicode=True)
+
+
+def alertmanager_yaml(*, org: models.Model) -> str:
+    """Return the file alone."""
+    return alertmanager_export(org=org).text
+
+
+def alertmanager_export(*, org: models.Model) -> Export:
+    """Return an org's tree, contact points, inhibition rules and time intervals; secrets hidden."""
+    losses = Losses()
+    points = list(ContactPoint.objects.for_org(org).order_by("name"))
+    tree = RoutingTree.objects.for_org(org).first()
+    route = spec_to_route(tree.root if tree else {}, "route", losses)
+    names = {point.name for point in points}
+    receivers = [_receiver(point, losses) for point in points]
+    if not route.get("receiver"):
+        route["receiver"] = _free(NOBODY, names)
+        receivers.append({"name": route["receiver"]})
+    document: dict[str, Any] = {
+        "global": {"resolve_timeout": _RESOLVE_TIMEOUT},
+        "route": route,
+        "receivers": receivers,
+    }
+    rules = InhibitionRule.objects.for_org(org).filter(is_enabled=True).order_by("name")
+    document |= _unless_empty("inhibit_rules", [_inhibition(rule) for rule in rules])
+    intervals = TimeInterval.objects.for_org(org).order_by("name")
+    document |= _unless_empty(
+        "time_intervals",
+        [{"name": one.name, "time_intervals": one.intervals} for one in intervals],
+    )
+    if Silence.objects.for_org(org).exists():
+        losses.add("silences", "silences are no part of the file; amtool copies them")
+    return Export(document=document, losses=losses.found)
+
+
+def _receiver(point: ContactPoint, losses: Losses) -> dict[str, Any]:
+    receivers = [
+        {**receiver, "secrets": receiver_secrets(receiver["name"], point.secrets)}
+        for receiver in point.receivers
+    ]
+    return {"name": point.name, **configs_of(receivers, f"contact_points.{point.name}", losses)}
+
+
+def _inhibition(rule: InhibitionRule) -> dict[str, Any]:
+    return {
+        "source_matchers": rule.source_matchers,
+        "target_matchers": rule.target_matchers,
+        **_unless_empty("equal", rule.equal),
+    }
+
+
+def _unless_empty(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    return {name: list(values)} if values else {}
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    while name in taken:
+        name += "-"
+    return name

@@ -120,6 +120,7 @@ TABLE: Mapping[str, Rule] = {
     "datasources-api:resources": replace(_PLUGIN_DOOR, values={"path": "=scenarios"}),
     "datasources-api:proxy": _PLUGIN_DOOR,
     "operations-api:run": _rest("pipelines:read", values={"uid": "run"}),
+    "operations-api:metrics": _rest("pipelines:read", allowed=DONE | {404}),
     "operations-api:run-file": _rest(
         "pipelines:read", values={"uid": "run", "file": "=no.json"}, allowed=DONE | {404}
     ),

@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.operations.selectors import pipeline_get, run_get
 from apps.operations.services.downloads import file_answer
+from apps.operations.services.exposition import OPENMETRICS_TYPE, TEXT_TYPE, exposition_make
 from apps.operations.services.outputs import output_list
 from detectviz.resources.api.formats import JsonParser, JsonRenderer
 from detectviz.tenancy.requests import org_access
@@ -24,6 +27,43 @@ def run_asked(request: HttpRequest | Request, org: str, name: str, uid: str) -> 
     pipeline = pipeline_get(owner, access=access, name=name)
     access.require(READ, pipeline)
     return owner, run_get(pipeline, uid)
+
+
+class AnyFormat(BaseContentNegotiation):
+    """Whatever is asked for: the door has two formats of its own, refusals are JSON."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """Return the only one."""
+        return parsers[0]
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the only one."""
+        return renderers[0], str(renderers[0].media_type)
+
+
+class MetricsView(APIView):
+    """``…/pipelines/{name}/metrics``."""
+
+    renderer_classes = [JsonRenderer]
+    parser_classes = [JsonParser]
+    content_negotiation_class = AnyFormat
+
+    @extend_schema(
+        operation_id="pipelines_metrics_read",
+        summary="The latest samples of the last run that ended well, for Prometheus to scrape",
+        responses={(200, "text/plain"): str},
+        tags=TAGS,
+    )
+    def get(self, request: Request, org: str, name: str) -> HttpResponse:
+        """Show them as text, or as OpenMetrics to who asks for it."""
+        owner, access = org_access(request, org)
+        pipeline = pipeline_get(owner, access=access, name=name)
+        access.require(READ, pipeline)
+        wanted = "application/openmetrics-text" in request.headers.get("Accept", "")
+        body = exposition_make(pipeline=pipeline, is_openmetrics=wanted)
+        return HttpResponse(body, content_type=OPENMETRICS_TYPE if wanted else TEXT_TYPE)
 
 
 class RunView(APIView):

@@ -1,0 +1,67 @@
+"""The notifier that forwards to another Alertmanager."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from detectviz.contracts.config import get_duration_s, get_text
+from detectviz.contracts.notifier import Notification, NotifiedAlert, NotifierContext, Receipt
+from detectviz.contracts.posting import Outgoing, send_json, tls_of
+from detectviz.contracts.types import AlertStatus, JsonObject
+
+_SERVICE: Final = "Alertmanager"
+_DAY_S: Final = 86_400.0
+
+
+class AlertmanagerNotifier:
+    """Posts the alerts themselves: the other side groups, silences and tells."""
+
+    def notify(self, notification: Notification, context: NotifierContext) -> Receipt:
+        """Deliver once; raise DeliveryError unless the alerts were taken."""
+        config, secrets = context.config, context.secrets
+        bearer, password = secrets.get("bearer_token"), secrets.get("password")
+        outgoing = Outgoing(
+            service=_SERVICE,
+            url=f"{get_text(config, 'url').rstrip('/')}/api/v2/alerts",
+            headers=(("Authorization", f"Bearer {bearer}"),) if bearer else (),
+            basic_auth=(get_text(config, "username"), password)
+            if password and not bearer
+            else None,
+            tls=tls_of(config),
+        )
+        lifetime = timedelta(seconds=get_duration_s(config, "lifetime") or _DAY_S)
+        ends_at = context.now() + lifetime
+        exchange = send_json(context, outgoing, [*build_alerts(notification, ends_at=ends_at)])
+        exchange.require_success(says=exchange.response.body[:200].decode("utf-8", "replace"))
+        return exchange.receipt()
+
+
+def build_alerts(notification: Notification, *, ends_at: datetime) -> Iterator[JsonObject]:
+    """Yield the alerts as ``POST /api/v2/alerts`` takes them.
+
+    Without an end, a firing alert would be resolved there after its ``resolve_timeout``, five
+    minutes, because it is told again only at the repeat interval.
+    """
+    for alert in notification.alerts:
+        yield {
+            "labels": _without_empty(alert),
+            "annotations": dict(alert.annotations),
+            "startsAt": _time(alert.starts_at),
+            "endsAt": _time(_end_of(alert, ends_at)),
+            "generatorURL": alert.generator_url,
+        }
+
+
+def _end_of(alert: NotifiedAlert, ends_at: datetime) -> datetime:
+    if alert.status is AlertStatus.FIRING:
+        return ends_at
+    return alert.ends_at or alert.starts_at
+
+
+def _without_empty(alert: NotifiedAlert) -> dict[str, str]:
+    # An empty label is no label, and refused.
+    return {name: value for name, value in alert.labels.items() if value}
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -129,6 +129,16 @@ def alert_event_list(org: models.Model | int, *, limit: int = 100) -> models.Que
     return rows.order_by("-at", "-id")[:limit]
 
 
+def fired_since(
+    org: models.Model | int, since: datetime, *, limit: int
+) -> models.QuerySet[AlertEvent]:
+    """Return transitions to firing since a time, the newest first, with few of their fields."""
+    rows: models.QuerySet[AlertEvent] = AlertEvent.objects.for_org(org)
+    began = rows.filter(at__gte=since, state=AlertState.FIRING).exclude(previous__in=_FIRING)
+    shown = began.only("org_id", "fingerprint", "labels", "group_name", "at")
+    return shown.order_by("-at", "-id")[:limit]
+
+
 def rulegroup_queryset(org: models.Model | int) -> models.QuerySet[RuleGroup]:
     """Return an org's rule groups with their rules, ready for the envelope."""
     rows: models.QuerySet[RuleGroup] = RuleGroup.objects.for_org(org)

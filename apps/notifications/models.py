@@ -295,7 +295,7 @@ class SuppressionEntry(OrgOwned):
     group_key = models.CharField(max_length=2000)
     key_digest = models.CharField(max_length=64)
     kind = models.CharField(max_length=20, choices=SuppressionKind.choices)
-    causes = models.JSONField()
+    causes = models.JSONField(default=list)
     since = models.DateTimeField()
     until = models.DateTimeField(null=True, blank=True)  # the foreseen end, where there is one
     ended_at = models.DateTimeField(null=True, blank=True)

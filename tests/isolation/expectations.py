@@ -84,6 +84,8 @@ SUBRESOURCE_BODIES: Mapping[str, Any] = {
     "close": {},
     "comment": {"comment": "Looking into it"},
     "evaluate-preview": {"expr": "up == 0"},
+    "expire": {},
+    "preview": {"matchers": ['alertname="Down"']},
     "explain": {"labels": {"alertname": "Down"}},
     "handle": {"action": "acknowledge", "names": ["shared"]},
     "health": {},

@@ -70,6 +70,23 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
             "contact_point": name,
             "routes": [{"contact_point": name, "matchers": [f'mark="{mark}"']}],
         },
+        "Silence": {
+            "title": mark,
+            "matchers": [f'mark="{mark}"'],
+            "ends_at": "2126-01-01T00:00:00Z",
+            "comment": mark,
+            "created_by": mark,
+            "annotations": {"mark": mark},
+        },
+        "InhibitionRule": {
+            "title": mark,
+            "source_matchers": [f'mark="{mark}"', 'severity="critical"'],
+            "target_matchers": [f'mark="{mark}"', 'severity="warning"'],
+        },
+        "TimeInterval": {
+            "title": mark,
+            "time_intervals": [{"weekdays": ["saturday", "sunday"]}],
+        },
         "RoleBinding": {"role": name, "subject": {"kind": "Team", "name": name}},
         "ApiKey": {
             "title": mark,

@@ -18,6 +18,7 @@ MACHINE_TEXTS = {
     "name": "the same in both orgs, so that only the org tells the rows apart",
     "digest": "of a credential",
     "source_digest": "a hash",
+    "rrule": "when a silence recurs",
     "schedule": "a cron expression",
     "key_id": "of a credential",
     "token_hash": "of a credential",

@@ -257,6 +257,8 @@ TABLE: Mapping[str, Rule] = {
         methods={"POST": ("deliveries:send",)},
         bodies={"POST": {"names": []}},
     ),
+    "suppression-api:list": _rest("alerts:read"),
+    "suppression-api:alert": _rest("alerts:read"),
     # --- people and permissions ---
     "accounts:member-list": _look("users:read"),
     "accounts:invitation-send": _button("users:read", "invitations:create"),

@@ -15,6 +15,11 @@ from apps.notifications.api.serializers import (
     TemplatePreviewSerializer,
     TrialSerializer,
 )
+from apps.notifications.api.suppression.resources import (
+    InhibitionRuleKind,
+    SilenceKind,
+    TimeIntervalKind,
+)
 from apps.notifications.models import ContactPoint, NotificationTemplate, RoutingTree
 from apps.notifications.selectors import endpoints_of
 from apps.notifications.services.alertmanager.documents import alertmanager_file_to_manifests
@@ -203,3 +208,6 @@ registry.register(ContactPointKind())
 registry.register(NotificationTemplateKind())
 registry.register(RoutingTreeKind())
 register_converter(alertmanager_file_to_manifests)
+registry.register(SilenceKind())
+registry.register(InhibitionRuleKind())
+registry.register(TimeIntervalKind())

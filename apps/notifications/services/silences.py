@@ -218,7 +218,7 @@ def _matcher_errors(sets: Sequence[Sequence[str]], policy: Mapping[str, Any]) ->
 def _recurrence_errors(silence: Silence) -> Iterator[tuple[str, list[str]]]:
     try:
         ZoneInfo(silence.location)
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):
         yield "spec.recurrence.location", [f"{silence.location!r} is no time zone."]
         return
     if not silence.rrule:

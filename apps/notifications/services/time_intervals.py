@@ -224,7 +224,7 @@ def _number(text: str) -> int:
 def _location(text: str) -> str:
     try:
         ZoneInfo(text)
-    except (ValueError, OSError) as error:  # what is no key, a folder, or not there
+    except (ValueError, OSError, KeyError) as error:  # no key, a folder, not there
         raise IntervalError(
             "location", f"{text!r} is no time zone: write a name such as Europe/Berlin."
         ) from error

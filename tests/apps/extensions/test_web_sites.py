@@ -1,15 +1,22 @@
 """Pages of plugins: reached by those who may, in the host's frame, failing by themselves."""
 
+from dataclasses import replace
+
 import pytest
 from django.test import Client
 
+from apps.alerting.models import Alert
+from apps.alerting.services.builtin import builtin_create
 from apps.extensions.selectors import plugin_client
+from apps.extensions.services.pages import Reader, page_answer, site_get
 from apps.orgs.models import Org
 from detectviz.contracts.errors import PluginError
 from detectviz.contracts.pages import PageAnswer, PageRequest, PagesContext
 from detectviz.contracts.types import PluginKind
-from tests.factories.accounts import make_full_org
-from tests.factories.monitors import make_monitor
+from detectviz.permissions.access import access_of
+from detectviz.pluginhost.site import Part, Site
+from tests.factories.accounts import grant, make_full_org, make_member
+from tests.factories.monitors import START, make_monitor
 from tests.factories.pages import HTMX, make_browser
 
 pytestmark = pytest.mark.django_db
@@ -99,3 +106,71 @@ def test_what_fails_is_a_card_on_the_page(
     assert said in page.content.decode()
     assert b"could not show this" in page.content
     assert browser.get("/o/acme/").status_code == 200
+
+
+def test_widgets_stand_on_the_pages_of_monitors_and_alerts(
+    org: Org, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall, _ = site_get("acme", "status-wall")
+    parts = tuple(
+        Part(name=slot, title=slot.title(), slot=slot, permission="monitors:read")
+        for slot in ("overview", "monitor", "alert")
+    )
+    hidden = Part(name="hidden", title="Hidden", slot="monitor", permission="users:delete")
+    site = Site(widgets=(*parts, hidden))
+    monkeypatch.setattr("apps.extensions.web.menu.site_list", lambda _: [(wall, site)])
+    make_monitor(org, name="shop")
+    page = browser.get("/o/acme/monitors/m/shop").content.decode()
+    assert f'hx-get="{WALL}_widgets/monitor?subject=shop"' in page
+    assert "_widgets/overview" not in page
+    assert "_widgets/hidden" not in page
+    group = builtin_create(org=org, now=START)
+    alert = Alert.objects.create_for(
+        org,
+        rule=group.rules.all()[0],
+        name="shop",
+        fingerprint="00aa",
+        labels={"alertname": "MonitorDown"},
+        annotations={},
+        state="firing",
+        value="0",
+        active_at=START,
+    )
+    page = browser.get("/o/acme/alerts/shop").content.decode()
+    assert f'hx-get="{WALL}_widgets/alert?subject={alert.fingerprint}"' in page
+
+
+@pytest.mark.parametrize(
+    ("asks", "holds", "has"),
+    [
+        (("read",), ("series:read",), True),
+        ((), ("series:read",), False),
+        (("read",), ("monitors:read",), False),
+    ],
+)
+def test_pages_read_series_where_plugin_and_reader_may(
+    org: Org,
+    monkeypatch: pytest.MonkeyPatch,
+    asks: tuple[str, ...],
+    holds: tuple[str, ...],
+    has: bool,
+) -> None:
+    seen: list[object] = []
+
+    class Looking:
+        def answer(self, request: PageRequest, context: PagesContext) -> PageAnswer:
+            seen.append(context.series)
+            return PageAnswer(template="worst.html")
+
+    plugin, site = site_get("acme", "status-wall")
+    manifest = plugin.require()
+    allowed = replace(manifest.permissions, series=asks)
+    plugin = replace(plugin, manifest=replace(manifest, permissions=allowed))
+    running = plugin_client().running(PluginKind.PAGES, "status-wall", org="acme")
+    monkeypatch.setattr(running, "instance", Looking())
+    user = make_member(org, "vera")
+    grant(user, org, holds)
+    reader = Reader(org=org, user=user, access=access_of(user, org))
+    request = PageRequest(target="widget", name="worst")
+    page_answer(reader=reader, plugin=plugin, site=site, request=request, base=WALL)
+    assert [each is not None for each in seen] == [has]

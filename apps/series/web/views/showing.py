@@ -42,11 +42,12 @@ class Showing:
     own: tuple[str, ...]
     query: QueryDict
 
-    @cached_property
-    def choices(self) -> list[tuple[str, str]]:
-        """Values of ``view`` with their titles."""
+    @property
+    def groups(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Values of ``view`` with their titles: the page's own, and those of plugins if any."""
+        own = [(name, name.capitalize()) for name in self.own]
         plugins = [(f"{PREFIX}{each.name}", each.require().title) for each in self._plugins]
-        return [*((name, name.capitalize()) for name in self.own), *plugins]
+        return [("Explore", own), *([("Visualizers", plugins)] if plugins else [])]
 
     @property
     def is_drawn(self) -> bool:

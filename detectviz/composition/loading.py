@@ -10,6 +10,9 @@ from detectviz.composition.problems import CompositionError, CompositionProblem
 BUILT_IN = Path(__file__).resolve().parents[2] / "compositions"
 FILE = "composition.yaml"
 DEFAULT, DEFAULT_WITH_REDIS = "dev-platform", "standard"
+_RESERVED = {
+    "alloy-devkit": "The composition alloy-devkit is reserved and does not come with this version"
+}
 
 
 def composition_names() -> tuple[str, ...]:
@@ -27,7 +30,8 @@ def composition_path(reference: str) -> Path:
     if path.is_file():
         return path
     known = ", ".join(composition_names())
-    message = f"There is no composition {reference}; name a file, or one of {known}."
+    told = _RESERVED.get(reference, f"There is no composition {reference}")
+    message = f"{told}; name a file, or one of {known}."
     problem = CompositionProblem(path=reference, line=1, pointer="", message=message)
     raise CompositionError([problem])
 

@@ -7,7 +7,9 @@ from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.pluginhost.errors import PluginProblem
 from detectviz.pluginhost.explain import pointer
-from detectviz.pluginhost.imports import find_violations
+from detectviz.pluginhost.imports import find_violations, libraries_used, requirement_modules
+from detectviz.pluginhost.judging import code_complaints, derives_from
+from detectviz.pluginhost.kinds import KINDS
 from detectviz.pluginhost.loading import package_name
 from detectviz.pluginhost.manifest import (
     MANIFEST_FILE,
@@ -119,6 +121,7 @@ def _walk(
 
 def _code_problems(folder: Path, manifest: Manifest) -> Iterator[PluginProblem]:
     package = package_name(manifest.kind, manifest.name)
+    used: set[str] = set()
     for path in sorted(folder.rglob("*.py")):
         if "tests" in path.relative_to(folder).parts:
             continue
@@ -131,13 +134,26 @@ def _code_problems(folder: Path, manifest: Manifest) -> Iterator[PluginProblem]:
             for violation in find_violations(source, manifest, package):
                 place = f"line {violation.line}"
                 yield PluginProblem(path=path, field=place, message=violation.message)
+            for line, complaint in code_complaints(source):
+                yield PluginProblem(path=path, field=f"line {line}", message=complaint)
+            used |= libraries_used(source)
         except SyntaxError as error:
             message = f"This is not Python: {error.msg}."
             yield PluginProblem(path=path, field=f"line {error.lineno}", message=message)
+            return
+    for text in manifest.requirements:
+        if not requirement_modules(text) & used:
+            message = f"Nothing imports {text}; remove it from the requirements."
+            yield PluginProblem(path=folder / MANIFEST_FILE, field="/requirements", message=message)
 
 
 def _test_problems(folder: Path, tests: Path | None) -> Iterator[PluginProblem]:
     place = folder / "tests" if tests is None else tests / folder.parent.name / folder.name
-    if not any(place.glob("test_*.py")):
-        message = "There are no tests; subclass the conformance suite of the kind."
+    suite = KINDS[PluginKind(folder.parent.name)].suite
+    files = sorted(place.glob("test_*.py"))
+    if not files:
+        message = f"There are no tests; subclass the conformance suite in {suite}."
+        yield PluginProblem(path=place, field="", message=message)
+    elif not any(derives_from(path.read_text(encoding="utf-8"), suite) for path in files):
+        message = f"No test subclasses the conformance suite of the kind; it is in {suite}."
         yield PluginProblem(path=place, field="", message=message)

@@ -113,13 +113,25 @@ def _refusal(module: str, package: str, libraries: set[str]) -> str:
     return "declare its library among the requirements"
 
 
+def libraries_used(source: str) -> set[str]:
+    """Return the top-level modules that ``source`` imports; raise SyntaxError."""
+    return {
+        module.partition(".")[0]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for module in _modules(node)
+    }
+
+
+def requirement_modules(requirement: str) -> set[str]:
+    """Return the top-level modules a requirement stands for, by its name where not installed."""
+    declared = str(canonicalize_name(Requirement(requirement).name))
+    installed = {module for module, names in _installed().items() if declared in names}
+    return installed | {declared.replace("-", "_")}
+
+
 def _libraries(manifest: Manifest) -> set[str]:
-    """Return the top-level modules of the declared requirements, by name where not installed."""
-    declared = {str(canonicalize_name(Requirement(text).name)) for text in manifest.requirements}
-    if not declared:
-        return set()
-    installed = {module for module, names in _installed().items() if declared & names}
-    return installed | {name.replace("-", "_") for name in declared}
+    return {module for text in manifest.requirements for module in requirement_modules(text)}
 
 
 @cache

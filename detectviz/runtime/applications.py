@@ -102,7 +102,9 @@ def applications_parse(words: str) -> tuple[str, ...]:
             "up: type detectviz and the command."
         )
     if "agent" in names:
-        raise ModuleError("The application agent is reserved: there is nothing to run yet.")
+        raise ModuleError(
+            f"The application agent is reserved: nothing runs by it yet; choose from {_CHOICES}."
+        )
     if "all" in names and len(names) > 1:
         raise ModuleError("The application all is every other one: give it alone.")
     return names

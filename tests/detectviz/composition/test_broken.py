@@ -729,6 +729,11 @@ def test_an_unknown_pool_is_refused() -> None:
         deployment_of(composition, document, {"DB": "postgresql://x/y"}.get, pool="other")
 
 
+def test_a_reserved_name_is_refused_with_the_reason() -> None:
+    with pytest.raises(CompositionError, match=r"alloy-devkit is reserved and .*dev-platform"):
+        composition_check(reference="alloy-devkit")
+
+
 def test_a_name_of_nothing_is_refused_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(CompositionError, match="one of dev-platform, distributed, standard"):
         composition_check(reference=str(tmp_path / "nothing"))

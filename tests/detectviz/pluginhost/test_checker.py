@@ -13,6 +13,10 @@ from detectviz.testing.plugins import PLUGINS, PROJECT_ROOT
 
 PluginMaker = Callable[..., Path]
 OWN_PLUGINS = sorted(path.parent for path in PLUGINS.glob("*/*/plugin.yaml"))
+SUITE = """import socket, os
+from detectviz.testing.collectors import CollectorConformance
+class TestDummy(CollectorConformance): ...
+"""
 GOOD_HEAD = "from detectviz.contracts.types import CheckState\n"
 
 
@@ -26,7 +30,7 @@ def test_every_built_in_plugin_is_ready(folder: Path) -> None:
 def plugin(make_plugin: PluginMaker) -> Path:
     folder = make_plugin()
     (folder / "tests").mkdir()
-    (folder / "tests" / "test_dummy.py").write_text("import socket, os\n")
+    (folder / "tests" / "test_dummy.py").write_text(SUITE)
     return folder
 
 
@@ -43,6 +47,61 @@ def test_a_missing_file_is_named(plugin: Path, name: str) -> None:
 def test_missing_tests_are_named(plugin: Path, tmp_path: Path) -> None:
     (problem,) = check_plugin(plugin, tmp_path)
     assert problem.path == tmp_path / "collectors" / "dummy"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def test_it(): ...",
+        SUITE.replace("collectors import", "datasources import"),
+        SUITE.replace("(CollectorConformance)", "(object)"),
+        "class Test(",
+    ],
+)
+def test_tests_without_the_suite_of_the_kind_are_named(plugin: Path, text: str) -> None:
+    (plugin / "tests" / "test_dummy.py").write_text(text)
+    (problem,) = check_plugin(plugin)
+    assert "detectviz.testing.collectors" in problem.message
+
+
+def test_a_library_nothing_imports_is_named(make_plugin: PluginMaker) -> None:
+    folder = make_plugin(requirements=["psutil>=7", "pyyaml>=6"])
+    (folder / "more.py").write_text("import yaml\n")
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_dummy.py").write_text(SUITE)
+    (problem,) = check_plugin(folder)
+    assert (problem.field, "psutil>=7" in problem.message) == ("/requirements", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("API_TOKEN = 'a1b2c3d4e5f6'", "looks like a secret"),
+        ("call(password='hunter2hunter2')", "looks like a secret"),
+        ("KEY = 'ghp_abcdefghijklmnopqrstuvwxyz'", "looks like a secret"),
+        ("KEY = '-----BEGIN PRIVATE KEY-----'", "looks like a secret"),
+        ("def long():\n" + "    x = 1\n" * 80, "81 lines; split it"),
+    ],
+)
+def test_what_code_should_not_be_is_named_with_its_line(plugin: Path, code: str, says: str) -> None:
+    (plugin / "more.py").write_text(f"\n{code}\n")
+    (problem,) = check_plugin(plugin)
+    assert (problem.path.name, problem.field) == ("more.py", "line 2")
+    assert says in problem.message
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "TOKEN = 'bearer_token'",
+        "password = context.secrets['password']",
+        "token_url = 'https://a.example/t0ken'",
+        "def long():\n" + "    x = 1\n" * 79,
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_not_named(plugin: Path, code: str) -> None:
+    (plugin / "more.py").write_text(f"{code}\n")
+    assert check_plugin(plugin) == ()
 
 
 def test_a_package_that_does_something_on_import_is_named(plugin: Path) -> None:
@@ -98,6 +157,7 @@ def test_what_code_may_do_is_not_named(plugin: Path, code: str) -> None:
     text = (plugin / "plugin.yaml").read_text() + "requirements: [pyyaml>=6]\n"
     (plugin / "plugin.yaml").write_text(text)
     (plugin / "words.py").write_text(f"{GOOD_HEAD}{code}\n")
+    (plugin / "more.py").write_text("import yaml\n")
     assert check_plugin(plugin) == ()
 
 
@@ -148,7 +208,8 @@ def test_a_broken_manifest_is_told_first(make_plugin: PluginMaker) -> None:
 def datasource(make_plugin: PluginMaker) -> Path:
     folder = make_plugin(kind="datasources")
     (folder / "tests").mkdir()
-    (folder / "tests" / "test_dummy.py").write_text("")
+    suite = SUITE.replace("collectors", "datasources").replace("CollectorC", "DatasourceC")
+    (folder / "tests" / "test_dummy.py").write_text(suite)
     return folder
 
 

@@ -112,6 +112,13 @@ class Rule(OrgOwned):
         return json.dumps({"condition": self.condition, "queries": self.queries}, indent=2)
 
     @property
+    def dependencies_text(self) -> str:
+        """What the rule depends on, in a line."""
+        return ", ".join(
+            entry if isinstance(entry, str) else json.dumps(entry) for entry in self.depends_on
+        )
+
+    @property
     def last_eval_at(self) -> datetime | None:
         """When the rule was last evaluated: with its group, if it has been at all."""
         return None if self.first_eval_at is None else self.group.last_eval_at

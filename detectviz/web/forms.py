@@ -24,6 +24,11 @@ class BoundRow:
     key: str = ""
     value: str = ""
 
+    @property
+    def sections(self) -> "tuple[Section, ...]":
+        """The fields by group, as those of a form."""
+        return sections_of(self.fields)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundField:
@@ -124,19 +129,7 @@ class SchemaForm:
     @cached_property
     def sections(self) -> tuple[Section, ...]:
         """The fields by group, in order of appearance; the first unnamed group comes open."""
-        titles = list(dict.fromkeys(each.field.group for each in self.bound))
-        groups = {
-            title: tuple(each for each in self.bound if each.field.group == title)
-            for title in titles
-        }
-        return tuple(
-            Section(
-                title=title,
-                fields=fields,
-                is_folded=bool(title) and not any(_deserves_attention(each) for each in fields),
-            )
-            for title, fields in groups.items()
-        )
+        return sections_of(self.bound)
 
     @cached_property
     def problems(self) -> tuple[tuple[str, str, str], ...]:
@@ -215,6 +208,20 @@ class SchemaForm:
     def _row(self, described: FormField, name: str, entry: JsonValue, errors: Errors) -> BoundRow:
         inner = described.item.fields if described.item else ()
         return BoundRow(name=name, fields=self._bind_all(inner, f"{name}/", entry, errors))
+
+
+def sections_of(bound: Sequence[BoundField]) -> tuple[Section, ...]:
+    """Return fields by group, in order of appearance; the unnamed group is never folded."""
+    titles = list(dict.fromkeys(each.field.group for each in bound))
+    groups = {title: tuple(each for each in bound if each.field.group == title) for title in titles}
+    return tuple(
+        Section(
+            title=title,
+            fields=fields,
+            is_folded=bool(title) and not any(_deserves_attention(each) for each in fields),
+        )
+        for title, fields in groups.items()
+    )
 
 
 def walk(fields: Iterable[BoundField]) -> Iterator[BoundField]:

@@ -126,6 +126,7 @@ class AlertKind(ResourceKind[Any]):
         "rule": "rule__name",
         "rule_group": "rule__group__name",
         "fingerprint": "fingerprint",
+        "status.flapping": "is_flapping",
     }
     subresources = ALERT_SUBRESOURCES
 
@@ -147,6 +148,8 @@ class AlertKind(ResourceKind[Any]):
             "rule_group": instance.group_name or None,
             "sender": instance.sender or None,
             "generator_url": instance.generator_url or None,
+            "reason": instance.reason or None,
+            "flapping": instance.is_flapping,
             "keep_firing_since": instance.keep_firing_since,
             "resolved_at": instance.resolved_at,
             "last_sent_at": instance.last_sent_at,

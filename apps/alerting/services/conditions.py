@@ -21,6 +21,7 @@ from detectviz.queries.errors import (
     CrowdedError,
     DependencyError,
     DocumentError,
+    QueryFailure,
     RefusedQueryError,
 )
 from detectviz.queries.model import Results
@@ -61,6 +62,11 @@ def condition_ask(
         raise
 
 
+def _is_outage(error: QueryFailure) -> bool:
+    """Tell whether a datasource did not answer, and not just refused what it was asked."""
+    return not isinstance(error, _ANSWERED) and error.reason != RefusedQueryError.reason
+
+
 def _failing(rule: RulePlan, results: Results, org: models.Model) -> tuple[str, ...]:
     """Return the uids of the datasources that did not answer."""
     refs = {
@@ -71,7 +77,7 @@ def _failing(rule: RulePlan, results: Results, org: models.Model) -> tuple[str, 
     failed = [
         refs[each.ref_id]
         for each in results.outcomes.values()
-        if each.ref_id in refs and each.error is not None and not isinstance(each.error, _ANSWERED)
+        if each.ref_id in refs and each.error is not None and _is_outage(each.error)
     ]
     return tuple(dict.fromkeys(_uid(org, ref) for ref in failed))
 

@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apps.alerting.models import RuleGroup
+from apps.alerting.services.policy_specs import POLICY_FIELDS
 from apps.alerting.services.rule_specs import RULE_FIELDS
+from detectviz.contracts.durations import format_duration
 from detectviz.resources.errors import InvalidFieldsError
 
 _GROUP_FIELDS = ("interval", "limit", "query_offset", "labels", "rules")
-_OURS_ONLY = ("no_data", "on_error", "enabled", "queries", "condition")
+_OURS_ONLY = ("no_data", "on_error", "enabled", "queries", "condition", *POLICY_FIELDS)
 _UNFIT = re.compile(r"[^a-z0-9]+")  # noqa: TID251 - our own constant
 _LONGEST_NAME = 63
 
@@ -90,6 +93,20 @@ def _free_name(text: str, taken: set[str]) -> str:
     return name
 
 
+def rulegroup_manifest(group: RuleGroup) -> dict[str, Any]:
+    """Return what a rule file is made of: the group's rules as written."""
+    spec = {
+        "title": group.title,
+        "interval": format_duration(group.interval_ms / 1000),
+        "limit": group.limit,
+        "query_offset": format_duration(group.query_offset_ms / 1000),
+        "labels": group.shared_labels,
+        "enabled": group.is_enabled,
+        "rules": group.spec_rules,
+    }
+    return {"metadata": {"name": group.name}, "spec": spec}
+
+
 def manifests_to_rule_file(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return RuleGroup manifests as a rule file Prometheus reads; what only we know is left out.
 
@@ -110,3 +127,30 @@ def manifests_to_rule_file(manifests: Iterable[Mapping[str, Any]]) -> dict[str, 
         name = spec.get("title") or manifest["metadata"]["name"]
         groups.append({"name": name, **group})
     return {"groups": groups}
+
+
+def rule_file_losses(manifests: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what a rule file can't say of RuleGroup manifests, a line for each loss."""
+    losses: list[str] = []
+    for manifest in manifests:
+        name, spec = manifest["metadata"]["name"], manifest["spec"]
+        if not spec.get("enabled", True):
+            losses.append(f"{name}: the group is switched off, its rules would be evaluated")
+        for rule in spec.get("rules", []):
+            losses += [f"{name}/{_name(rule)}: {text}" for text in _rule_losses(rule)]
+    return losses
+
+
+def _name(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("alert") or rule.get("record"))
+
+
+def _rule_losses(rule: Mapping[str, Any]) -> list[str]:
+    if rule.get("queries"):
+        return ["left out: it asks datasources"]
+    if not rule.get("enabled", True):
+        return ["left out: it is switched off"]
+    return [f"{name} is lost" for name in sorted(_OURS_ONLY) if rule.get(name) not in _UNSAID]
+
+
+_UNSAID: tuple[object, ...] = (None, False, True, "", [])

@@ -9,6 +9,70 @@ from detectviz.pluginhost.forms import FormField, form_fields
 from detectviz.resources.yaml import MalformedYamlError, dump_documents, load_documents
 from detectviz.web.forms import Errors
 
+_RECOVERY, _FLAPPING, _LIMIT = "Recovery", "Flapping", "Limit"
+
+_POLICIES: JsonObject = {
+    "recovery_expr": {
+        "type": "string",
+        "title": "Recovery expression",
+        "x-group": _RECOVERY,
+        "x-show-if": {"kind": "alert", "asks": "series"},
+        "x-widget": "code",
+        "format": "promql",
+        "x-placeholder": "node_load1 < 2",
+        "description": "What fires goes on until this holds for its labels. Empty: until the "
+        "expression no longer holds.",
+    },
+    "recovery_condition": {
+        "type": "string",
+        "title": "Recovery condition",
+        "x-group": _RECOVERY,
+        "x-show-if": {"kind": "alert", "asks": "datasources"},
+        "x-placeholder": "C",
+        "description": "The query whose numbers, where they are not 0, end what fires.",
+    },
+    "high_flap_threshold": {
+        "type": "integer",
+        "title": "Flaps from (%)",
+        "x-group": _FLAPPING,
+        "x-show-if": {"kind": "alert"},
+        "x-placeholder": "50",
+        "description": "How much of its last 21 evaluations an alert changed, newer changes "
+        "counting more. Empty: nobody looks.",
+    },
+    "low_flap_threshold": {
+        "type": "integer",
+        "title": "Until (%)",
+        "x-group": _FLAPPING,
+        "x-show-if": {"kind": "alert"},
+        "x-placeholder": "25",
+        "description": "It is quiet again when it changed no more than this.",
+    },
+    "hold_while_flapping": {
+        "type": "boolean",
+        "title": "Tell nobody while it flaps",
+        "default": False,
+        "x-group": _FLAPPING,
+        "x-show-if": {"kind": "alert"},
+    },
+    "depends_on": {
+        "type": "string",
+        "title": "Depends on",
+        "x-group": "Depends on",
+        "x-show-if": {"kind": "alert"},
+        "x-widget": "code",
+        "x-placeholder": "- RouterDown\n- {group: network, equal: [site]}",
+        "description": "YAML: a list of rules, or of maps with rule, group, matchers and equal. "
+        "While one of them fires, new alerts of this rule are told to nobody.",
+    },
+    "limit": {
+        "type": "integer",
+        "title": "Most alerts",
+        "x-group": _LIMIT,
+        "x-show-if": {"kind": "alert"},
+        "description": "With more, the rule is in error and has none. Empty: the group's limit.",
+    },
+}
 _RULE: JsonObject = {
     "type": "object",
     "required": ["name"],
@@ -74,6 +138,18 @@ _RULE: JsonObject = {
             "x-show-if": {"kind": "alert"},
             "description": "How long it goes on firing when it no longer holds.",
         },
+        "enabled": {"type": "boolean", "title": "Enabled", "default": True},
+        "labels": {
+            "type": "object",
+            "title": "Labels",
+            "description": "Added to the alert; routes select by them. Templates are allowed.",
+        },
+        "annotations": {
+            "type": "object",
+            "title": "Annotations",
+            "x-show-if": {"kind": "alert"},
+            "description": "summary, description, runbook_url … Templates are allowed.",
+        },
         "no_data": {
             "type": "string",
             "title": "Without data",
@@ -85,6 +161,7 @@ _RULE: JsonObject = {
                 "no_data": "Fire as no data",
                 "keep_last": "Keep the state",
             },
+            "x-group": "When data is missing",
             "x-show-if": {"kind": "alert"},
         },
         "on_error": {
@@ -98,20 +175,18 @@ _RULE: JsonObject = {
                 "error": "Fire as an error",
                 "ok": "All is well",
             },
+            "x-group": "When data is missing",
             "x-show-if": {"kind": "alert"},
         },
-        "enabled": {"type": "boolean", "title": "Enabled", "default": True},
-        "labels": {
-            "type": "object",
-            "title": "Labels",
-            "description": "Added to the alert; routes select by them. Templates are allowed.",
-        },
-        "annotations": {
-            "type": "object",
-            "title": "Annotations",
+        "missing_series_evaluations": {
+            "type": "integer",
+            "title": "Evaluations without its series",
+            "x-group": "When data is missing",
             "x-show-if": {"kind": "alert"},
-            "description": "summary, description, runbook_url … Templates are allowed.",
+            "description": "How many of them end an alert whose series is gone while others are "
+            "there. Empty: at once, for rules that ask datasources 2.",
         },
+        **_POLICIES,
     },
 }
 _GROUP: JsonObject = {
@@ -184,10 +259,15 @@ def rule_of(shown: Mapping[str, Any]) -> dict[str, Any]:
     kind = "record" if shown.get("kind") == "record" else "alert"
     if rule.get("enabled") is True:
         rule.pop("enabled")
+    if not rule.get("hold_while_flapping"):
+        rule.pop("hold_while_flapping", None)
+    depends_on = yaml_of(rule.pop("depends_on", None))
+    if depends_on:
+        rule["depends_on"] = depends_on
     named = {kind: shown.get("name", "")}
     if shown.get("asks") == "datasources":
         rule.pop("expr", None)
-        asked: dict[str, Any] = {"queries": queries_of(rule.pop("queries", "")), "condition": ""}
+        asked: dict[str, Any] = {"queries": yaml_of(rule.pop("queries", "")), "condition": ""}
     else:
         asked = {"expr": ""}
         for name in ("queries", "condition"):
@@ -195,8 +275,8 @@ def rule_of(shown: Mapping[str, Any]) -> dict[str, Any]:
     return {**named, **asked, **{k: v for k, v in rule.items() if v != {}}}
 
 
-def queries_of(text: object) -> object:
-    """Return the queries written as YAML or JSON; a text that is neither stays what it is."""
+def yaml_of(text: object) -> object:
+    """Return what is written as YAML or JSON; a text that is neither stays what it is."""
     if not isinstance(text, str):
         return text
     try:
@@ -216,6 +296,11 @@ def shown_errors(errors: Errors) -> Errors:
             told = [f"{rest.replace('/', '.')}: {message}" for message in messages]
             moved.setdefault(place, []).extend(told)
             continue
+        rule, is_parent, rest = name.partition("/depends_on/")
+        if is_parent:
+            told = [f"{int(rest) + 1}: {message}" for message in messages]
+            moved.setdefault(f"{rule}/depends_on", []).extend(told)
+            continue
         head, _, last = name.rpartition("/")
         place = f"{head}/name" if head and last in {"alert", "record"} else name
         moved.setdefault(place, []).extend(messages)
@@ -225,6 +310,8 @@ def shown_errors(errors: Errors) -> Errors:
 def _shown(rule: Mapping[str, Any]) -> dict[str, Any]:
     kind = "record" if "record" in rule else "alert"
     rest = {key: value for key, value in rule.items() if key not in {"alert", "record"}}
+    if rest.get("depends_on"):
+        rest["depends_on"] = dump_documents([rest["depends_on"]])
     if "queries" in rest:
         unsaid = {"no_data": "no_data", "on_error": "error"}  # what it means not to say it
         text = dump_documents([rest["queries"]])

@@ -223,3 +223,35 @@ def test_the_backends_engine_is_refused_where_there_is_none(client: Client) -> N
     answer = put_group(client, "theirs", evaluation="backend", rules=[])
     assert answer.status_code == 422
     assert "no engine" in answer.content.decode()
+
+
+def test_policies_are_written_and_read_back_as_written(client: Client) -> None:
+    rule = {
+        **RULE,
+        "recovery_expr": "probe_success == 1",
+        "missing_series_evaluations": 3,
+        "limit": 20,
+        "low_flap_threshold": 20,
+        "high_flap_threshold": 50,
+        "hold_while_flapping": True,
+        "depends_on": ["Other", {"group": "network", "matchers": ['a="b"'], "equal": ["site"]}],
+    }
+    assert put_group(client, rules=[rule]).status_code == 201
+    assert client.get(f"{BASE}/rulegroups/web").json()["spec"]["rules"] == [rule]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"depends_on": ["HomeDown"]}, "spec.rules[0].depends_on"),
+        ({"depends_on": [{"matchers": ["="]}]}, "spec.rules[0].depends_on[0]"),
+        ({"recovery_expr": "up <"}, "spec.rules[0].recovery_expr"),
+        ({"low_flap_threshold": 101}, "spec.rules[0].low_flap_threshold"),
+    ],
+)
+def test_wrong_policies_are_refused_at_their_field(
+    client: Client, change: dict[str, Any], field: str
+) -> None:
+    answer = put_group(client, rules=[{**RULE, **change}])
+    assert answer.status_code == 422, answer.content
+    assert field in answer.content.decode()

@@ -159,3 +159,52 @@ def test_a_viewer_reads_and_changes_nothing(acme: Org) -> None:
     assert browser.get("/o/acme/rules/g/builtin").status_code == 200
     assert browser.get("/o/acme/rules/g/builtin/edit").status_code == 403
     assert browser.post("/o/acme/rules/g/builtin/delete").status_code == 403
+
+
+POLICIES = {
+    "rules/3/recovery_expr": "probe_success == 1",
+    "rules/3/missing_series_evaluations": "3",
+    "rules/3/limit": "20",
+    "rules/3/low_flap_threshold": "20",
+    "rules/3/high_flap_threshold": "50",
+    "~rules/3/hold_while_flapping": "",
+    "rules/3/hold_while_flapping": "true",
+    "rules/3/depends_on": "- RouterDown\n- {group: network, equal: [site]}",
+}
+WRITTEN = {
+    "recovery_expr": "probe_success == 1",
+    "missing_series_evaluations": 3,
+    "limit": 20,
+    "low_flap_threshold": 20,
+    "high_flap_threshold": 50,
+    "hold_while_flapping": True,
+    "depends_on": ["RouterDown", {"group": "network", "equal": ["site"]}],
+}
+
+
+def test_how_alerts_end_flap_and_depend_is_asked_in_groups_and_kept(acme: Org) -> None:
+    browser = make_browser(acme)
+    empty = browser.get(NEW).content.decode()
+    for title in ("When data is missing", "Recovery", "Flapping", "Depends on"):
+        assert f"<summary>{title}</summary>" in empty
+    assert browser.post(NEW, {**FORM, **POLICIES}).status_code == 302
+    group = stored(acme)
+    (rule,) = group.spec_rules
+    assert {name: rule[name] for name in WRITTEN} == WRITTEN
+    shown = browser.get(f"{ONE}/edit").content.decode()
+    assert "- RouterDown" in shown
+    detail = browser.get(ONE).content.decode()
+    assert "from 50 % until 20 %" in detail
+    assert "RouterDown" in detail
+
+
+def test_a_form_without_policies_writes_none(acme: Org) -> None:
+    assert make_browser(acme).post(NEW, FORM).status_code == 302
+    assert not stored(acme).spec_rules[0].keys() & WRITTEN.keys()
+
+
+def test_a_dependency_in_a_circle_is_told_at_its_field(acme: Org) -> None:
+    form = {**FORM, "rules/3/depends_on": "- HomeDown"}
+    answer = make_browser(acme).post(NEW, form)
+    assert answer.status_code == 422
+    assert "HomeDown → HomeDown" in answer.content.decode()

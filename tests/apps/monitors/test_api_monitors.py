@@ -232,3 +232,14 @@ def test_deleting_removes_everything(api: Client, org: Org) -> None:
     assert api.delete(f"{BASE}/home").status_code in {200, 204}
     assert not MonitorSchedule.objects.for_org(org).exists()
     assert User.objects.filter(username="ops").exists()
+
+
+def test_monitors_in_a_circle_are_refused_by_name(api: Client) -> None:
+    assert put(api, {**SPEC, "depends_on": ["b"]}, name="a").status_code == 201
+    assert put(api, {**SPEC, "depends_on": ["c", "c"]}, name="b").json()["spec"]["depends_on"] == [
+        "c"
+    ]
+    answer = put(api, {**SPEC, "depends_on": ["a"]}, name="c")
+    assert answer.status_code == 422
+    assert "c → a → b → c" in answer.content.decode()
+    assert put(api, {**SPEC, "depends_on": ["d"]}, name="d").status_code == 422

@@ -136,3 +136,15 @@ def test_an_unknown_and_a_foreign_monitor_are_not_there(acme: Org) -> None:
     browser = make_browser(acme, "admin")
     assert browser.get("/o/acme/monitors/m/secret").status_code == 404
     assert browser.get("/o/globex/monitors/m/secret").status_code == 404
+
+
+def test_the_page_says_whose_failure_holds_its_alerts_back(acme: Org, home: Monitor) -> None:
+    router = make_monitor(acme, "router")
+    Monitor.objects.for_org(acme).filter(pk=home.pk).update(depends_on=["router"])
+    told = "New alerts of this monitor are suppressed because"
+    browser = make_browser(acme)
+    assert told not in browser.get(HOME).content.decode()
+    MonitorState.objects.for_org(acme).filter(monitor=router).update(state="down")
+    html = browser.get(HOME).content.decode()
+    assert told in html
+    assert "/o/acme/monitors/m/router" in html

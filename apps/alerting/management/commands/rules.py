@@ -1,4 +1,4 @@
-"""``detectviz rules test|backtest|backfill``: rules tried on files, and on the past."""
+"""``detectviz rules test|backtest|backfill|export``: rules as files, tried, and over the past."""
 
 import sys
 from argparse import ArgumentParser
@@ -21,6 +21,11 @@ from apps.alerting.services.backtest_requests import DEFAULT_RANGE, backtest_of
 from apps.alerting.services.backtests import Backtest, backtest_json
 from apps.alerting.services.groups import plan_of
 from apps.alerting.services.plans import GroupPlan
+from apps.alerting.services.rule_files import (
+    manifests_to_rule_file,
+    rule_file_losses,
+    rulegroup_manifest,
+)
 from apps.alerting.services.rule_tests import (
     RuleTestError,
     RuleTestReport,
@@ -34,6 +39,7 @@ from detectviz.cli.base import DEFAULT_ORG
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import DurationError, format_duration, parse_duration_ms
 from detectviz.resources.errors import InvalidFieldsError, NotFoundError
+from detectviz.resources.yaml import dump_documents
 from detectviz.tsdb.interface import StoreError
 
 _INTERVAL_MS = 60_000  # of groups that give none, as in Prometheus
@@ -62,14 +68,21 @@ class Command(BaseCommand):
         backfill.add_argument("source", metavar="FILE|GROUP")
         backfill.add_argument("--start", required=True, help="a time, or how long ago (2d)")
         backfill.add_argument("--end", default="0s", help="a time, or how long ago (default: now)")
-        for one in (backtest, backfill):
+        export = actions.add_parser("export", help="write groups as a Prometheus rule file")
+        export.add_argument("groups", nargs="*", metavar="GROUP", help="default: all")
+        for one in (backtest, backfill, export):
             one.add_argument("--org", default=DEFAULT_ORG, help="the org to work in")
         for one in (test, backtest, backfill):
             one.add_argument("-o", "--output", choices=("text", "json"), default="text")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do the action."""
-        actions = {"test": self._test, "backtest": self._backtest, "backfill": self._backfill}
+        actions = {
+            "test": self._test,
+            "backtest": self._backtest,
+            "backfill": self._backfill,
+            "export": self._export,
+        }
         try:
             actions[options["action"]](options)
         except (RuleTestError, DurationError, StoreError) as error:
@@ -153,6 +166,14 @@ class Command(BaseCommand):
                 self._print_backfill(name, found)
         if any(found.errors or found.refused for found in reports.values()):
             raise CommandError("Not everything could be written.")
+
+    def _export(self, options: Mapping[str, Any]) -> None:
+        org = _org(options)
+        wanted = [_group(org, name) for name in options["groups"]] or rulegroup_queryset(org)
+        manifests = [rulegroup_manifest(group) for group in wanted]
+        self.stdout.write(dump_documents([manifests_to_rule_file(manifests)]))
+        for loss in rule_file_losses(manifests):
+            self.stderr.write(f"Prometheus has no word for it: {loss}")
 
     def _print_backfill(self, name: str, found: Backfill) -> None:
         self.stdout.write(f"{name}: {found.stored} samples written, {found.present} were there")

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from apps.extensions.selectors import plugin_manifest
 from apps.monitors.models import Heartbeat, Monitor, StateChange
+from apps.monitors.selectors.dependencies import FailedParent, failed_parents
 from apps.monitors.selectors.monitors import (
     heartbeat_get,
     last_failure,
@@ -95,6 +96,14 @@ class MonitorDetailPage:
         if not self.monitor.is_enabled:
             return told
         return f"{told} for {duration((utc_now() - state.since).total_seconds())}"
+
+    @cached_property
+    def failed_parents(self) -> list[FailedParent]:
+        """What it depends on that is down."""
+        if not self.monitor.depends_on:
+            return []
+        found = failed_parents(self.scope.org, [self.monitor.name])
+        return found.get(self.monitor.name, [])
 
     @property
     def last_hint(self) -> str:

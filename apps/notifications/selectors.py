@@ -173,3 +173,10 @@ def group_list(*, org: models.Model) -> list[dict[str, Any]]:
     return list(
         rows.values("group_key", "contact_point", "group_labels", "next_flush_at", "flush_number")
     )
+
+
+def receivers_of(*, org_id: int, contact_point: str) -> list[tuple[str, str]]:
+    """Return a contact point's receivers that are on, as (name, notifier)."""
+    point = ContactPoint.objects.for_org(org_id).filter(name=contact_point).first()
+    receivers = point.receivers if point else []
+    return [(one["name"], one["notifier"]) for one in receivers if one["enabled"]]

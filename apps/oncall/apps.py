@@ -1,5 +1,7 @@
 """People who answer alerts."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,8 @@ class OncallConfig(AppConfig):
     """Stands above notifications: it says whom they tell next."""
 
     name = "apps.oncall"
+
+    def ready(self) -> None:
+        """Subscribe, and tell notifications of policies and of people's contact methods."""
+        import_module("apps.oncall.receivers")
+        import_module("apps.oncall.services.wiring").wire()

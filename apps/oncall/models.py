@@ -1,11 +1,13 @@
-"""Schedules, and who takes somebody's place for a while."""
+"""Schedules, escalations, and how people want to be told."""
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 
+from apps.oncall.enums import NoticeState, RunState
 from detectviz.crypto.fields import EncryptedJSONField
-from detectviz.resources.models import ResourceModel, new_uid
+from detectviz.resources.models import ResourceModel, name_validator, new_uid
 from detectviz.tenancy.models import OrgOwned
 
 
@@ -42,3 +44,147 @@ class OnCallOverride(OrgOwned):
     def __str__(self) -> str:
         """Return who stands in."""
         return self.participant
+
+
+class EscalationPolicy(ResourceModel):
+    """Who is told, and who next while nobody answers. ``steps`` are as written in the spec.
+
+    After the last step it begins again ``repeat`` times.
+    """
+
+    description = models.CharField(max_length=1000, blank=True, default="")
+    steps = models.JSONField(default=list)
+    repeat = models.PositiveIntegerField(default=0)
+
+
+class EscalationRun(OrgOwned):
+    """A policy at work on a group of alerts; ``steps`` are the policy's when it began.
+
+    ``next_at`` is the persisted timer. One run of a group is open at a time.
+    """
+
+    uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
+    policy = models.CharField(max_length=63)
+    steps = models.JSONField(default=list)
+    repeat = models.PositiveIntegerField(default=0)
+    key_digest = models.CharField(max_length=64)
+    group_key = models.CharField(max_length=2000)
+    group_labels = models.JSONField(default=dict)
+    fingerprints = models.JSONField(default=list)
+    state = models.CharField(max_length=12, choices=RunState.choices, default=RunState.RUNNING)
+    round = models.PositiveIntegerField(default=0)
+    step = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField()
+    next_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["-started_at", "-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["org", "key_digest"],
+                condition=models.Q(ended_at__isnull=True),
+                name="oncall_one_open_run",
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["next_at"],
+                condition=models.Q(ended_at__isnull=True),
+                name="oncall_run_due",
+            ),
+            models.Index(fields=["org", "-started_at"], name="oncall_run_recent"),
+        ]
+
+    def __str__(self) -> str:
+        """Return policy and uid."""
+        return f"{self.policy}/{self.uid}"
+
+
+class EscalationNotice(OrgOwned):
+    """One receiver of one step: planned, told or not needed any more. Never twice the same."""
+
+    run = models.ForeignKey(EscalationRun, on_delete=models.CASCADE, related_name="notices")
+    round = models.PositiveIntegerField()
+    step = models.PositiveIntegerField()
+    target = models.CharField(max_length=160)
+    person = models.CharField(max_length=63, blank=True, default="")
+    contact_point = models.CharField(max_length=63)
+    receiver = models.CharField(max_length=63)
+    state = models.CharField(
+        max_length=12, choices=NoticeState.choices, default=NoticeState.PLANNED
+    )
+    due_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    delivery = models.CharField(max_length=32, blank=True, default="")
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["due_at", "id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["run", "round", "step", "contact_point", "receiver"],
+                name="oncall_notice_once",
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["due_at"],
+                condition=models.Q(state="planned"),
+                name="oncall_notice_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        """Return who is told how."""
+        return f"{self.person or self.contact_point} by {self.receiver}"
+
+
+class ContactMethod(OrgOwned):
+    """A way to reach one person: a notifier with its settings, verified by a test that arrived."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="contact_methods"
+    )
+    name = models.CharField(max_length=63, validators=[name_validator])
+    notifier = models.CharField(max_length=63)
+    config = models.JSONField(default=dict)
+    secrets = EncryptedJSONField(default=dict)
+    uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
+    verified_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["name"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["org", "user", "name"], name="oncall_method_unique")
+        ]
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+class NotificationPreference(OrgOwned):
+    """How one person wants to be told in one org.
+
+    ``rules`` are ``{"severities": [...], "method": name, "delay_s": n}``; no severities mean all.
+    Quiet hours lie between two times of day of ``time_zone``; what is told within them waits for
+    their end, unless its severity is in ``quiet_except``.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notification_preferences"
+    )
+    rules = models.JSONField(default=list)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    quiet_start = models.CharField(max_length=5, blank=True, default="")
+    quiet_end = models.CharField(max_length=5, blank=True, default="")
+    quiet_except = models.JSONField(default=list)
+
+    class Meta(OrgOwned.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["org", "user"], name="oncall_preference_unique")
+        ]
+
+    def __str__(self) -> str:
+        """Return whose it is."""
+        return str(self.user)

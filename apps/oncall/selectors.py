@@ -1,10 +1,17 @@
-"""Ask for schedules."""
+"""Ask for schedules, policies, their runs, and how people want to be told."""
 
 from datetime import datetime
 
 from django.db import models
 
-from apps.oncall.models import OnCallOverride, OnCallSchedule
+from apps.oncall.models import (
+    ContactMethod,
+    EscalationPolicy,
+    EscalationRun,
+    NotificationPreference,
+    OnCallOverride,
+    OnCallSchedule,
+)
 from detectviz.resources.errors import NotFoundError
 
 
@@ -35,3 +42,44 @@ def override_list(schedule: OnCallSchedule, *, since: datetime) -> list[OnCallOv
     """Return the overrides that end later, the first first."""
     rows = OnCallOverride.objects.for_org(schedule.org_id).filter(schedule=schedule)
     return list(rows.filter(ends_at__gt=since).order_by("starts_at", "id"))
+
+
+def policy_list(org: models.Model | int) -> models.QuerySet[EscalationPolicy]:
+    """Return an org's escalation policies, by name."""
+    rows: models.QuerySet[EscalationPolicy] = EscalationPolicy.objects.for_org(org)
+    return rows.select_related("org", "folder").order_by("name")
+
+
+def policy_get(org: models.Model | int, name: str) -> EscalationPolicy:
+    """Return one policy; raise NotFoundError."""
+    found = policy_list(org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def run_list(org: models.Model | int, *, policy: str = "", limit: int = 20) -> list[EscalationRun]:
+    """Return the latest runs, of one policy if named, with their notices."""
+    rows = EscalationRun.objects.for_org(org).prefetch_related("notices")
+    wanted = rows.filter(policy=policy) if policy else rows
+    return list(wanted.order_by("-started_at", "-id")[:limit])
+
+
+def runs_of(org: models.Model | int, fingerprint: str, *, limit: int = 10) -> list[EscalationRun]:
+    """Return the latest runs about an alert with their notices, the newest first."""
+    # The fingerprints are a JSON array; SQLite has no containment, so the filter is here.
+    recent = run_list(org, limit=limit * 20)
+    return [run for run in recent if fingerprint in run.fingerprints][:limit]
+
+
+def method_list(org: models.Model | int, user: models.Model) -> list[ContactMethod]:
+    """Return how somebody can be reached, by name."""
+    return list(ContactMethod.objects.for_org(org).filter(user=user).order_by("name"))
+
+
+def preference_get(org: models.Model | int, user: models.Model) -> NotificationPreference | None:
+    """Return how somebody wants to be told, None for the defaults."""
+    found: NotificationPreference | None = (
+        NotificationPreference.objects.for_org(org).filter(user=user).first()
+    )
+    return found

@@ -92,3 +92,20 @@ class AlertHandled:
     at: datetime
     comment: str
     details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertGroupFlushed:
+    """A group whose route names an escalation policy was flushed.
+
+    ``firing`` are the fingerprints that fire, ``waiting`` those of them that nothing holds back.
+    """
+
+    org_id: int
+    escalation: str
+    key_digest: str
+    group_key: str
+    group_labels: Mapping[str, str]
+    firing: tuple[str, ...]
+    waiting: tuple[str, ...]
+    at: datetime

@@ -56,6 +56,11 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
                 {"notifier": "webhook", "config": {"url": f"http://127.0.0.1:9/{mark}"}},
             ],
         },
+        "EscalationPolicy": {
+            "title": mark,
+            "description": mark,
+            "steps": [{"targets": [{"schedule": name}, {"user": name}, {"contact_point": name}]}],
+        },
         "OnCallSchedule": {
             "title": mark,
             "description": mark,

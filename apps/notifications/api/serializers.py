@@ -141,6 +141,7 @@ class RouteSerializer(serializers.Serializer[Any]):
     group_wait = DurationField(required=False)
     group_interval = DurationField(required=False)
     repeat_interval = DurationField(required=False)
+    escalation = serializers.CharField(max_length=63, required=False, allow_blank=True)
     mute_time_intervals = serializers.ListField(
         child=serializers.CharField(max_length=63), required=False
     )

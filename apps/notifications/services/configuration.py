@@ -17,6 +17,7 @@ from apps.notifications.models import (
     RoutingTree,
     TimeInterval,
 )
+from apps.notifications.services.escalation import is_policy
 from apps.notifications.services.ledger import entries_close
 from apps.notifications.services.routing import EVERY_LABEL, build_tree, flatten
 from apps.notifications.services.templates import template_errors, text_errors
@@ -39,6 +40,7 @@ QUIET_ABOUT_RESOLVED = frozenset({"email"})
 class Known:
     """The names a tree may refer to."""
 
+    org_id: int
     points: AbstractSet[str]
     intervals: AbstractSet[str]
 
@@ -157,6 +159,7 @@ def routing_tree_write(
 ) -> RoutingTree:
     """Write the tree. Alerts that are active are routed anew; what was sent stays remembered."""
     known = Known(
+        org_id=org.pk,
         points=set(ContactPoint.objects.for_org(org).values_list("name", flat=True)),
         intervals=set(TimeInterval.objects.for_org(org).values_list("name", flat=True)),
     )
@@ -225,6 +228,9 @@ def _tree_errors(
         names = ", ".join(sorted(known.points)) or "none yet"
         yield f"{path}.contact_point", [f"There is no contact point {point!r}. Known: {names}."]
     yield from _times_errors(node, path, known, is_root=is_root)
+    policy = node.get("escalation", "")
+    if policy and not is_policy(known.org_id, policy):
+        yield f"{path}.escalation", [f"There is no escalation policy {policy!r}."]
     if not is_root and node.get("silence_policy"):
         yield f"{path}.silence_policy", ["It holds for the whole org: put it on the root."]
     if is_root and node.get("matchers"):

@@ -10,8 +10,7 @@ from prometheus_client import Histogram
 
 from apps.extensions.selectors import plugin_client, plugin_manifest
 from apps.notifications.enums import DeliveryStatus
-from apps.notifications.models import ContactPoint, Delivery
-from apps.notifications.services.configuration import receiver_secrets
+from apps.notifications.models import Delivery
 from apps.notifications.services.endpoints import (
     Endpoint,
     endpoint_enter,
@@ -26,6 +25,7 @@ from apps.notifications.services.outcomes import (
 )
 from apps.notifications.services.outward import notifier_context
 from apps.notifications.services.payload import notification_to_send
+from apps.notifications.services.receivers import receiver_find
 from apps.notifications.services.templates import notification_render
 from apps.notifications.services.threads import thread_of
 from detectviz.clock import Clock
@@ -120,19 +120,17 @@ class Target:
 
 def target_of(delivery: Delivery) -> Target | None:
     """Return where a delivery goes, None once its receiver was removed."""
-    point = (
-        ContactPoint.objects.for_org(delivery.org_id).filter(name=delivery.contact_point).first()
+    found = receiver_find(
+        org_id=delivery.org_id, contact_point=delivery.contact_point, name=delivery.receiver
     )
-    receivers = point.receivers if point else []
-    receiver = next((item for item in receivers if item["name"] == delivery.receiver), None)
-    if point is None or receiver is None:
+    if found is None:
         return None
-    schema = notifier_schema(receiver["notifier"])
+    schema = notifier_schema(found.notifier)
     return Target(
-        receiver=receiver,
-        secrets=receiver_secrets(receiver["name"], point.secrets),
+        receiver=found.receiver,
+        secrets=found.secrets,
         schema=schema,
-        endpoint=endpoint_of(delivery=delivery, receiver=receiver, schema=schema),
+        endpoint=endpoint_of(delivery=delivery, receiver=found.receiver, schema=schema),
     )
 
 

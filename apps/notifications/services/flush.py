@@ -34,6 +34,8 @@ from apps.notifications.services.suppression import (
     with_nobody,
 )
 from apps.notifications.services.threads import threads_forget
+from detectviz.events.bus import publish
+from detectviz.events.types import AlertGroupFlushed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +89,26 @@ def group_flush(*, group_id: int, now: datetime, snapshots: Snapshots | None = N
     created = sum(
         _flush_receiver(group, receiver, view, now) for receiver in point_receivers(point)
     )
+    if group.route_options.get("escalation"):
+        publish(_flushed(group, firing, causes, now))
     group_clean(group=group, now=now, muted=muted)
     return created
+
+
+def _flushed(
+    group: AlertGroup, firing: Sequence[RoutedAlert], causes: Causes, now: datetime
+) -> AlertGroupFlushed:
+    fingerprints = [alert.fingerprint for alert in firing]
+    return AlertGroupFlushed(
+        org_id=group.org_id,
+        escalation=group.route_options["escalation"],
+        key_digest=group.key_digest,
+        group_key=group.group_key,
+        group_labels=group.group_labels,
+        firing=tuple(fingerprints),
+        waiting=tuple(one for one in fingerprints if one not in causes),
+        at=now,
+    )
 
 
 def _kinds(chain: Iterable[Cause]) -> set[SuppressionKind]:

@@ -30,6 +30,7 @@ class Route:
     active_time_intervals: tuple[str, ...] = ()
     notify_resolved_while_muted: bool = False
     resolve_immediately: bool = False
+    escalation: str = ""
     routes: "tuple[Route, ...]" = field(default=())
 
     @property
@@ -40,6 +41,7 @@ class Route:
             "active_time_intervals": list(self.active_time_intervals),
             "notify_resolved_while_muted": self.notify_resolved_while_muted,
             "resolve_immediately": self.resolve_immediately,
+            "escalation": self.escalation,
         }
         return {name: value for name, value in said.items() if value}
 
@@ -75,6 +77,7 @@ def _build(spec: Mapping[str, Any], *, parent: Route, path: str) -> Route:
             "notify_resolved_while_muted", parent.notify_resolved_while_muted
         ),
         resolve_immediately=spec.get("resolve_immediately", parent.resolve_immediately),
+        escalation=spec.get("escalation", parent.escalation),
     )
     children: list[Route] = []
     seen: dict[str, int] = {}

@@ -48,12 +48,23 @@ def contact_point_try(
     told = trial_notification(
         point=point.name, org=str(point.org), labels=labels, annotations=annotations, status=status
     )
-    return [_tried(point, receiver, told) for receiver in point.receivers]
+    return [
+        receiver_try(
+            org_id=point.org_id,
+            receiver=receiver,
+            secrets=receiver_secrets(receiver["name"], point.secrets),
+            told=told,
+        )
+        for receiver in point.receivers
+    ]
 
 
-def _tried(point: ContactPoint, receiver: Mapping[str, Any], told: Notification) -> TrialResult:
+def receiver_try(
+    *, org_id: int, receiver: Mapping[str, Any], secrets: dict[str, str], told: Notification
+) -> TrialResult:
+    """Tell one receiver a test now, with its templates rendered."""
     rendered = notification_render(
-        org_id=point.org_id,
+        org_id=org_id,
         notification=told,
         receiver=receiver,
         schema=notifier_schema(receiver["notifier"]),
@@ -61,7 +72,7 @@ def _tried(point: ContactPoint, receiver: Mapping[str, Any], told: Notification)
     attempt = receiver_notify(
         notifier=receiver["notifier"],
         config=dict(rendered.config),
-        secrets=receiver_secrets(receiver["name"], point.secrets),
+        secrets=secrets,
         notification=rendered.notification,
     )
     receipt, error = attempt.receipt, attempt.error

@@ -4,9 +4,10 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from apps.oncall.api.serializers import ScheduleSpecSerializer
-from apps.oncall.api.views import SCHEDULE_SUBRESOURCES
-from apps.oncall.models import OnCallSchedule
+from apps.oncall.api.serializers import PolicySpecSerializer, ScheduleSpecSerializer
+from apps.oncall.api.views import POLICY_SUBRESOURCES, SCHEDULE_SUBRESOURCES
+from apps.oncall.models import EscalationPolicy, OnCallSchedule
+from apps.oncall.services.policies import policy_delete, policy_write
 from apps.oncall.services.schedules import ScheduleDraft, schedule_participant, schedule_write
 from detectviz.clock import utc_now
 from detectviz.resources.registry import ResourceKind, Write, registry
@@ -50,4 +51,37 @@ class OnCallScheduleKind(ResourceKind[OnCallSchedule]):
         instance.delete()
 
 
+class EscalationPolicyKind(ResourceKind[EscalationPolicy]):
+    """Who is told, and who next while nobody answers."""
+
+    group = "notifications"
+    kind = "EscalationPolicy"
+    plural = "escalationpolicies"
+    model = EscalationPolicy
+    permission = "escalations"
+    spec_serializer = PolicySpecSerializer
+    subresources = POLICY_SUBRESOURCES
+    apply_order: ClassVar[int] = 50
+
+    def to_spec(self, instance: EscalationPolicy) -> dict[str, Any]:
+        """Return the spec as written."""
+        return {
+            "title": instance.title,
+            "description": instance.description,
+            "steps": instance.steps,
+            "repeat": instance.repeat,
+        }
+
+    def write(self, change: Write[EscalationPolicy]) -> EscalationPolicy:
+        """Create or update the row."""
+        return policy_write(
+            org=change.org, name=change.name, spec=change.spec, instance=change.instance
+        )
+
+    def remove(self, instance: EscalationPolicy, *, actor: models.Model | None) -> None:
+        """Delete, unless a route names it."""
+        policy_delete(policy=instance)
+
+
 registry.register(OnCallScheduleKind())
+registry.register(EscalationPolicyKind())

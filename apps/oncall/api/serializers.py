@@ -7,11 +7,15 @@ from zoneinfo import available_timezones
 
 from rest_framework import serializers
 
+from apps.oncall.services.policies import TARGETS
 from apps.oncall.services.rotations import RotationUnit
 from apps.oncall.services.schedules import WEEKDAYS
+from detectviz.contracts.durations import DurationError, parse_duration_s
 
 MOST_LAYERS = 20
 MOST_PARTICIPANTS = 100
+MOST_STEPS = 20
+LONGEST_WAIT_S = 7 * 86_400
 
 
 class ClockField(serializers.CharField):
@@ -113,3 +117,55 @@ class OverrideEndSerializer(serializers.Serializer[Any]):
     """The override to take away."""
 
     override = serializers.CharField(max_length=32)
+
+
+class TargetSerializer(serializers.Serializer[Any]):
+    """One of a schedule, a user, a team, a contact point."""
+
+    schedule = serializers.CharField(max_length=63, required=False)
+    user = serializers.CharField(max_length=63, required=False)
+    team = serializers.CharField(max_length=63, required=False)
+    contact_point = serializers.CharField(max_length=63, required=False)
+
+    def validate(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Take just one."""
+        if len(attrs) != 1:
+            raise serializers.ValidationError(f"Name one of {', '.join(TARGETS)}.")
+        return dict(attrs)
+
+
+class WaitField(serializers.CharField):
+    """A Prometheus duration of at most a week."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Check that it is one."""
+        text = super().to_internal_value(data)
+        try:
+            seconds = parse_duration_s(text)
+        except DurationError as error:
+            raise serializers.ValidationError(str(error)) from error
+        if not 0 <= seconds <= LONGEST_WAIT_S:
+            raise serializers.ValidationError("At most a week.")
+        return text
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    """Whom to tell, and how long to wait for an answer before the next step."""
+
+    targets = TargetSerializer(many=True, allow_empty=False)
+    wait = WaitField(default="5m")
+
+
+class PolicySpecSerializer(serializers.Serializer[Any]):
+    """``spec`` of an EscalationPolicy."""
+
+    title = serializers.CharField(max_length=200, allow_blank=True, default="")
+    description = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    steps = StepSerializer(many=True, allow_empty=False)
+    repeat = serializers.IntegerField(min_value=0, max_value=100, default=0)
+
+    def validate_steps(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Bound the number."""
+        if len(value) > MOST_STEPS:
+            raise serializers.ValidationError(f"At most {MOST_STEPS} steps.")
+        return value

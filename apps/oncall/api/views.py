@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from rest_framework import serializers
 
 from apps.oncall.api.serializers import OverrideEndSerializer, OverrideSerializer
-from apps.oncall.models import OnCallSchedule
-from apps.oncall.selectors import override_list, schedule_by_digest
+from apps.oncall.models import EscalationPolicy, EscalationRun, OnCallSchedule
+from apps.oncall.selectors import override_list, run_list, schedule_by_digest
 from apps.oncall.services.calendars import calendar_text, calendar_url
 from apps.oncall.services.rotations import shifts
 from apps.oncall.services.schedules import (
@@ -150,5 +150,48 @@ SCHEDULE_SUBRESOURCES = (
         permission="update",
         handler=rotate_token,
         summary="Give the iCal feed a new secret address.",
+    ),
+)
+
+
+def policy_runs(request: Any, org: Any, instance: EscalationPolicy) -> JsonObject:
+    """Answer a policy's latest runs and whom they told."""
+    return {"items": [run_json(run) for run in run_list(org, policy=instance.name)]}
+
+
+def run_json(run: EscalationRun) -> JsonObject:
+    """Return a run for an answer."""
+    return {
+        "uid": run.uid,
+        "state": run.state,
+        "group_key": run.group_key,
+        "fingerprints": run.fingerprints,
+        "started_at": run.started_at.isoformat(),
+        "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+        "next_at": run.next_at.isoformat() if run.next_at else None,
+        "notices": [
+            {
+                "round": one.round,
+                "step": one.step,
+                "target": one.target,
+                "person": one.person or None,
+                "receiver": one.receiver,
+                "state": one.state,
+                "due_at": one.due_at.isoformat(),
+                "sent_at": one.sent_at.isoformat() if one.sent_at else None,
+                "delivery": one.delivery or None,
+            }
+            for one in run.notices.all()
+        ],
+    }
+
+
+POLICY_SUBRESOURCES = (
+    Subresource(
+        name="runs",
+        method="GET",
+        permission="read",
+        handler=policy_runs,
+        summary="The latest escalations by this policy, and whom they told.",
     ),
 )

@@ -12,4 +12,13 @@ MENU = (
         order=40,
         covers=("oncall:schedule", "oncall:override", "oncall:calendar"),
     ),
+    MenuEntry(
+        title="Escalation",
+        icon="users-group",
+        route="oncall:policy-list",
+        permission="escalations:read",
+        section="Alert",
+        order=50,
+        covers=("oncall:policy", "oncall:escalation"),
+    ),
 )

@@ -2,10 +2,24 @@
 
 from django.urls import path
 
-from apps.oncall.web.views import schedules
+from apps.oncall.web.views import policies, schedules
 
 app_name = "oncall"
 urlpatterns = [
+    path("o/<slug:org>/escalation", policies.policy_page, name="policy-list"),
+    path("o/<slug:org>/escalation/new", policies.policy_create, name="policy-create"),
+    path("o/<slug:org>/escalation/p/<slug:name>", policies.policy_detail, name="policy-detail"),
+    path("o/<slug:org>/escalation/p/<slug:name>/edit", policies.policy_edit, name="policy-edit"),
+    path(
+        "o/<slug:org>/escalation/p/<slug:name>/delete",
+        policies.policy_delete,
+        name="policy-delete",
+    ),
+    path(
+        "o/<slug:org>/escalation/for/<slug:fingerprint>/",
+        policies.escalation_for,
+        name="escalation-for",
+    ),
     path("o/<slug:org>/on-call", schedules.schedule_page, name="schedule-list"),
     path("o/<slug:org>/on-call/new", schedules.schedule_create, name="schedule-create"),
     path("o/<slug:org>/on-call/s/<slug:name>", schedules.schedule_detail, name="schedule-detail"),

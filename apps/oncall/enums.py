@@ -1,0 +1,23 @@
+"""Words of on-call duty."""
+
+from django.db import models
+
+
+class RunState(models.TextChoices):
+    """Where an escalation is in its life."""
+
+    RUNNING = "running", "Running"
+    PAUSED = "paused", "Held back"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    EXHAUSTED = "exhausted", "Nobody answered"
+    RESOLVED = "resolved", "Resolved"
+    REPLACED = "replaced", "Begun anew"
+
+
+class NoticeState(models.TextChoices):
+    """What became of telling one receiver of a step."""
+
+    PLANNED = "planned", "Planned"
+    SENT = "sent", "Sent"
+    CANCELLED = "cancelled", "Not needed any more"
+    UNREACHABLE = "unreachable", "Cannot be reached"

@@ -1,0 +1,12 @@
+"""Background work of on-call duty."""
+
+from celery import shared_task
+
+from apps.oncall.services.escalations import escalations_tick
+from detectviz.clock import utc_now
+
+
+@shared_task
+def escalate() -> None:
+    """Go on with the escalations that are due."""
+    escalations_tick(now=utc_now())

@@ -11,6 +11,11 @@ SCHEDULE = {
         "schedule": 60.0,
         "options": {"queue": "jobs", "expires": 60},
     },
+    "notifications.remind": {
+        "task": "apps.notifications.tasks.remind",
+        "schedule": 30.0,
+        "options": {"queue": "notify", "expires": 30},
+    },
     "notifications.trim": {
         "task": "apps.notifications.tasks.trim",
         "schedule": 3600.0,

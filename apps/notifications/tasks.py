@@ -8,6 +8,7 @@ from apps.notifications.services.foreign_alerts import (
     foreign_alerts_expire,
     foreign_alerts_sweep,
 )
+from apps.notifications.services.reminders import silences_remind
 from apps.notifications.services.retention import history_trim
 from detectviz.clock import utc_now
 
@@ -37,3 +38,9 @@ def sweep() -> None:
 def trim() -> None:
     """Drop what is past retention."""
     history_trim(now=utc_now())
+
+
+@shared_task
+def remind() -> None:
+    """Tell who made a silence that it ends soon."""
+    silences_remind(now=utc_now())

@@ -93,9 +93,10 @@ def suppressions_of(*, org: models.Model, fingerprint: str, now: datetime) -> li
     open_rows = [_of_entry(row) for row in entries if row.ended_at is None]
     if alert is not None and not alert.is_resolved:
         held = {row.key_digest for row in entries if row.ended_at is None and not row.receiver}
-        groups = alert.groups.exclude(key_digest__in=held).order_by("group_key")
-        for group in groups:
-            current += _standing_of(group, alert, now)
+        said = {(row.group_key, row.receiver) for row in open_rows}
+        for group in alert.groups.exclude(key_digest__in=held).order_by("group_key"):
+            found = _standing_of(group, alert, now)
+            current += [one for one in found if (one.group_key, one.receiver) not in said]
     return [*open_rows, *current, *(_of_entry(row) for row in entries if row.ended_at)]
 
 

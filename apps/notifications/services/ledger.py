@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from apps.alerting.services.suppression import alerts_suppress
 from apps.notifications.enums import SuppressionEnding, SuppressionKind
-from apps.notifications.models import AlertGroup, RoutedAlert, SuppressionEntry
+from apps.notifications.models import AlertGroup, Delivery, RoutedAlert, SuppressionEntry
 from apps.notifications.services.causes import Cause, Causes
 
 # Those that hold an alert itself back, not what is done with it afterwards.
@@ -31,6 +31,7 @@ HOLDING = frozenset(
     }
 )
 _MOST = 500
+_LONGEST_DETAIL = 300
 _Place = tuple[str, str]  # key digest, fingerprint
 T = TypeVar("T")
 
@@ -132,6 +133,44 @@ def entries_close(
         closed |= {fingerprint for _, fingerprint in found}
     if closed and receiver is None:
         alerts_sync(org_id=org_id, fingerprints=closed)
+
+
+def delivery_held(*, delivery: Delivery, kind: SuppressionKind, detail: str, now: datetime) -> None:
+    """Write down that one receiver could not be told of alerts; once, however often it is tried."""
+    rows = SuppressionEntry.objects.for_org(delivery.org_id)
+    place = {
+        "key_digest": delivery.key_digest,
+        "contact_point": delivery.contact_point,
+        "receiver": delivery.receiver,
+    }
+    known = set(rows.filter(**place, ended_at__isnull=True).values_list("fingerprint", flat=True))
+    cause = Cause(kind=kind, name=delivery.receiver, detail=detail[:_LONGEST_DETAIL])
+    for some in _chunks([one for one in delivery.firing if one not in known]):
+        alerts = RoutedAlert.objects.for_org(delivery.org_id).filter(fingerprint__in=some)
+        new = [
+            SuppressionEntry(
+                org_id=delivery.org_id,
+                fingerprint=fingerprint,
+                labels=labels,
+                group_key=delivery.group_key,
+                kind=kind,
+                causes=[cause.as_json()],
+                since=now,
+                **place,
+            )
+            for fingerprint, labels in alerts.values_list("fingerprint", "labels")
+        ]
+        _insert(delivery.org_id, new)
+
+
+def delivery_told(*, delivery: Delivery, now: datetime) -> None:
+    """Close what was written about a receiver that has been told now."""
+    SuppressionEntry.objects.for_org(delivery.org_id).filter(
+        key_digest=delivery.key_digest,
+        contact_point=delivery.contact_point,
+        receiver=delivery.receiver,
+        ended_at__isnull=True,
+    ).update(ended_at=now, ending=SuppressionEnding.TOLD)
 
 
 def never_told_write(*, group: AlertGroup, alerts: Sequence[RoutedAlert], now: datetime) -> None:

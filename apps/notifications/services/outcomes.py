@@ -9,11 +9,12 @@ from django.db import transaction
 from django.db.models import F
 from prometheus_client import Counter
 
-from apps.notifications.enums import DeliveryStatus
+from apps.notifications.enums import DeliveryStatus, SuppressionKind
 from apps.notifications.models import AlertGroup, ContactPoint, Delivery, NotificationRecord
 from apps.notifications.services.endpoints import Held, Hold
 from apps.notifications.services.fallback import fallback_resolve, fallback_tell
 from apps.notifications.services.flush import group_clean
+from apps.notifications.services.ledger import delivery_held, delivery_told
 from apps.notifications.services.threads import thread_stored
 from detectviz.contracts.durations import format_duration
 from detectviz.contracts.errors import DeliveryError, NetworkError, PluginError
@@ -89,6 +90,7 @@ def delivery_complete(
         history=_history(delivery, attempt, entry, now),
     ):
         return  # the lease ran out and somebody else took over; the duplicate carries our uid
+    delivery_told(delivery=delivery, now=now)
     if delivery.replayed_at is None or _is_latest(delivery):
         _remember(delivery, receipt, now)
     if delivery.fallback_of:
@@ -110,6 +112,9 @@ def delivery_fail(*, delivery: Delivery, attempt: Attempt, now: datetime) -> Non
     errors_total.labels(delivery.notifier, attempt.reason).inc()
     status_code = error.status_code if isinstance(error, DeliveryError) else None
     answer = error.answer if isinstance(error, DeliveryError) else ""
+    delivery_held(
+        delivery=delivery, kind=SuppressionKind.FAILED_DELIVERY, detail=error.message, now=now
+    )
     entry = {"status": "failed", "status_code": status_code, "answer": answer}
     details: dict[str, Any] = {
         "error": error.message[:MAX_ANSWER],
@@ -136,6 +141,9 @@ def delivery_hold(*, delivery: Delivery, held: Held, now: datetime) -> None:
     """Put a delivery off without an attempt; who waits long behind a breaker has others told."""
     held_total.labels(delivery.notifier, held.hold.value).inc()
     message = " ".join(filter(None, (_HELD_WORDS[held.hold], held.error)))[:MAX_ANSWER]
+    is_broken = held.hold is Hold.BROKEN
+    kind = SuppressionKind.FAILED_DELIVERY if is_broken else SuppressionKind.RATE_LIMITED
+    delivery_held(delivery=delivery, kind=kind, detail=message, now=now)
     entry = {"status": "held", "status_code": None, "answer": ""}
     attempt = Attempt(duration_s=0.0, error=DeliveryError(message, reason=held.hold.value))
     details: dict[str, Any] = {

@@ -75,6 +75,19 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
             "contact_point": name,
             "routes": [{"contact_point": name, "matchers": [f'mark="{mark}"']}],
         },
+        **_muting_specs(mark),
+        "RoleBinding": {"role": name, "subject": {"kind": "Team", "name": name}},
+        "ApiKey": {
+            "title": mark,
+            "owner": {"kind": "ServiceAccount", "name": name},
+            "scopes": ["monitors:read"],
+        },
+    }
+    return specs[kind]
+
+
+def _muting_specs(mark: str) -> dict[str, dict[str, Any]]:
+    return {
         "Silence": {
             "title": mark,
             "matchers": [f'mark="{mark}"'],
@@ -92,14 +105,7 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
             "title": mark,
             "time_intervals": [{"weekdays": ["saturday", "sunday"]}],
         },
-        "RoleBinding": {"role": name, "subject": {"kind": "Team", "name": name}},
-        "ApiKey": {
-            "title": mark,
-            "owner": {"kind": "ServiceAccount", "name": name},
-            "scopes": ["monitors:read"],
-        },
     }
-    return specs[kind]
 
 
 def writable_kinds() -> list[ResourceKind[Any]]:

@@ -58,7 +58,7 @@ FURTHER = (
     "/o/default/rules/g/builtin",
     "/o/default/rules/g/shop/edit",
     "/o/default/contact-points/new",
-    *(f"/o/default/contact-points/new/{name}" for name in ("webhook", "email", "apprise")),
+    *(f"/o/default/contact-points/new/{name}" for name in ("webhook", "email", "apprise", "slack")),
     "/o/default/contact-points/c/on-call",
     "/o/default/contact-points/c/on-call/edit",
     "/o/default/datasources/new",

@@ -30,10 +30,10 @@ from detectviz.runtime.wakeups import wake_on_commit
 
 DISPATCH = "notifications.dispatch"
 
-# Alertmanager's defaults: services that thread or page want the resolve, inboxes do not.
+# Alertmanager's defaults: it has them off for mail, Slack and WeChat, on for all others.
 RECEIVER_TEXTS = ("title_template", "text_template", "rate_limit")
 RELIABILITY = {"fallback": "", "fallback_after": "5m", "give_up_after": "1d"}
-QUIET_ABOUT_RESOLVED = frozenset({"email"})
+QUIET_ABOUT_RESOLVED = frozenset({"email", "slack", "wecom"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

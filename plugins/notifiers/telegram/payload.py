@@ -24,11 +24,16 @@ _PLAIN: Final[Markup] = plain_markup(utf16_size)
 
 
 def build_message(
-    notification: Notification, config: JsonObject, *, is_plain: bool = False
+    notification: Notification,
+    config: JsonObject,
+    *,
+    is_plain: bool = False,
+    has_buttons: bool = True,
 ) -> dict[str, JsonValue]:
     """Return the body of sendMessage or editMessageText, without what it answers.
 
     ``is_plain`` leaves all markup away: for a text of the operator that Telegram could not parse.
+    Without ``has_buttons`` there are none: it refuses addresses of machines without a public name.
     """
     own = get_text(config, "message")
     mode = get_text(config, "parse_mode") if own else "HTML"
@@ -41,7 +46,8 @@ def build_message(
     }
     if mode and not is_plain:
         message["parse_mode"] = mode
-    if buttons := [{"text": each.title, "url": each.url} for each in buttons_of(notification)]:
+    buttons = [{"text": each.title, "url": each.url} for each in buttons_of(notification)]
+    if buttons and has_buttons:
         message["reply_markup"] = {"inline_keyboard": [buttons]}
     return message
 

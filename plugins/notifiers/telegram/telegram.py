@@ -12,6 +12,7 @@ from plugins.notifiers.telegram.payload import build_message, build_options
 _SERVICE: Final = "Telegram"
 _UNCHANGED: Final = "message is not modified"
 _UNREADABLE: Final = "can't parse entities"
+_WRONG_BUTTON: Final = ("button_url_invalid", "wrong http url", "button url")
 _FIRST_GONE: Final = ("message to edit not found", "message can't be edited")
 # A bot that is refused by a chat, or is not known to it, is told so with these.
 _CLASSES: Final[dict[int, FailureClass]] = {
@@ -28,10 +29,13 @@ class TelegramNotifier:
 
     def notify(self, notification: Notification, context: NotifierContext) -> Receipt:
         """Deliver once; raise DeliveryError unless Telegram says ok."""
-        exchange = _tell(notification, context, is_plain=False)
-        if not exchange.document.get("ok") and _UNREADABLE in exchange.said("description"):
+        exchange = _tell(notification, context)
+        has_buttons = not _refuses_buttons(exchange)
+        if not has_buttons:
+            exchange = _tell(notification, context, has_buttons=False)
+        if _UNREADABLE in exchange.said("description"):
             context.logger.warning("Telegram cannot parse the message's markup; sent as plain text")
-            exchange = _tell(notification, context, is_plain=True)
+            exchange = _tell(notification, context, is_plain=True, has_buttons=has_buttons)
         is_same = _UNCHANGED in exchange.said("description")
         if not is_same:
             _require_ok(exchange)
@@ -43,8 +47,21 @@ class TelegramNotifier:
         )
 
 
-def _tell(notification: Notification, context: NotifierContext, *, is_plain: bool) -> Exchange:
-    message = build_message(notification, context.config, is_plain=is_plain)
+def _refuses_buttons(exchange: Exchange) -> bool:
+    said = exchange.said("description").lower()
+    return any(words in said for words in _WRONG_BUTTON)
+
+
+def _tell(
+    notification: Notification,
+    context: NotifierContext,
+    *,
+    is_plain: bool = False,
+    has_buttons: bool = True,
+) -> Exchange:
+    message = build_message(
+        notification, context.config, is_plain=is_plain, has_buttons=has_buttons
+    )
     first, updates = context.thread.get("message_id"), get_text(context.config, "updates")
     if first and updates == "edit":
         exchange = _call(context, "editMessageText", {**message, "message_id": first})

@@ -116,6 +116,17 @@ def test_a_text_that_cannot_be_parsed_is_sent_plain(notifier: Notifier) -> None:
     assert plain["text"] == "<x>own"
 
 
+def test_buttons_to_a_machine_without_a_public_name_are_left_away(notifier: Notifier) -> None:
+    body = (
+        b'{"ok":false,"error_code":400,"description":"Bad Request: inline keyboard button URL '
+        b"'http://localhost/' is invalid: Wrong HTTP URL\"}"
+    )
+    http = FakeHttp(answer=SENT, first=[make_response(400, body)])
+    assert notifier.notify(make_notification(), _context(http)).external_id == "77"
+    (_, refused), (_, sent) = _sent(http)
+    assert ("reply_markup" in refused, "reply_markup" in sent) == (True, False)
+
+
 def test_alerts_that_do_not_fit_are_counted(notifier: Notifier) -> None:
     http = FakeHttp(answer=SENT)
     notifier.notify(

@@ -13,6 +13,7 @@ from apps.notifications.models import (
     Delivery,
     DeliveryEndpoint,
     NotificationTemplate,
+    RoutedAlert,
     RoutingTree,
 )
 from apps.notifications.services.delivery import notifier_schema
@@ -165,6 +166,12 @@ def dead_letter_uids(*, org: models.Model, contact_point: str = "", limit: int =
         org=org, status=DeliveryStatus.FAILED.value, contact_point=contact_point
     )
     return list(rows.values_list("uid", flat=True)[:limit])
+
+
+def routed_alert_list(*, org: models.Model, limit: int) -> list[RoutedAlert]:
+    """Return the alerts that were heard of last."""
+    rows: QuerySet[RoutedAlert] = RoutedAlert.objects.for_org(org)
+    return list(rows.order_by("-updated_at")[:limit])
 
 
 def group_list(*, org: models.Model) -> list[dict[str, Any]]:

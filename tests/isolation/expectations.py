@@ -97,6 +97,7 @@ SUBRESOURCE_BODIES: Mapping[str, Any] = {
     "override-end": {"override": "none"},
     "pause": {},
     "restore-builtin": {},
+    "preview": {"template": '{{ define "own" }}x{{ end }}'},
     "resume": {},
     "rotate-token": {},
     "run": {},

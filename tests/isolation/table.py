@@ -363,6 +363,13 @@ TABLE: Mapping[str, Rule] = {
     "notifications:route-delete": _button("routingtrees:update", values={"at": "=root-0"}),
     "notifications:delivery-list": _look("deliveries:read"),
     "notifications:delivery-detail": _look("deliveries:read", values={"uid": "delivery"}),
+    "notifications:delivery-replay": _button("deliveries:send", values={"uid": "delivery"}),
+    "notifications:delivery-replay-many": _button("deliveries:send"),
+    "notifications:template-list": _look("notificationtemplates:read"),
+    "notifications:template-create": _look("notificationtemplates:create"),
+    "notifications:template-preview": _button("notificationtemplates:read"),
+    "notifications:template-edit": _look("notificationtemplates:update"),
+    "notifications:template-delete": _button("notificationtemplates:delete"),
     "notifications:delivery-for": _look(MEMBER, values={"fingerprint": "=0"}),
     # --- people on call ---
     "oncall:schedule-list": _look("oncallschedules:read"),

@@ -13,6 +13,15 @@ MENU = (
         covers=("notifications:contactpoint", "notifications:receiver"),
     ),
     MenuEntry(
+        title="Message templates",
+        icon="edit",
+        route="notifications:template-list",
+        permission="notificationtemplates:read",
+        section="Alert",
+        order=65,
+        covers=("notifications:template",),
+    ),
+    MenuEntry(
         title="Routing",
         icon="route",
         route="notifications:routing-tree",

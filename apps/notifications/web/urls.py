@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.notifications.web.views import contact_points, deliveries, point_form, routing
+from apps.notifications.web.views import contact_points, deliveries, point_form, routing, templates
 
 app_name = "notifications"
 urlpatterns = [
@@ -49,6 +49,33 @@ urlpatterns = [
     path("o/<slug:org>/deliveries", deliveries.delivery_list, name="delivery-list"),
     path(
         "o/<slug:org>/deliveries/d/<slug:uid>", deliveries.delivery_detail, name="delivery-detail"
+    ),
+    path(
+        "o/<slug:org>/deliveries/d/<slug:uid>/replay",
+        deliveries.delivery_replay,
+        name="delivery-replay",
+    ),
+    path(
+        "o/<slug:org>/deliveries/replay",
+        deliveries.delivery_replay_many,
+        name="delivery-replay-many",
+    ),
+    path("o/<slug:org>/message-templates", templates.template_list, name="template-list"),
+    path("o/<slug:org>/message-templates/new", templates.template_create, name="template-create"),
+    path(
+        "o/<slug:org>/message-templates/preview",
+        templates.template_previewed,
+        name="template-preview",
+    ),
+    path(
+        "o/<slug:org>/message-templates/t/<slug:name>",
+        templates.template_edit,
+        name="template-edit",
+    ),
+    path(
+        "o/<slug:org>/message-templates/t/<slug:name>/delete",
+        templates.template_delete,
+        name="template-delete",
     ),
     path(
         "o/<slug:org>/deliveries/for/<slug:fingerprint>/",

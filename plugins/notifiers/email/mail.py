@@ -4,9 +4,10 @@ import hashlib
 from urllib.parse import urlsplit
 
 from detectviz.contracts.config import get_bool, get_text, get_texts
-from detectviz.contracts.message import one_line, text_of, title_of
+from detectviz.contracts.message import clean, details_of, one_line, text_of, title_of
 from detectviz.contracts.notifier import MailMessage, Notification, NotifierContext, Receipt
-from plugins.notifiers.email.rendering import render_html
+from detectviz.contracts.rendering import web_url
+from plugins.notifiers.email.rendering import contact_point_url, render_html
 
 _LONGEST_SUBJECT = 200
 
@@ -18,7 +19,7 @@ class EmailNotifier:
         """Hand one mail to the deployment's mail server; its DeliveryError passes through."""
         config = context.config
         prefix = get_text(config, "subject_prefix")
-        text = text_of(notification)
+        text = _text(notification)
         message = MailMessage(
             to=get_texts(config, "to"),
             cc=get_texts(config, "cc"),
@@ -31,6 +32,15 @@ class EmailNotifier:
         message_id = context.mail.send(message)
         digest = hashlib.sha256(f"{message.subject}\n{text}\n{message.html}".encode())
         return Receipt(external_id=message_id, request_digest=digest.hexdigest())
+
+
+def _text(notification: Notification) -> str:
+    """Return the operator's own text, else every alert; then what can be done about them."""
+    told = text_of(notification) if notification.is_templated else details_of(notification)
+    links = [(action.title, action.url) for action in notification.actions]
+    links.append(("Change who is told", contact_point_url(notification)))
+    known = [f"{clean(title)}: {url}" for title, url in links if web_url(url)]
+    return "\n\n".join(filter(None, (told, "\n".join(known))))
 
 
 def _headers(notification: Notification) -> dict[str, str]:
@@ -48,7 +58,16 @@ def _headers(notification: Notification) -> dict[str, str]:
         "References": thread,
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
+        "List-Id": f"<{_list_name(notification)}.{domain}>",
+        **({"List-Unsubscribe": f"<{stop}>"} if (stop := contact_point_url(notification)) else {}),
     }
+
+
+def _list_name(notification: Notification) -> str:
+    return "".join(
+        letter if letter.isascii() and letter.isalnum() else "-"
+        for letter in f"{notification.receiver}-{notification.org}"
+    )[:100]
 
 
 def _digest(*parts: str) -> str:

@@ -37,8 +37,31 @@ _HEAD: JsonObject = {
             "description": "Lowercase letters, digits and dashes. Routes refer to it; it can't be "
             "changed later.",
         },
+        "fallback": {
+            "type": "string",
+            "title": "Fallback contact point",
+            "x-placeholder": "on-call-phone",
+            "x-group": "When it can't be reached",
+            "description": "Name of the contact point that is told instead. Empty: nobody is.",
+        },
+        "fallback_after": {
+            "type": "string",
+            "title": "Tell the fallback after",
+            "x-placeholder": "5m",
+            "x-group": "When it can't be reached",
+            "description": "How long deliveries may wait first; what fails for good doesn't wait.",
+        },
+        "give_up_after": {
+            "type": "string",
+            "title": "Give up after",
+            "x-placeholder": "1d",
+            "x-group": "When it can't be reached",
+            "description": "Then the delivery is a dead letter, which can be sent again by hand.",
+        },
     },
 }
+RELIABILITY_FIELDS = ("fallback", "fallback_after", "give_up_after")
+_TEXT_FIELDS = ("title_template", "text_template", "rate_limit")
 
 
 def _options(manifest: Manifest, *, is_new: bool) -> JsonObject:
@@ -53,6 +76,28 @@ def _options(manifest: Manifest, *, is_new: bool) -> JsonObject:
         "type": "object",
         "properties": {
             **({"name": name} if is_new else {}),
+            "title_template": {
+                "type": "string",
+                "title": "Title",
+                "x-placeholder": '{{ template "__subject" . }}',
+                "x-group": "Words",
+                "description": "Go template with Alertmanager's data. Empty: the default title.",
+            },
+            "text_template": {
+                "type": "string",
+                "title": "Text",
+                "x-placeholder": '{{ template "default.message" . }}',
+                "x-widget": "textarea",
+                "x-group": "Words",
+                "description": "Go template in place of what the notifier would say by itself.",
+            },
+            "rate_limit": {
+                "type": "string",
+                "title": "Rate limit",
+                "x-placeholder": "30/1m",
+                "x-group": "Options",
+                "description": "Most messages in a time; the others wait. Empty: no limit.",
+            },
             "send_resolved": {
                 "type": "boolean",
                 "title": "Also tell when alerts are resolved",
@@ -240,7 +285,11 @@ def receiver_spec(draft: ReceiverDraft) -> dict[str, Any]:
         **({"name": name} if name else {}),
         "config": config,
         "secrets": secrets,
-        **{key: document[key] for key in ("send_resolved", "enabled") if key in document},
+        **{
+            key: document[key]
+            for key in ("send_resolved", "enabled", *_TEXT_FIELDS)
+            if document.get(key) is not None
+        },
     }
 
 

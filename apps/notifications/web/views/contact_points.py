@@ -14,12 +14,15 @@ from apps.notifications.selectors import (
     contact_point_get,
     contact_point_list_with_last,
     delivery_list,
+    endpoints_of,
     routing_tree_get,
 )
 from apps.notifications.services.routing import Route, build_tree, flatten
 from apps.notifications.services.trials import TrialResult, contact_point_try
 from apps.notifications.web.forms.contact_points import notifier_manifest
+from apps.notifications.web.forms.routes import labels_of
 from apps.notifications.web.views.looks import ShownDelivery, ShownStatus
+from detectviz.contracts.durations import format_duration
 from detectviz.resources.services import resource_delete
 from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
@@ -28,6 +31,7 @@ from detectviz.web.writes import kind_of
 _TABLE = "notifications/partials/_contact_point_table.html"
 _TOLD = "notifications/partials/_contact_point_told.html"
 _LATEST = 10
+_LONGEST_LABELS = 4_000
 _SHOWN_KEYS = ("to", "url", "channel", "chat_id", "address", "host", "topic", "recipient")
 
 
@@ -134,6 +138,21 @@ class ContactPointDetailPage:
         return tuple(ShownReceiver(each) for each in self.point.receivers)
 
     @cached_property
+    def troubles(self) -> list[Mapping[str, Any]]:
+        """The endpoints that are left alone or whose last attempts failed."""
+        return [each for each in endpoints_of(point=self.point) if each["failures"]]
+
+    @property
+    def fallback_after(self) -> str:
+        """How long deliveries wait before the fallback is told."""
+        return format_duration(self.point.fallback_after_ms / 1000)
+
+    @property
+    def give_up_after(self) -> str:
+        """How long deliveries are tried."""
+        return format_duration(self.point.give_up_after_ms / 1000)
+
+    @cached_property
     def routes(self) -> list[Route]:
         """The routes that lead here."""
         return [each for each in routes_of(self.scope.org) if each.contact_point == self.point.name]
@@ -205,7 +224,8 @@ def contact_point_detail(request: PageRequest, scope: OrgScope, *, name: str) ->
 def contact_point_test(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
     """Send a sample alert through every receiver and show the answers."""
     point = point_of(scope, name, "contactpoints:test")
-    page = TrialPage(contact_point_try(point=point))
+    labels = labels_of(request.POST.get("labels", "")[:_LONGEST_LABELS])
+    page = TrialPage(contact_point_try(point=point, labels=labels))
     return render_page(request, "notifications/partials/_contact_point_trial.html", page)
 
 

@@ -6,17 +6,23 @@ from functools import cached_property
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import Delivery
 from apps.notifications.selectors import (
     contact_point_list,
+    dead_letter_uids,
     delivery_get,
     delivery_queryset,
 )
 from apps.notifications.selectors import delivery_list as deliveries_found
-from apps.notifications.web.views.looks import ShownDelivery, ShownStatus, reason_text
-from detectviz.web.pages import Pager, PageRequest, render_page
+from apps.notifications.services.dead_letters import deliveries_replay
+from apps.notifications.services.dead_letters import delivery_replay as replay_one
+from apps.notifications.web.views.looks import ShownAttempt, ShownDelivery, ShownStatus, reason_text
+from detectviz.clock import utc_now
+from detectviz.web.pages import Pager, PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
 
 PER_PAGE = 50
@@ -44,15 +50,23 @@ class DeliveryListPage:
         return self.query.get("contact_point", "").replace("\x00", "")[:63]
 
     @property
+    def alert(self) -> str:
+        """The fingerprint asked for."""
+        return self.query.get("alert", "").replace("\x00", "").strip()[:32]
+
+    @property
     def is_filtered(self) -> bool:
         """Return whether an empty log is the filters' doing."""
-        return bool(self.status or self.contact_point)
+        return bool(self.status or self.contact_point or self.alert)
 
     @cached_property
     def found(self) -> Any:
         """The deliveries, the latest first."""
         rows = delivery_queryset(
-            org=self.scope.org, status=self.status, contact_point=self.contact_point
+            org=self.scope.org,
+            status=self.status,
+            contact_point=self.contact_point,
+            alert=self.alert,
         )
         return self.scope.access.filter(rows, "deliveries:read")
 
@@ -71,6 +85,11 @@ class DeliveryListPage:
     def statuses(self) -> tuple[tuple[str, str], ...]:
         """The statuses to filter by."""
         return tuple((value, str(label)) for value, label in DeliveryStatus.choices)
+
+    @property
+    def may_replay(self) -> bool:
+        """Return whether dead letters are listed that the user may send again."""
+        return self.status == DeliveryStatus.FAILED and self.scope.can("deliveries:send")
 
     @cached_property
     def points(self) -> tuple[str, ...]:
@@ -118,6 +137,17 @@ class DeliveryDetailPage:
         """How many alerts are not listed."""
         return len(self.delivery.payload.get("alerts", [])) - len(self.alerts)
 
+    @property
+    def attempts(self) -> tuple[ShownAttempt, ...]:
+        """The latest attempts, the last one first."""
+        return tuple(ShownAttempt(entry) for entry in reversed(self.delivery.history))
+
+    @property
+    def may_replay(self) -> bool:
+        """Return whether it is a dead letter the user may send again."""
+        is_dead = self.delivery.status == DeliveryStatus.FAILED
+        return is_dead and self.scope.can("deliveries:send", self.delivery)
+
 
 @dataclass(frozen=True)
 class ToldPage:
@@ -142,6 +172,30 @@ def delivery_detail(request: PageRequest, scope: OrgScope, *, uid: str) -> HttpR
     return render_page(
         request, "notifications/delivery_detail.html", DeliveryDetailPage(scope, delivery)
     )
+
+
+@require_POST
+@org_page("deliveries:send")
+def delivery_replay(request: PageRequest, scope: OrgScope, *, uid: str) -> HttpResponse:
+    """Send one dead letter again."""
+    delivery = delivery_get(org=scope.org, uid=uid)
+    scope.access.require("deliveries:send", delivery)
+    replay_one(org=scope.org, uid=uid, now=utc_now())
+    target = reverse("notifications:delivery-detail", args=[scope.org.name, uid])
+    return go_to(request, target, said="It is sent again.")
+
+
+@require_POST
+@org_page("deliveries:send")
+def delivery_replay_many(request: PageRequest, scope: OrgScope) -> HttpResponse:
+    """Send the chosen dead letters again, or all of them."""
+    uids = request.POST.getlist("uid")
+    if request.POST.get("all"):
+        point = request.POST.get("contact_point", "").replace("\x00", "")[:63]
+        uids = dead_letter_uids(org=scope.org, contact_point=point)
+    count = deliveries_replay(org=scope.org, uids=uids, now=utc_now())
+    target = reverse("notifications:delivery-list", args=[scope.org.name])
+    return go_to(request, target, said=f"{count} sent again.")
 
 
 @org_page()

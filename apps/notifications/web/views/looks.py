@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from apps.notifications.enums import DeliveryStatus
@@ -74,7 +75,39 @@ class ShownDelivery:
         return "" if self.delivery.status == DeliveryStatus.DELIVERED else self.delivery.error
 
 
+@dataclass(frozen=True, slots=True)
+class ShownAttempt:
+    """One attempt of a delivery."""
+
+    entry: Mapping[str, Any]
+
+    @property
+    def state(self) -> str:
+        """The look."""
+        return "queued" if self.entry["status"] == "held" else str(self.entry["status"])
+
+    @property
+    def label(self) -> str:
+        """The word, empty for the look's own."""
+        return "Held back" if self.entry["status"] == "held" else ""
+
+    @property
+    def at(self) -> datetime:
+        """When it ended."""
+        return datetime.fromisoformat(self.entry["at"])
+
+    @property
+    def reason(self) -> str:
+        """In which way it failed."""
+        reason = str(self.entry.get("reason", ""))
+        return _FAILURES.get(reason, reason)
+
+
 _FAILURES: Mapping[str, str] = {
+    "rateLimit": "The receiver's rate limit",
+    "retryAfter": "The service asked to wait",
+    "circuitOpen": "The endpoint is left alone after failures",
+    "fallback": "Another contact point could not be told",
     "clientError": "The receiver refused the request",
     "serverError": "The receiver or the way to it failed",
     "authError": "The receiver did not accept the credentials",

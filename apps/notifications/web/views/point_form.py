@@ -11,6 +11,7 @@ from django.urls import reverse
 from apps.extensions.selectors import plugin_choices
 from apps.notifications.models import ContactPoint
 from apps.notifications.web.forms.contact_points import (
+    RELIABILITY_FIELDS,
     PointForm,
     ReceiverDraft,
     ReceiverForm,
@@ -72,7 +73,10 @@ class PointFormPage:
     @cached_property
     def form(self) -> PointForm:
         """The fields with what was submitted, else with what is stored."""
-        stored = {"title": self.point.title} if self.point else {}
+        stored: dict[str, Any] = {}
+        if self.point:
+            spec = contact_point_kind().to_spec(self.point)
+            stored = {name: spec[name] for name in ("title", *RELIABILITY_FIELDS)}
         return PointForm(
             head=self.head if self.head is not None else stored,
             drafts=self.drafts if self.drafts is not None else self.stored,
@@ -155,6 +159,8 @@ def _write(
     head: dict[str, Any],
     drafts: tuple[ReceiverDraft, ...],
 ) -> Errors:
+    if not drafts:  # an import may make one that tells nobody; who fills in a form means somebody
+        return {"receivers": ["Add at least one receiver."]}
     version = request.POST.get("resource_version", "")
     errors = form_save(
         page.scope,
@@ -164,6 +170,7 @@ def _write(
         spec={
             "title": head.get("title", ""),
             "receivers": [receiver_spec(each) for each in drafts],
+            **{name: head[name] for name in RELIABILITY_FIELDS if head.get(name)},
         },
         resource_version=int(version) if version.isdecimal() else None,
     )

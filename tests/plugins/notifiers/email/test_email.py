@@ -17,6 +17,8 @@ from detectviz.testing.notifiers import (
     make_alert,
     make_notification,
     make_notifier_context,
+    notification_with_actions,
+    templated_notification,
 )
 from detectviz.testing.plugins import built_in_plugins
 
@@ -143,3 +145,27 @@ def test_a_link_that_is_no_web_address_is_left_out() -> None:
 def test_a_wrong_configuration_names_its_field(config: JsonObject, field: str) -> None:
     schema = built_in_plugins().manifest(PluginKind.NOTIFIER, "email").config_schema
     assert field in {problem.field for problem in validate(schema, config, {}).problems}
+
+
+def test_the_operators_text_takes_the_place_of_the_layout() -> None:
+    message = _send(templated_notification())
+    assert message.subject == "Own title 4711"
+    assert message.text.startswith("Own text 0815")
+    assert "Own text 0815" in message.html
+    assert "home is down" not in message.html
+
+
+def test_actions_and_the_page_that_stops_mails_are_links() -> None:
+    message = _send(notification_with_actions())
+    stop = "https://detectviz.example/o/acme/contact-points/c/ops"
+    for text in ("https://detectviz.example/callbacks/4ct10n", stop):
+        assert text in message.text
+        assert text in message.html
+    assert message.headers["List-Unsubscribe"] == f"<{stop}>"
+    assert message.headers["List-Id"] == "<ops-acme.detectviz.example>"
+
+
+def test_without_an_address_of_our_own_nothing_is_linked() -> None:
+    message = _send(replace(make_notification(), external_url="", url=""))
+    assert "List-Unsubscribe" not in message.headers
+    assert "Change who is told" not in message.html

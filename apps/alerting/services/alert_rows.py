@@ -8,6 +8,7 @@ from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
 from apps.alerting.services.state_values import Instance, Transition
 from detectviz.clock import from_ms, to_ms
 from detectviz.gotemplate.values import format_float
+from detectviz.tenancy.writing import rows_write
 
 WRITTEN_FIELDS = (
     "folder",
@@ -129,13 +130,7 @@ def row_key(instance: Instance) -> tuple[object, ...]:
 
 def alerts_save(rows: Iterable[Alert]) -> None:
     """Insert or update rows in one statement; what others own of them stays."""
-    Alert.objects.across_orgs(reason="rows carry the org of their rule").bulk_create(
-        list(rows),
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["rule", "fingerprint"],
-        update_fields=list(WRITTEN_FIELDS),
-    )
+    rows_write(list(rows), unique=("rule", "fingerprint"), update=WRITTEN_FIELDS)
 
 
 def _ms(moment: datetime | None) -> int | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from apps.alerting.enums import AlertState, TransitionReason
 from apps.alerting.models import Alert, AlertEvent
 from detectviz.runtime import signals
+from detectviz.tenancy.writing import rows_write
 
 KEPT = timedelta(minutes=15)  # as long as a rule's resolved alert stays listed
 _BATCH = 500
@@ -65,13 +66,7 @@ def external_alerts_record(
         rows.append(row)
         if state != was:
             events.append(_event(row, was, at=alert.resolved_at or now))
-    Alert.objects.for_org(org_id).bulk_create(
-        rows,
-        batch_size=_BATCH,
-        update_conflicts=True,
-        unique_fields=["org", "name"],
-        update_fields=list(_WRITTEN),
-    )
+    rows_write(rows, unique=("org", "name"), update=_WRITTEN)
     _tell(org_id, events)
     return [event.fingerprint for event in events]
 
@@ -153,7 +148,7 @@ def _event(
 
 def _tell(org_id: int, events: Sequence[AlertEvent]) -> None:
     if events:
-        AlertEvent.objects.for_org(org_id).bulk_create(events, batch_size=_BATCH)
+        rows_write(events)
         payload = {"org": org_id, "event": "alerts", "data": {"group": ""}}
         signals.send_on_commit("web", payload)
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from apps.alerting.enums import RuleHealth
-from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
+from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.selectors import closed_starts
 from apps.alerting.services.alert_rows import alert_name, alerts_save, event_of, is_same, row_of
 from apps.alerting.services.handling import handlings_end
@@ -16,6 +16,7 @@ from detectviz.contracts.types import AlertStatus
 from detectviz.events.bus import publish
 from detectviz.events.types import AlertChanged
 from detectviz.runtime import signals
+from detectviz.tenancy.writing import rows_write
 
 LONGEST_ERROR = 2000
 _MOST_NAMES = 500
@@ -75,9 +76,7 @@ def events_save(*, group: RuleGroup, steps: Iterable[tuple[Rule, Step]]) -> None
     steps = list(steps)
     events = [event_of(group, rule, change) for rule, step in steps for change in step.transitions]
     if events:
-        AlertEvent.objects.across_orgs(reason="rows carry the org of their rule").bulk_create(
-            events, batch_size=500
-        )
+        rows_write(events)
         payload = {"org": group.org_id, "event": "alerts", "data": {"group": group.name}}
         signals.send_on_commit("web", payload)
     if any(step.notifications for _, step in steps):

@@ -22,6 +22,7 @@ from apps.notifications.services.routing import (
     match_routes,
 )
 from detectviz.clock import to_ms
+from detectviz.tenancy.writing import rows_write
 
 BATCH = 500  # rows of one statement
 ROUTED_AT_ONCE = 5_000  # alerts of one transaction
@@ -140,11 +141,10 @@ def _join_groups(org_id: int, places: Sequence[_Place], now: datetime) -> Sequen
     for part in _parts(overdue):
         rows.filter(pk__in=part).update(next_flush_at=now)
     through = AlertGroup.alerts.through
-    for pairs in _parts(members):
-        through._default_manager.bulk_create(
-            [through(alertgroup_id=group, routedalert_id=alert) for group, alert in pairs],
-            ignore_conflicts=True,
-        )
+    rows_write(
+        [through(alertgroup_id=group, routedalert_id=alert) for group, alert in members],
+        unique=("alertgroup", "routedalert"),
+    )
     return joined
 
 

@@ -21,6 +21,7 @@ from apps.alerting.services.handling import handlings_end
 from apps.notifications.models import RoutedAlert
 from apps.notifications.services.inbox import DISPATCH
 from detectviz.runtime.wakeups import wake_on_commit
+from detectviz.tenancy.writing import rows_write
 
 RESOLVE_TIMEOUT = timedelta(minutes=5)
 MAX_ACTIVE = 100_000
@@ -267,13 +268,7 @@ def _written(org_id: int, word: _Word, *, version: int, now: datetime) -> Routed
 def _save(org_id: int, rows: Sequence[RoutedAlert], sender: str, now: datetime) -> None:
     if not rows:
         return
-    RoutedAlert.objects.for_org(org_id).bulk_create(
-        rows,
-        batch_size=_BATCH,
-        update_conflicts=True,
-        unique_fields=["org", "fingerprint"],
-        update_fields=list(_WRITTEN),
-    )
+    rows_write(rows, unique=("org", "fingerprint"), update=_WRITTEN)
     said = [
         ExternalAlert(
             fingerprint=row.fingerprint,

@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.models import F
-
 from apps.notifications.models import RoutedAlert
 from detectviz.clock import utc_now
 from detectviz.events.types import AlertChanged
 from detectviz.runtime.wakeups import wake_on_commit
+from detectviz.tenancy.writing import rows_write
 
 DISPATCH = "notifications.dispatch"
 BATCH = 500  # rows of one statement
@@ -51,23 +50,12 @@ def alerts_receive(*, events: Sequence[AlertChanged]) -> None:
             generator_url="",
             is_external=False,
             is_timeout=False,
-            version=0,  # one more below: ahead of what was routed
             updated_at=now,
         )
         for key, event in latest.items()
         if event.status == "firing" or key in known
     ]
-    kept = RoutedAlert.objects.across_orgs(reason="rows carry the org of their alert")
-    kept.bulk_create(
-        rows,
-        batch_size=BATCH,
-        update_conflicts=True,
-        unique_fields=["org", "fingerprint"],
-        update_fields=list(_WRITTEN),
-    )
-    for org_id, fingerprints in _by_org(rows):
-        heard = RoutedAlert.objects.for_org(org_id).filter(fingerprint__in=fingerprints)
-        heard.update(version=F("version") + 1)
+    rows_write(rows, unique=("org", "fingerprint"), update=_WRITTEN, counted=("version",))
     if any(event.is_transition for event in events):
         wake_on_commit(DISPATCH)
 

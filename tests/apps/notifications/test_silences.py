@@ -7,8 +7,10 @@ import pytest
 from django.core import mail
 from django.core.management import call_command
 
+from apps.alerting.models import AlertEvent
 from apps.notifications.enums import SilenceState
 from apps.notifications.models import RoutedAlert, RoutingTree, Silence
+from apps.notifications.services.blast_radius import blast_radius
 from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.reminders import silences_remind
@@ -22,6 +24,7 @@ from apps.notifications.services.silences import (
 )
 from apps.orgs.models import Org
 from detectviz.clock import utc_now
+from detectviz.permissions.access import Access
 from detectviz.resources.errors import InvalidFieldsError
 from tests.factories.accounts import make_bound_member
 from tests.factories.orgs import make_org
@@ -176,3 +179,35 @@ def test_why_answers_in_sentences(org: Org, capsys: pytest.CaptureFixture[str]) 
     told = capsys.readouterr().out
     assert "it is silenced by quiet (alice: deploy)" in told
     assert "nobody is to be told: the route names no contact point" in told
+
+
+def test_the_preview_counts_what_is_muted_now_and_what_would_have_been(org: Org) -> None:
+    for fingerprint, team in (("aa", "web"), ("bb", "db")):
+        labels = {"alertname": "Down", "team": team}
+        RoutedAlert.objects.for_org(org).create(
+            org=org, fingerprint=fingerprint, labels=labels, starts_at=NOW
+        )
+        for days in (1, 2, 40):
+            AlertEvent.objects.for_org(org).create(
+                org=org,
+                group_name="web",
+                rule_name="Down",
+                fingerprint=fingerprint,
+                labels=labels,
+                previous="pending",
+                state="firing",
+                value="1",
+                at=NOW - timedelta(days=days),
+            )
+    found = blast_radius(
+        org=org,
+        access=Access(org_id=org.pk, is_member=True, is_superuser=True),
+        matcher_sets=[['team="web"'], ['team="ops"']],
+        days=30,
+        folder="",
+        now=NOW,
+    )
+    assert (found.firing_count, found.firing_total) == (1, 2)
+    assert (found.fired_count, found.fired_total, found.fired_alerts) == (2, 4, 1)
+    assert found.fired_by_name == {"Down": 2}
+    assert not found.is_partial

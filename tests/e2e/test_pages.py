@@ -72,6 +72,8 @@ FURTHER = (
     "/o/default/escalation/p/first-line",
     "/o/default/escalation/p/first-line/edit",
     "/o/default/on-call/new",
+    "/o/default/me/notifications",
+    "/o/default/me/notifications/add/webhook",
     "/o/default/on-call/s/first-line",
     "/o/default/on-call/s/first-line/edit",
     "/o/default/message-templates/new",

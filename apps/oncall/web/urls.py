@@ -2,10 +2,31 @@
 
 from django.urls import path
 
-from apps.oncall.web.views import policies, schedules
+from apps.oncall.web.views import policies, preferences, schedules
 
 app_name = "oncall"
 urlpatterns = [
+    path("o/<slug:org>/me/notifications", preferences.preference_page, name="preference-edit"),
+    path(
+        "o/<slug:org>/me/notifications/add/<slug:notifier>",
+        preferences.method_create,
+        name="method-create",
+    ),
+    path(
+        "o/<slug:org>/me/notifications/m/<slug:name>",
+        preferences.method_edit,
+        name="method-edit",
+    ),
+    path(
+        "o/<slug:org>/me/notifications/m/<slug:name>/test",
+        preferences.method_test,
+        name="method-test",
+    ),
+    path(
+        "o/<slug:org>/me/notifications/m/<slug:name>/delete",
+        preferences.method_remove,
+        name="method-delete",
+    ),
     path("o/<slug:org>/escalation", policies.policy_page, name="policy-list"),
     path("o/<slug:org>/escalation/new", policies.policy_create, name="policy-create"),
     path("o/<slug:org>/escalation/p/<slug:name>", policies.policy_detail, name="policy-detail"),

@@ -23,7 +23,8 @@ _FIRING = (AlertState.FIRING, AlertState.RECOVERING)
 def alert_queryset(org: models.Model | int) -> models.QuerySet[Alert]:
     """Return an org's alerts, pending to resolved, with what their envelope shows."""
     rows: models.QuerySet[Alert] = Alert.objects.for_org(org)
-    return rows.select_related("org", "folder", "rule__group")
+    known = rows.exclude(state=AlertState.INACTIVE)  # over, kept only because it may flap
+    return known.select_related("org", "folder", "rule__group")
 
 
 def alert_list(

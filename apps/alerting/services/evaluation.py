@@ -356,6 +356,7 @@ def asked_outcome(
         missing=tuple(_of_dimension(rule, one, scope) for one in dimensions if one.value is None),
         gone=gone_of(earlier, [one.labels for one in dimensions]) if earlier else frozenset(),
         recovered=recovered_of(earlier, answered.recovered) if earlier else frozenset(),
+        marks=answered.marks,
     )
 
 

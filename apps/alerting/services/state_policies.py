@@ -119,7 +119,7 @@ def _answer_seen(rule: RuleTerms, previous: Sequence[Instance], outcome: Answer)
     held = frozenset(active & missing.keys())
     raised: dict[str, Element] = {}
     if rule.no_data is NoDataPolicy.NO_DATA:
-        marks = {"rulename": rule.name}
+        marks = {**outcome.marks, "rulename": rule.name}
         raised = _by_fingerprint(
             [_special(one, NO_DATA_ALERT, reason, marks) for one in missing.values()]
         )

@@ -70,13 +70,15 @@ class Answer:
 
     ``missing`` are those it knows of without saying whether they hold: dimensions without a value.
     Of earlier alerts, by fingerprint: ``gone`` are those whose series is not there any more,
-    ``recovered`` those for which the recovery expression holds.
+    ``recovered`` those for which the recovery expression holds. ``marks`` are labels that alerts of
+    missing dimensions have beside their own.
     """
 
     elements: tuple[Element, ...] = ()
     missing: tuple[Element, ...] = ()
     gone: frozenset[str] = frozenset()
     recovered: frozenset[str] = frozenset()
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import pytest
 from pytest_django import Settings
 
 from apps.alerting.enums import RuleHealth
-from apps.alerting.models import Alert, RuleGroup
+from apps.alerting.models import Alert, AlertEvent, RuleGroup
 from apps.alerting.services import conditions, groups, lanes
 from apps.alerting.services.groups import group_evaluate, groups_evaluate_due
 from apps.alerting.services.memory import memory
@@ -233,6 +233,52 @@ def test_a_dimension_without_a_value_follows_the_policy_alone(
     write_hosts(org, tmp_path, {"a": 7, "b": None})
     evaluate(group)
     assert by_host(group) == expected
+
+
+def test_a_dimension_that_is_gone_is_kept_for_two_evaluations(
+    org: Org, hosts: Datasource, tmp_path: Path
+) -> None:
+    group = make_rulegroup(org, rules=[load_rule()])
+    write_hosts(org, tmp_path, {"a": 7, "b": 8})
+    evaluate(group)
+    write_hosts(org, tmp_path, {"a": 7})
+    evaluate(group, is_restarted=True)
+    assert by_host(group) == {"HighLoad a": "firing", "HighLoad b": "firing"}
+    missing = Alert.objects.for_org(org).get(labels__host="b")
+    assert (missing.reason, missing.missed) == ("MissingSeries", 1)
+    evaluate(group, is_restarted=True)
+    assert by_host(group) == {"HighLoad a": "firing", "HighLoad b": "resolved"}
+    told = AlertEvent.objects.for_org(org).filter(state="resolved").get()
+    assert told.reason == "MissingSeries"
+
+
+def test_a_dimension_that_is_there_and_does_not_hold_resolves_at_once(
+    org: Org, hosts: Datasource, tmp_path: Path
+) -> None:
+    group = make_rulegroup(org, rules=[load_rule()])
+    write_hosts(org, tmp_path, {"a": 7})
+    evaluate(group)
+    write_hosts(org, tmp_path, {"a": 1})
+    evaluate(group)
+    assert by_host(group) == {"HighLoad a": "resolved"}
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_what_fires_waits_for_the_recovery_condition(
+    org: Org, hosts: Datasource, tmp_path: Path, *, is_restarted: bool
+) -> None:
+    model = {"type": "math", "expression": "$A < 3"}
+    recovery = {"ref_id": "C", "datasource": "__expr__", "model": model}
+    rule = load_rule(queries=[LOADS, threshold(5), recovery], recovery_condition="C")
+    group = make_rulegroup(org, rules=[rule])
+    write_hosts(org, tmp_path, {"a": 7, "b": 7})
+    evaluate(group, is_restarted=is_restarted)
+    write_hosts(org, tmp_path, {"a": 4, "b": 2})
+    evaluate(group, is_restarted=is_restarted)
+    assert by_host(group) == {"HighLoad a": "recovering", "HighLoad b": "resolved"}
+    write_hosts(org, tmp_path, {"a": 1, "b": 2})
+    evaluate(group, is_restarted=is_restarted)
+    assert by_host(group)["HighLoad a"] == "resolved"
 
 
 def test_a_series_can_be_no_condition(org: Org, hosts: Datasource, tmp_path: Path) -> None:

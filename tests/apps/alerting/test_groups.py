@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from apps.alerting.enums import AlertCondition, AlertState
 from apps.alerting.errors import LeaseLostError
 from apps.alerting.models import Alert, AlertEvent, RuleGroup
+from apps.alerting.selectors import alert_queryset
 from apps.alerting.services import groups
 from apps.alerting.services.alert_rows import instance_of, row_key, row_of
 from apps.alerting.services.groups import (
@@ -19,6 +21,7 @@ from apps.alerting.services.groups import (
     groups_claim_due,
     groups_evaluate_due,
 )
+from apps.alerting.services.memory import memory
 from apps.alerting.services.schedule import slot_after, slot_now, slot_offset_ms
 from apps.alerting.services.state_values import Instance
 from apps.orgs.models import Org
@@ -421,3 +424,58 @@ def test_what_is_written_reads_back_the_same(org: Org, instance: Instance) -> No
     row_of(rule, instance).save()
     read = instance_of(Alert.objects.for_org(org).filter(rule=rule).get())
     assert row_key(read) == row_key(instance)
+
+
+def at_its_slot(group: RuleGroup) -> None:
+    """Evaluate a group at its next slot, whichever other is due before it."""
+    group.refresh_from_db()
+    assert group.next_due_at is not None
+    group_evaluate(group_id=group.pk, epoch=group.epoch, now=group.next_due_at)
+
+
+def test_an_org_has_no_more_alerts_than_it_may(
+    org: Org, store: MemoryStore, settings: Settings
+) -> None:
+    settings.ALERTS_PER_ORG = 3
+    first = make_rulegroup(org, "first")
+    other = {"alert": "Other", "expr": "up == 0"}
+    second = make_rulegroup(org, "second", rules=[other, {"alert": "Third", "expr": "up == 2"}])
+    put(store, org, START, 0, instance="a")
+    put(store, org, START, 0, instance="b")
+    put(store, org, START, 2, instance="c")
+    at_its_slot(first)
+    at_its_slot(second)
+    assert set(states(first)) == {"a", "b"}
+    assert set(states(second)) == {"c"}
+    assert "exceeded limit of the organisation with 2 alerts" in first_rule(second).last_error
+    at_its_slot(first)
+    assert first_rule(first).last_error == ""
+    settings.ALERTS_PER_ORG = 0
+    at_its_slot(second)
+    assert set(states(second)) == {"a", "b", "c"}
+
+
+def test_a_rule_has_a_limit_of_its_own(org: Org, store: MemoryStore) -> None:
+    rules = [{**DOWN, "limit": 1}, {"alert": "Other", "expr": "up == 0"}]
+    group = make_rulegroup(org, rules=rules, limit=2)
+    put(store, org, START, 0, instance="a")
+    put(store, org, START, 0, instance="b")
+    evaluate(group)
+    assert first_rule(group).last_error == "exceeded limit of 1 with 2 alerts"
+    assert Alert.objects.for_org(org).filter(rule__name="Other").count() == 2
+
+
+def test_a_flapping_alert_is_marked_and_remembered_but_not_listed(
+    org: Org, store: MemoryStore
+) -> None:
+    rule = {**DOWN, "low_flap_threshold": 5, "high_flap_threshold": 15}
+    group = make_rulegroup(org, rules=[rule])
+    at = START
+    for value in (0, 1, 0, 1):
+        put(store, org, at, value, instance="a")
+        memory.clear()  # as if another process went on
+        at = evaluate(group)
+    row = Alert.objects.for_org(org).get()
+    assert (row.state, row.is_flapping, len(row.flips)) == ("resolved", True, 4)
+    Alert.objects.for_org(org).update(state=AlertState.INACTIVE, resolved_at=None)
+    assert not alert_queryset(org).exists()

@@ -1,4 +1,4 @@
-"""Programs of the operator, run for a check. The host walls them in and ends them in time."""
+"""Programs of the operator, run for a check or notification. The host walls in and ends them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Protocol
 class Command:
     """One run: an argument vector, never a shell.
 
-    ``program`` is a path below the folder the operator filled for the monitor's org. ``stdin`` is
+    ``program`` is a path below the folder the operator filled for the org. ``stdin`` is
     the way of secrets: arguments and environment can be seen by more.
     """
 
@@ -30,6 +30,13 @@ class CommandResult:
     stderr: bytes
     duration_s: float
     ended_by: str = ""
+
+
+class BlockingCommandRunner(Protocol):
+    """What a notifier may run on the machine it is on, from a worker thread."""
+
+    def run(self, command: Command) -> CommandResult:
+        """Run to the end, the timeout or a limit; raise PluginError for what cannot be run."""
 
 
 class CommandRunner(Protocol):

@@ -5,7 +5,12 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
-from detectviz.contracts.commands import Command, CommandResult, CommandRunner
+from detectviz.contracts.commands import (
+    BlockingCommandRunner,
+    Command,
+    CommandResult,
+    CommandRunner,
+)
 from detectviz.contracts.datasource import Connector
 from detectviz.contracts.discovery import Discovered, Discoverer, Files, FoundFile
 from detectviz.contracts.errors import NetworkError
@@ -245,6 +250,19 @@ class GuardedCommands:
         return await self.inner.run(command)
 
 
+@dataclass(frozen=True, slots=True)
+class GuardedScripts:
+    """contracts' BlockingCommandRunner within the permissions."""
+
+    inner: BlockingCommandRunner
+    guard: Guard
+
+    def run(self, command: Command) -> CommandResult:
+        """Run one of the operator's scripts if the plugin may."""
+        self.guard.require_commands(command.program)
+        return self.inner.run(command)
+
+
 _WRAPPERS: Final[dict[str, Callable[[Any, Guard], object]]] = {
     "network": GuardedNetwork,
     "http": GuardedHttp,
@@ -253,6 +271,7 @@ _WRAPPERS: Final[dict[str, Callable[[Any, Guard], object]]] = {
     "connector": GuardedConnector,
     "discoverer": GuardedDiscoverer,
     "commands": GuardedCommands,
+    "scripts": GuardedScripts,
 }
 
 

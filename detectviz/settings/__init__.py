@@ -31,7 +31,7 @@ EGRESS_ALLOW = env.networks("DETECTVIZ_EGRESS_ALLOW")
 EGRESS_ALLOW_PRIVATE = env.boolean("DETECTVIZ_EGRESS_ALLOW_PRIVATE", default=IS_EMBEDDED)
 LOGGING = logging_settings(env.choice("DETECTVIZ_LOG_FORMAT", "console", ("console", "json")))
 PLUGIN_DIRS = tuple(Path(word) for word in env.words("DETECTVIZ_PLUGIN_DIRS"))
-MACHINE_PLUGINS = ("collectors/script", "collectors/system")
+MACHINE_PLUGINS = ("collectors/script", "collectors/system", "notifiers/script")
 # Where machines are shared by organisations, none of them may look into one.
 _SHARED_OFF = tuple(
     plugin for plugin in MACHINE_PLUGINS if not IS_EMBEDDED and plugin not in DEPLOYMENT.plugins_on

@@ -11,6 +11,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 
+from detectviz.contracts.commands import BlockingCommandRunner
 from detectviz.contracts.errors import (
     DeadlineExceededError,
     DeliveryError,
@@ -182,6 +183,7 @@ def make_notifier_context(
     mail: MailSender | None = None,
     now: Callable[[], datetime] = lambda: NOW,
     thread: JsonObject | None = None,
+    scripts: BlockingCommandRunner | None = None,
 ) -> NotifierContext:
     """Return the context the host would give the notifier ``name``; the schema must agree."""
     checked = checked_config(PluginKind.NOTIFIER, name, config, secrets)
@@ -194,6 +196,7 @@ def make_notifier_context(
         now=now,
         logger=logging.getLogger(f"tests.notifiers.{name}"),
         thread=thread or {},
+        scripts=scripts,
     )
 
 

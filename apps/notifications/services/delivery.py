@@ -171,7 +171,12 @@ def receiver_notify(
     """Call a notifier plugin once; whatever it raises is an outcome."""
     started = time.monotonic()
     context = notifier_context(
-        notifier=notifier, config=config, secrets=secrets, timeout_s=TIMEOUT_S, thread=thread or {}
+        notifier=notifier,
+        config=config,
+        secrets=secrets,
+        timeout_s=TIMEOUT_S,
+        thread=thread or {},
+        org=notification.org,
     )
 
     def notify(plugin: Notifier) -> Receipt:

@@ -1,4 +1,4 @@
-"""What the host lends a notifier: HTTP behind the egress guard, and the deployment's mail."""
+"""What the host lends a notifier: HTTP behind the egress guard, mail, the operator's scripts."""
 
 import logging
 import smtplib
@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
+from apps.monitors.services.network import commands_host
 from detectviz.clock import utc_now
 from detectviz.contracts.errors import DeliveryError
 from detectviz.contracts.network import HttpClient
@@ -67,6 +68,7 @@ def notifier_context(
     secrets: Mapping[str, str],
     timeout_s: float,
     thread: JsonObject,
+    org: str,
 ) -> NotifierContext:
     """Return the context of one delivery."""
     return NotifierContext(
@@ -78,6 +80,7 @@ def notifier_context(
         now=utc_now,
         logger=logging.getLogger(f"detectviz.notifiers.{notifier}"),
         thread=thread,
+        scripts=commands_host().blocking_runner(org),
     )
 
 

@@ -48,6 +48,10 @@ class CommandsHost:
         """Return the runner for checks of ``org``."""
         return SandboxedCommands(self, self.folder / (org or "-"))
 
+    def blocking_runner(self, org: str) -> "BlockingCommands":
+        """Return the runner for notifications of ``org``, which are sent by worker threads."""
+        return BlockingCommands(self.runner(org))
+
 
 @dataclass(slots=True)
 class _Output:
@@ -63,6 +67,17 @@ class _Output:
             if len(self.data) >= self.most:
                 self.is_full = True
                 return
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingCommands:
+    """contracts' BlockingCommandRunner: each run has an event loop of its own."""
+
+    inner: "SandboxedCommands"
+
+    def run(self, command: Command) -> CommandResult:
+        """Run one program; as ``SandboxedCommands.run``."""
+        return asyncio.run(self.inner.run(command))
 
 
 class SandboxedCommands:

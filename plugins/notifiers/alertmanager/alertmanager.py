@@ -1,13 +1,14 @@
 """The notifier that forwards to another Alertmanager."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from detectviz.contracts.config import get_duration_s, get_text
 from detectviz.contracts.notifier import Notification, NotifiedAlert, NotifierContext, Receipt
 from detectviz.contracts.posting import Outgoing, send_json, tls_of
 from detectviz.contracts.types import AlertStatus, JsonObject
+from detectviz.contracts.webhook_document import webhook_time
 
 _SERVICE: Final = "Alertmanager"
 _DAY_S: Final = 86_400.0
@@ -46,8 +47,8 @@ def build_alerts(notification: Notification, *, ends_at: datetime) -> Iterator[J
         yield {
             "labels": _without_empty(alert),
             "annotations": dict(alert.annotations),
-            "startsAt": _time(alert.starts_at),
-            "endsAt": _time(_end_of(alert, ends_at)),
+            "startsAt": webhook_time(alert.starts_at),
+            "endsAt": webhook_time(_end_of(alert, ends_at)),
             "generatorURL": alert.generator_url,
         }
 
@@ -61,7 +62,3 @@ def _end_of(alert: NotifiedAlert, ends_at: datetime) -> datetime:
 def _without_empty(alert: NotifiedAlert) -> dict[str, str]:
     # An empty label is no label, and refused.
     return {name: value for name, value in alert.labels.items() if value}
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,34 +6,18 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from detectviz.contracts.errors import ConfigurationError
-from detectviz.contracts.notifier import Notification, NotifiedAlert
-from detectviz.contracts.types import JsonObject
+from detectviz.contracts.notifier import Notification
+from detectviz.contracts.webhook_document import webhook_document
 
-VERSION = "4"
-_NO_TIME = "0001-01-01T00:00:00Z"
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of every such secret
 
 
 def build_body(notification: Notification, *, max_alerts: int) -> bytes:
     """Return the JSON body; alerts beyond ``max_alerts`` are only counted, 0 keeps all."""
-    alerts = notification.alerts[:max_alerts] if max_alerts else notification.alerts
-    left_out = len(notification.alerts) - len(alerts)
-    document: JsonObject = {
-        "version": VERSION,
-        "groupKey": notification.group_key,
-        "truncatedAlerts": notification.truncated_alerts + left_out,
-        "status": notification.status.value,
-        "receiver": notification.receiver,
-        "groupLabels": dict(notification.group_labels),
-        "commonLabels": dict(notification.common_labels),
-        "commonAnnotations": dict(notification.common_annotations),
-        "externalURL": notification.external_url,
-        "alerts": [_alert(alert) for alert in alerts],
-        "detectviz": _ours(notification),
-    }
+    document = webhook_document(notification, max_alerts=max_alerts)
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "replace")
 
@@ -42,36 +26,6 @@ def sign(delivery_id: str, at: datetime, body: bytes, secrets: Iterable[str]) ->
     """Return the value of ``webhook-signature``: one ``v1,…`` per secret, space between."""
     signed = b".".join((delivery_id.encode(), str(int(at.timestamp())).encode(), body))
     return " ".join(f"v1,{_signature(_key(secret), signed)}" for secret in secrets)
-
-
-def _alert(alert: NotifiedAlert) -> JsonObject:
-    return {
-        "status": alert.status.value,
-        "labels": dict(alert.labels),
-        "annotations": dict(alert.annotations),
-        "startsAt": _time(alert.starts_at),
-        "endsAt": _time(alert.ends_at),
-        "generatorURL": alert.generator_url,
-        "fingerprint": alert.fingerprint,
-    }
-
-
-def _ours(notification: Notification) -> JsonObject:
-    ours: dict[str, str | bool] = {
-        "org": notification.org,
-        "rule_group": notification.rule_group,
-        "delivery_id": notification.delivery_id,
-        "url": notification.url,
-    }
-    if notification.is_test:
-        ours["test"] = True
-    return ours
-
-
-def _time(at: datetime | None) -> str:
-    if at is None:
-        return _NO_TIME
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _signature(key: bytes, signed: bytes) -> str:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
+from detectviz.contracts.commands import Command, CommandResult
 from detectviz.contracts.errors import EgressDeniedError, NetworkError, PluginError
 from detectviz.contracts.manifest import Manifest, Permissions
 from detectviz.contracts.network import HttpRequest, HttpResponse, Phases
@@ -174,6 +176,25 @@ def test_files_and_scripts_are_refused_without_their_permission() -> None:
         guard.require_file("/etc/shadow")
     with pytest.raises(EgressDeniedError):
         guard.require_commands("check_disk")
+
+
+class Scripts:
+    """A BlockingCommandRunner of scripts that do nothing."""
+
+    def run(self, command: Command) -> CommandResult:
+        return CommandResult(exit_code=0, stdout=b"", stderr=b"", duration_s=0.0)
+
+
+def test_a_notifier_runs_scripts_only_with_their_permission() -> None:
+    for granted, is_run in ((), False), (("scripts",), True):
+        plugin = manifest(commands=granted)
+        context = replace(guarded(Web({})), scripts=Scripts())
+        scripts = guard_context(context, Guard(manifest=plugin, granted=plugin.permissions)).scripts
+        if is_run:
+            assert scripts.run(Command(program="x")).exit_code == 0
+        else:
+            with pytest.raises(EgressDeniedError, match="commands"):
+                scripts.run(Command(program="x"))
 
 
 def test_a_refusal_is_told_once_a_minute() -> None:

@@ -179,6 +179,11 @@ class Alert(OrgOwned):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["org", "state"], name="alerting_alert_state"),
             models.Index(fields=["org", "fingerprint"], name="alerting_alert_fingerprint"),
+            models.Index(
+                fields=["org"],
+                condition=models.Q(is_flapping=True),
+                name="alerting_alert_flapping",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,8 +4,8 @@ Evaluation knows nothing of it, and a resolve is never held back: this is asked 
 decided whom to tell. An alert that fired before its parent's failure can have begun is left alone.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -25,6 +25,7 @@ from apps.monitors.selectors.dependencies import FailedParent, dependent_monitor
 MONITOR_LABEL = "monitor"
 _FIRING = (AlertState.FIRING, AlertState.RECOVERING)
 _MOST_NAMES = 500
+MOST_BLOCKS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,29 @@ Alerts: TypeAlias = Mapping[str, tuple[Mapping[str, str], datetime]]
 """The labels of firing alerts and when they began to fire, by fingerprint."""
 
 
+@dataclass(slots=True, kw_only=True)
+class ParentIndex:
+    """An org's firing alerts, found by what a dependency asks of them without looking at all."""
+
+    parents: Sequence[Parent]
+    _known: dict[Dependency, dict[tuple[str, ...], list[Parent]]] = field(default_factory=dict)
+
+    def candidates(self, dependency: Dependency, child: Mapping[str, str]) -> Sequence[Parent]:
+        """Return the alerts that a dependency means, for an alert with these labels."""
+        if dependency not in self._known:
+            self._known[dependency] = self._sorted(dependency)
+        key = tuple(child.get(name, "") for name in dependency.equal)
+        return self._known[dependency].get(key, ())
+
+    def _sorted(self, dependency: Dependency) -> dict[tuple[str, ...], list[Parent]]:
+        found: dict[tuple[str, ...], list[Parent]] = {}
+        for parent in self.parents:
+            if dependency.is_of(parent.ref) and dependency.is_met(parent.labels, parent.labels):
+                key = tuple(parent.labels.get(name, "") for name in dependency.equal)
+                found.setdefault(key, []).append(parent)
+        return found
+
+
 def dependency_graph(org: models.Model | int) -> dict[RuleRef, list[Dependency]]:
     """Return what the org's rules depend on, those that do, by (group, rule)."""
     rows = Rule.objects.for_org(org).exclude(depends_on=[])
@@ -74,15 +98,22 @@ def dependency_book(org: models.Model | int) -> DependencyBook:
 
 
 def dependency_blocks(
-    org: models.Model | int, alerts: Alerts, book: DependencyBook
+    org: models.Model | int,
+    alerts: Alerts,
+    book: DependencyBook,
+    *,
+    parents: Callable[[], ParentIndex] | None = None,
 ) -> dict[str, list[Block]]:
     """Return what holds firing alerts back, by fingerprint; those that are free are left out.
 
     Monitors are known by the label ``monitor``, rules by the alerts' rows. A handful of queries,
-    whatever the number, and none where nothing depends on anything.
+    whatever the number, and none where nothing depends on anything. ``parents`` gives the org's
+    firing alerts where they are known already. At most five blocks of rules are told of an alert.
     """
+    known = parents or (lambda: ParentIndex(parents=firing_parents(org)))
     blocks: dict[str, list[Block]] = {}
-    for fingerprint, block in [*_of_monitors(org, alerts, book), *_of_rules(org, alerts, book)]:
+    found = [*_of_monitors(org, alerts, book), *_of_rules(org, alerts, book, known)]
+    for fingerprint, block in found:
         blocks.setdefault(fingerprint, []).append(block)
     return blocks
 
@@ -107,25 +138,29 @@ def _monitor_block(parent: FailedParent) -> Block:
 
 
 def _of_rules(
-    org: models.Model | int, alerts: Alerts, book: DependencyBook
+    org: models.Model | int,
+    alerts: Alerts,
+    book: DependencyBook,
+    known: Callable[[], ParentIndex],
 ) -> list[tuple[str, Block]]:
-    graph = book.rules
-    if not graph:
+    if not book.rules:
         return []
     children = _rules_of(org, alerts.keys())
-    children = {key: ref for key, ref in children.items() if ref in graph}
+    children = {key: ref for key, ref in children.items() if ref in book.rules}
     if not children:
         return []
-    parents = firing_parents(org)
-    found: list[tuple[str, Block]] = []
-    for fingerprint, ref in children.items():
-        labels, starts_at = alerts[fingerprint]
-        for parent in blocking(fingerprint, ref, labels, graph=graph, parents=parents):
-            if starts_at >= parent.began_at:
-                name = parent.labels.get("alertname", parent.ref[1])
-                detail = f"{name} is firing" + (f" ({parent.ref[0]})" if parent.ref[0] else "")
-                found.append((fingerprint, Block(name=name, detail=detail, since=parent.fired_at)))
-    return found
+    index = known()
+    return [
+        (fingerprint, _rule_block(parent))
+        for fingerprint, ref in children.items()
+        for parent in blocking(fingerprint, ref, *alerts[fingerprint], graph=book.rules, of=index)
+    ]
+
+
+def _rule_block(parent: Parent) -> Block:
+    name = parent.labels.get("alertname", parent.ref[1])
+    detail = f"{name} is firing" + (f" ({parent.ref[0]})" if parent.ref[0] else "")
+    return Block(name=name, detail=detail, since=parent.fired_at)
 
 
 def _rules_of(org: models.Model | int, fingerprints: Collection[str]) -> dict[str, RuleRef]:
@@ -168,11 +203,12 @@ def blocking(
     fingerprint: str,
     ref: RuleRef,
     labels: Mapping[str, str],
+    starts_at: datetime,
     *,
     graph: Graph,
-    parents: Sequence[Parent],
+    of: ParentIndex,
 ) -> list[Parent]:
-    """Return the parents that hold one alert back, each once.
+    """Return the first parents that hold one alert back, each once.
 
     An alert is never its own parent, and one that itself fits the matchers of a dependency
     without a rule's name is no child by it: else two of them would hold each other back.
@@ -181,9 +217,9 @@ def blocking(
     for dependency in ancestors_of(ref, graph):
         if not dependency.names_rules and dependency.is_met(labels, labels):
             continue
-        for parent in parents:
-            if parent.fingerprint == fingerprint or not dependency.is_of(parent.ref):
-                continue
-            if dependency.is_met(parent.labels, labels):
+        for parent in of.candidates(dependency, labels):
+            if parent.fingerprint != fingerprint and starts_at >= parent.began_at:
                 found.setdefault((parent.ref, parent.fingerprint), parent)
+            if len(found) >= MOST_BLOCKS:
+                return list(found.values())
     return list(found.values())

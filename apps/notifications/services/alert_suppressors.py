@@ -1,9 +1,13 @@
 """What alerting itself says of whom to leave alone: dependencies, flapping, datasources down."""
 
+from functools import partial
+
 from apps.alerting.services.dependency_blocks import (
     DependencyBook,
+    ParentIndex,
     dependency_blocks,
     dependency_book,
+    firing_parents,
 )
 from apps.alerting.services.held_alerts import datasources_down, failed_datasources, flapping_held
 from apps.alerting.services.state_policies import ERROR_ALERT
@@ -23,13 +27,20 @@ def dependency_causes(given: SuppressionInput) -> Causes:
         for alert in given.alerts
         if not alert.is_resolved
     }
+    blocks = dependency_blocks(given.org_id, firing, book, parents=partial(_parents, given))
     return {
         fingerprint: [
             Cause(kind=SuppressionKind.DEPENDENCY, name=block.name, detail=block.detail)
-            for block in blocks
+            for block in found
         ]
-        for fingerprint, blocks in dependency_blocks(given.org_id, firing, book).items()
+        for fingerprint, found in blocks.items()
     }
+
+
+def _parents(given: SuppressionInput) -> ParentIndex:
+    return given.snapshot.recall(
+        "parents", lambda: ParentIndex(parents=firing_parents(given.org_id))
+    )
 
 
 def flapping_causes(given: SuppressionInput) -> Causes:

@@ -65,8 +65,13 @@ def _subresource(view: type[SubresourceView]) -> Rule:
     needed = (own,) if item.is_collection else (f"{kind.permission}:read", own)
     values = {"name": f"={kind.singleton_name}"} if kind.singleton_name else {}
     methods = {item.method: needed, "OPTIONS": (MEMBER,)}
-    bodies = {item.method: SUBRESOURCE_BODIES[item.name]} if item.method == "POST" else {}
+    bodies = {item.method: _subresource_body(kind, item.name)} if item.method == "POST" else {}
     return Rule(door="kind", methods=methods, values=values, bodies=bodies)
+
+
+def _subresource_body(kind: ResourceKind[Any], name: str) -> Any:
+    own = SUBRESOURCE_BODIES.get(f"{kind.kind}/{name}")
+    return SUBRESOURCE_BODIES[name] if own is None else own
 
 
 def _body(kind: ResourceKind[Any], name: str) -> dict[str, Any]:
@@ -85,7 +90,7 @@ SUBRESOURCE_BODIES: Mapping[str, Any] = {
     "comment": {"comment": "Looking into it"},
     "evaluate-preview": {"expr": "up == 0"},
     "expire": {},
-    "preview": {"matchers": ['alertname="Down"']},
+    "Silence/preview": {"matchers": ['alertname="Down"']},
     "explain": {"labels": {"alertname": "Down"}},
     "handle": {"action": "acknowledge", "names": ["shared"]},
     "health": {},
@@ -97,7 +102,7 @@ SUBRESOURCE_BODIES: Mapping[str, Any] = {
     "override-end": {"override": "none"},
     "pause": {},
     "restore-builtin": {},
-    "preview": {"template": '{{ define "own" }}x{{ end }}'},
+    "NotificationTemplate/preview": {"template": '{{ define "own" }}x{{ end }}'},
     "resume": {},
     "rotate-token": {},
     "run": {},

@@ -305,6 +305,19 @@ def test_questions_are_asked_from_the_keyboard_and_the_address_is_the_question(
     assert "q=max" in page.url
 
 
+def test_a_message_template_is_previewed_while_it_is_written(page: Page, product: Product) -> None:
+    page.goto(f"{product.url}/o/default/message-templates/new")
+    text = page.get_by_label("Template", exact=True)
+    text.fill('{{ define "mine" }}{{ range .Alerts }}<{{ .Labels.monitor }}>{{ end }}{{ end }}')
+    preview = page.locator("#template-preview")
+    expect(preview).to_contain_text("<shop><blog>")
+    text.fill('{{ define "mine" }}{{ .Nothing }}{{ end }}')
+    expect(preview).to_contain_text("can't evaluate field Nothing")
+    page.get_by_label("Sample, saved").fill('{"alerts": [{"labels": {"monitor": "own"}}]}')
+    text.fill('{{ define "mine" }}{{ (index .Alerts 0).Labels.monitor }}!{{ end }}')
+    expect(preview).to_contain_text("own!")
+
+
 def test_the_editor_completes_what_the_doors_know(page: Page, product: Product) -> None:
     page.set_viewport_size(WIDE)
     page.goto(f"{product.url}/o/default/explore")

@@ -88,12 +88,19 @@ def _alert(alert: NotifiedAlert) -> Iterator[str]:
     )
     yield (
         '<div class="muted" style="color:#5b6470;font-size:13px;margin:2px 0 6px">'
-        f"{alert.status.value.capitalize()} since {alert.starts_at:%Y-%m-%d %H:%M:%S} UTC</div>"
+        f"{_when(alert)} UTC</div>"
     )
     yield '<table role="presentation" style="border-collapse:collapse;font-size:13px">'
     yield from _rows(alert.labels)
     yield from _rows(alert.annotations)
     yield f"</table>{_link(alert.generator_url, 'Source')}</div></td></tr>"
+
+
+def _when(alert: NotifiedAlert) -> str:
+    since = f"{alert.starts_at:%Y-%m-%d %H:%M:%S}"
+    if alert.status is AlertStatus.RESOLVED and alert.ends_at is not None:
+        return f"Resolved, fired from {since} to {alert.ends_at:%Y-%m-%d %H:%M:%S}"
+    return f"{alert.status.value.capitalize()} since {since}"
 
 
 def _rows(labels: Labels) -> Iterator[str]:

@@ -18,7 +18,7 @@ from detectviz.contracts.alert_blocks import (
     whole_text,
     written,
 )
-from detectviz.contracts.config import get_bool, get_objects, get_text, get_texts
+from detectviz.contracts.config import get_bool, get_object, get_objects, get_text, get_texts
 from detectviz.contracts.message import cut_characters, title_of
 from detectviz.contracts.notifier import Notification, NotificationAction
 from detectviz.contracts.rendering import (
@@ -137,10 +137,17 @@ def _buttons(notification: Notification, config: JsonObject) -> Iterator[JsonObj
                 "name": get_text(each, "name"),
                 "value": get_text(each, "value"),
                 "style": get_text(each, "style"),
+                "confirm": _confirm(get_object(each, "confirm")),
             }
         )
     for action in buttons_of(notification)[: max(_MOST_BUTTONS - len(own), 0)]:
         yield _button(action)
+
+
+def _confirm(asked: JsonObject) -> JsonObject:
+    if not get_text(asked, "text"):
+        return {}
+    return {name: escape_slack(str(text)) for name, text in asked.items() if text}
 
 
 def _button(action: NotificationAction) -> JsonObject:

@@ -165,13 +165,19 @@ def test_everybody_is_called_only_where_that_is_allowed(notifier: Notifier) -> N
 
 
 def test_own_fields_and_buttons_are_sent(notifier: Notifier) -> None:
-    button: JsonObject = {"type": "button", "text": "Wiki", "url": "https://wiki.example/"}
+    button: JsonObject = {
+        "type": "button",
+        "text": "Wiki",
+        "url": "https://wiki.example/",
+        "confirm": {"text": "Sure?", "ok_text": "Yes"},
+    }
     fields: JsonObject = {"title": "Team", "value": "web"}
     attachment = _attachment(
         notifier, {"fields": [fields], "short_fields": True, "actions": [button]}
     )
     assert attachment["fields"] == [{"title": "Team", "value": "web", "short": True}]
     assert [each["text"] for each in attachment["actions"]] == ["Wiki", "Open"]
+    assert attachment["actions"][0]["confirm"] == {"text": "Sure?", "ok_text": "Yes"}
 
 
 def test_a_plain_message_has_no_coloured_part(notifier: Notifier) -> None:

@@ -316,3 +316,35 @@ def test_a_delivery_whose_receiver_is_gone_fails_with_a_reason(world: World) -> 
         DeliveryStatus.FAILED,
         "The receiver was removed meanwhile.",
     )
+
+
+def test_what_an_older_release_stored_is_still_delivered(world: World) -> None:
+    configure(world)
+    world.say("a")
+    world.run(1)
+    ContactPoint.all_orgs.filter(name="ops").update(
+        receivers=[
+            {
+                "name": "webhook",
+                "notifier": "webhook",
+                "config": {"url": HOOK},
+                "send_resolved": True,
+                "enabled": True,
+            }
+        ]
+    )
+    world.run(5)
+    payload = Delivery.all_orgs.get().payload
+    assert not {"title", "text", "actions", "is_templated"} & set(payload)
+    assert told_to(world) == ["ops"]
+
+
+def test_two_workers_take_one_token_each_and_no_more(world: World) -> None:
+    configure(world)
+    limit = parse_rate_limit("2/1m")
+    endpoint = Endpoint(org_id=world.org.pk, notifier="webhook", address="ops/x", limit=limit)
+    taken = [endpoint_enter(endpoint=endpoint, now=START) for _ in range(3)]
+    assert [held is None for held in taken] == [True, True, False]
+    late = START + timedelta(seconds=30)
+    assert endpoint_enter(endpoint=endpoint, now=late) is None
+    assert endpoint_enter(endpoint=endpoint, now=late) is not None

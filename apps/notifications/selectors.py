@@ -15,6 +15,7 @@ from apps.notifications.models import (
     NotificationTemplate,
     RoutedAlert,
     RoutingTree,
+    Silence,
 )
 from apps.notifications.services.delivery import notifier_schema
 from apps.notifications.services.endpoints import endpoint_address
@@ -187,3 +188,9 @@ def receivers_of(*, org_id: int, contact_point: str) -> list[tuple[str, str]]:
     point = ContactPoint.objects.for_org(org_id).filter(name=contact_point).first()
     receivers = point.receivers if point else []
     return [(one["name"], one["notifier"]) for one in receivers if one["enabled"]]
+
+
+def silence_queryset(*, org: models.Model) -> "QuerySet[Silence]":
+    """Return the org's silences, those that are over too."""
+    rows: QuerySet[Silence] = Silence.objects.for_org(org)
+    return rows.select_related("org", "folder")

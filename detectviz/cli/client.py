@@ -14,8 +14,10 @@ from detectviz.resources.envelope import envelope_of
 from detectviz.resources.errors import DomainError, NotFoundError
 from detectviz.resources.manifests import (
     Change,
+    Exported,
     Loss,
     documents_losses,
+    foreign_export,
     manifests_apply,
     manifests_export,
 )
@@ -54,6 +56,9 @@ class Client(Protocol):
 
     def export(self, org: str) -> list[dict[str, Any]]:
         """Return everything as manifests."""
+
+    def export_as(self, org: str, format_name: str) -> Exported:
+        """Return what a foreign format can say."""
 
 
 def client() -> Client:
@@ -115,6 +120,10 @@ class LocalClient:
         """Return everything as manifests."""
         return manifests_export(org=_local_org(org), access=None, kinds=set())
 
+    def export_as(self, org: str, format_name: str) -> Exported:
+        """Return what a foreign format can say."""
+        return foreign_export(org=_local_org(org), access=None, format_name=format_name)
+
 
 class RemoteClient:
     """Speaks REST with an API key."""
@@ -167,6 +176,14 @@ class RemoteClient:
         """Return everything as manifests."""
         items: list[dict[str, Any]] = self._call("GET", f"/apis/orgs/{quote(org)}/export")["items"]
         return items
+
+    def export_as(self, org: str, format_name: str) -> Exported:
+        """Return what a foreign format can say."""
+        answer = self._call(
+            "GET", f"/apis/orgs/{quote(org)}/export?{urlencode({'as': format_name})}"
+        )
+        losses = [Loss(path=item["path"], why=item["why"]) for item in answer["losses"]]
+        return Exported(document=answer["document"], losses=losses)
 
     def _path(self, org: str, kind: ResourceKind[Any]) -> str:
         return f"/apis/{kind.api_version}/orgs/{quote(org)}/{kind.plural}"

@@ -39,13 +39,43 @@ class Conversion:
 
 Converter = Callable[[Mapping[str, Any]], Sequence[dict[str, Any]] | Conversion | None]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """An org's resources as a foreign document, and what that leaves out."""
+
+    document: Mapping[str, Any]
+    losses: Sequence[Loss] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exporter:
+    """Writes a foreign format; ``permissions`` are what a caller needs in the org."""
+
+    name: str
+    permissions: Sequence[str]
+    export: Callable[[models.Model], Exported]
+
+
 _converters: list[Converter] = []
+_exporters: dict[str, Exporter] = {}
 
 
 def register_converter(converter: Converter) -> Converter:
     """Let an app accept a foreign format: it returns envelopes, or None when it is not its own."""
     _converters.append(converter)
     return converter
+
+
+def register_exporter(exporter: Exporter) -> Exporter:
+    """Let an app write a foreign format."""
+    _exporters[exporter.name] = exporter
+    return exporter
+
+
+def export_formats() -> list[str]:
+    """Return the names of the foreign formats."""
+    return sorted(_exporters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +147,18 @@ def manifests_export(
             rows = access.filter(rows, f"{kind.permission}:read")
         documents += [manifest_of(kind, row) for row in rows]
     return documents
+
+
+def foreign_export(*, org: models.Model, access: Access | None, format_name: str) -> Exported:
+    """Return an org's resources in a foreign format; an unknown one raises InvalidFieldsError."""
+    exporter = _exporters.get(format_name)
+    if exporter is None:
+        known = ", ".join(export_formats())
+        raise InvalidFieldsError({"as": [f"There is no format {format_name!r}. Known: {known}."]})
+    for permission in exporter.permissions:
+        if access is not None:
+            access.require(permission)
+    return exporter.export(org)
 
 
 def _native(documents: list[Any]) -> list[Any]:

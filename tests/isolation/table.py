@@ -186,6 +186,25 @@ TABLE: Mapping[str, Rule] = {
         bodies={"POST": [{"labels": {"alertname": "Sent"}}]},
     ),
     "alertmanager:alert-groups": _ask("alerts:read"),
+    "alertmanager:silences": Rule(
+        door="rest",
+        methods={
+            "GET": ("silences:read",),
+            "HEAD": ("silences:read",),
+            "POST": ("silences:create",),
+        },
+        bodies={"POST": {}},
+    ),
+    "alertmanager:silence": Rule(
+        door="rest",
+        methods={
+            "GET": ("silences:read",),
+            "HEAD": ("silences:read",),
+            "DELETE": ("silences:update",),
+        },
+        values={"uuid": "=00000000-0000-0000-0000-000000000000"},
+        allowed=DONE | {404},
+    ),
     "alertmanager:healthy": _ask(MEMBER),
     "alertmanager:ready": _ask(MEMBER),
     "alertmanager:gone": Rule(

@@ -23,6 +23,7 @@ from apps.notifications.api.suppression.resources import (
 from apps.notifications.models import ContactPoint, NotificationTemplate, RoutingTree
 from apps.notifications.selectors import endpoints_of
 from apps.notifications.services.alertmanager.documents import alertmanager_file_to_manifests
+from apps.notifications.services.alertmanager.export import alertmanager_export
 from apps.notifications.services.bootstrap import TREE_NAME
 from apps.notifications.services.configuration import (
     RELIABILITY,
@@ -37,7 +38,7 @@ from apps.notifications.services.templates import template_write
 from apps.notifications.services.trials import contact_point_try, routes_explain
 from detectviz.contracts.durations import format_duration
 from detectviz.contracts.types import JsonObject, PluginKind
-from detectviz.resources.manifests import register_converter
+from detectviz.resources.manifests import Exporter, register_converter, register_exporter
 from detectviz.resources.registry import ResourceKind, Subresource, Write, registry
 from detectviz.tenancy.requests import org_access
 
@@ -211,3 +212,10 @@ register_converter(alertmanager_file_to_manifests)
 registry.register(SilenceKind())
 registry.register(InhibitionRuleKind())
 registry.register(TimeIntervalKind())
+register_exporter(
+    Exporter(
+        name="alertmanager",
+        permissions=("routingtrees:read", "contactpoints:read"),
+        export=lambda org: alertmanager_export(org=org),
+    )
+)

@@ -24,7 +24,12 @@ from detectviz.resources.api.formats import (
 )
 from detectviz.resources.envelope import Envelope, envelope_of, parse_envelope
 from detectviz.resources.errors import ForbiddenError, InvalidFieldsError, NotFoundError
-from detectviz.resources.manifests import documents_losses, manifests_apply, manifests_export
+from detectviz.resources.manifests import (
+    documents_losses,
+    foreign_export,
+    manifests_apply,
+    manifests_export,
+)
 from detectviz.resources.models import is_name
 from detectviz.resources.registry import ResourceKind, Subresource, registry
 from detectviz.resources.selectors import DEFAULT_LIMIT, MAX_LIMIT, ListQuery, resource_list
@@ -230,11 +235,19 @@ class ExportView(APIView):
         operation_id="export",
         summary="Everything the caller may read, as manifests",
         responses={(200, "application/yaml"): OpenApiTypes.STR},
-        parameters=[OpenApiParameter("kinds", description="Comma-separated, such as Monitor")],
+        parameters=[
+            OpenApiParameter("kinds", description="Comma-separated, such as Monitor"),
+            OpenApiParameter("as", description="A foreign format, such as alertmanager"),
+        ],
     )
     def get(self, request: Request, org: str) -> HttpResponseBase:
         """Export."""
         owner, access = org_access(request, org)
+        if "as" in request.query_params:
+            name = request.query_params["as"]
+            found = foreign_export(org=owner, access=access, format_name=name)
+            losses = [loss.as_json() for loss in found.losses]
+            return Response({"document": found.document, "losses": losses})
         kinds = set(filter(None, request.query_params.get("kinds", "").split(",")))
         documents = manifests_export(org=owner, access=access, kinds=kinds)
         return Response({"items": documents})

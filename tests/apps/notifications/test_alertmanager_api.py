@@ -290,3 +290,70 @@ def test_listing_costs_as_many_queries_for_many_alerts_as_for_one(api: Api) -> N
         api.get("api/v2/alerts")
     assert len(many) == len(one)
     assert AlertGroup.all_orgs.count() == 21
+
+
+def silence(**fields: Any) -> dict[str, Any]:
+    now = utc_now()
+    return {
+        "matchers": [{"name": "alertname", "value": "A", "isRegex": False, "isEqual": True}],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+        "createdBy": "me",
+        "comment": "calm",
+        **fields,
+    }
+
+
+def test_a_silence_is_made_shown_changed_and_ended(api: Api) -> None:
+    made = orjson.loads(api.ask("POST", "api/v2/silences", silence()).content)
+    uuid = made["silenceID"]
+    (listed,) = api.get("api/v2/silences")
+    assert listed == api.get(f"api/v2/silence/{uuid}")
+    assert (listed["id"], listed["status"], listed["annotations"]) == (
+        uuid,
+        {"state": "active"},
+        {},
+    )
+    assert listed["matchers"] == silence()["matchers"]
+    changed = {**listed, "comment": "calmer"}
+    assert orjson.loads(api.ask("POST", "api/v2/silences", changed).content) == made
+    assert api.get(f"api/v2/silence/{uuid}")["comment"] == "calmer"
+    assert api.ask("DELETE", f"api/v2/silence/{uuid}").status_code == 200
+    assert api.get(f"api/v2/silence/{uuid}")["status"] == {"state": "expired"}
+    assert api.get("api/v2/silences?expired=false") == []
+
+
+def test_silences_are_filtered_by_their_matchers(api: Api) -> None:
+    api.ask("POST", "api/v2/silences", silence())
+    assert len(api.get("api/v2/silences", {"filter": 'alertname="A"'})) == 1
+    assert api.get("api/v2/silences", {"filter": 'alertname=~"A"'}) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({}, 422, "matchers in body is required"),
+        (silence(matchers=[]), 422, "at least 1 items"),
+        (silence(endsAt="2020-01-01T00:00:00Z"), 400, "start time must be before end time"),
+        (
+            silence(startsAt="2020-01-01T00:00:00Z", endsAt="2020-01-02T00:00:00Z"),
+            400,
+            "end time can't be in the past",
+        ),
+        (
+            silence(matchers=[{"name": "a", "value": "", "isRegex": False}]),
+            400,
+            "at least one matcher must not match the empty string",
+        ),
+        (silence(id="00000000-0000-0000-0000-000000000000"), 404, "silence not found"),
+        (silence(id="x"), 422, "must be of type uuid"),
+    ],
+)
+def test_a_wrong_silence_is_refused(api: Api, body: Any, status: int, words: str) -> None:
+    answer = api.ask("POST", "api/v2/silences", body)
+    assert (answer.status_code, words in answer.content.decode()) == (status, True)
+
+
+def test_a_silence_there_is_not_is_an_empty_404(api: Api) -> None:
+    answer = api.ask("GET", "api/v2/silence/00000000-0000-0000-0000-000000000000")
+    assert (answer.status_code, answer.content) == (404, b"")

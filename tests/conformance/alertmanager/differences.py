@@ -52,4 +52,20 @@ DIFFERENCES = (
         why="the deprecated match_re becomes a matcher; the group key alone shows it, where "
         "Alertmanager writes the anchors out",
     ),
+    Difference(
+        scenario=Scenario(
+            name="twins-have-groups-of-their-own",
+            route={
+                "routes": [
+                    {"matchers": ['a="1"'], "continue": True},
+                    {"matchers": ['a="1"'], "receiver": "b"},
+                ]
+            },
+            receivers={"a": (Receiver(),), "b": (Receiver(),)},
+            steps=[fire(0, "A", a="1")],
+            until_s=4,
+        ),
+        why="routes with equal matchers under one parent would share a group key; the second's "
+        "ends in its number",
+    ),
 )

@@ -19,6 +19,7 @@ from apps.notifications.services.foreign_alerts import (
     foreign_alerts_accept,
     foreign_alerts_expire,
 )
+from apps.notifications.services.silences import SilenceDraft, silence_write
 from apps.orgs.models import Org
 from detectviz.contracts.config import get_int
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
@@ -82,7 +83,20 @@ class Player:
                 )
                 assert taken.errors == []
             case Hush():
-                raise NotImplementedError
+                matchers = {SCENARIO: scenario, **step.matchers}
+                draft = SilenceDraft(
+                    matcher_sets=[[f'{name}="{value}"' for name, value in matchers.items()]],
+                    starts_at=BEGIN + timedelta(seconds=step.starts_s),
+                    ends_at=BEGIN + timedelta(seconds=step.ends_s),
+                )
+                silence_write(
+                    org=self.org,
+                    name=f"{scenario}-{step.at_s:g}".replace(".", "-"),
+                    draft=draft,
+                    instance=None,
+                    actor=None,
+                    now=self.now,
+                )
         self._tick()
 
     def run_until(self, at_s: float) -> None:

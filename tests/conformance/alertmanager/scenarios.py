@@ -4,7 +4,7 @@ Groups wait 1 s and are looked at every 2 s after that, so that steps at even se
 away from any timer.
 """
 
-from tests.conformance.alertmanager.script import Receiver, Scenario, fire, resolve
+from tests.conformance.alertmanager.script import Receiver, Scenario, fire, hush, resolve
 
 _QUIET = Receiver(send_resolved=False)
 _BOTH = {"a": (Receiver(),), "b": (Receiver(),)}
@@ -354,5 +354,260 @@ ROUTING = (
         until_s=4,
     ),
 )
+SILENCING = (
+    Scenario(name="silenced-from-the-start", steps=[hush(0), fire(0, "A")], until_s=6),
+    Scenario(
+        name="told-when-the-silence-is-over",
+        steps=[hush(0, ends_s=4), fire(0, "A")],
+        until_s=8,
+    ),
+    Scenario(
+        name="one-of-two-silenced",
+        steps=[hush(0, i="1"), fire(0, "A", i="1"), fire(0, "A", i="2")],
+        until_s=4,
+    ),
+    Scenario(
+        name="silenced-after-it-was-told",
+        steps=[fire(0, "A", i="1"), fire(0, "A", i="2"), hush(2, i="1")],
+        until_s=6,
+    ),
+    Scenario(
+        name="resolved-while-silenced",
+        steps=[fire(0, "A"), hush(2), resolve(2, "A")],
+        until_s=8,
+    ),
+    Scenario(
+        name="resolved-while-silenced-then-fired-anew",
+        steps=[fire(0, "A"), hush(1.8, ends_s=4), resolve(2, "A"), fire(6, "A")],
+        until_s=10,
+    ),
+    Scenario(
+        name="one-resolved-while-silenced",
+        steps=[
+            fire(0, "A", i="1"),
+            fire(0, "A", i="2"),
+            hush(1.8, i="1"),
+            resolve(2, "A", i="1"),
+            fire(4, "A", i="3"),
+        ],
+        until_s=8,
+    ),
+    Scenario(
+        name="a-silence-does-not-stop-others-repeats",
+        route={"repeat_interval": "3s"},
+        steps=[fire(0, "A", i="1"), fire(0, "A", i="2"), hush(2, i="1")],
+        until_s=6,
+    ),
+    Scenario(
+        name="a-silence-of-another-label",
+        steps=[hush(0, i="2"), fire(0, "A", i="1"), fire(0, "A")],
+        until_s=4,
+    ),
+    Scenario(
+        name="silenced-again-and-told-between",
+        steps=[hush(0, ends_s=2), fire(0, "A"), hush(4), fire(4.2, "A", i="2")],
+        until_s=8,
+    ),
+)
+_BY_SEVERITY = {"source_matchers": ['severity="page"'], "target_matchers": ['severity="warn"']}
+INHIBITING = (
+    Scenario(
+        name="inhibited-while-the-source-fires",
+        route=_BY_NAME,
+        inhibit_rules=[_BY_SEVERITY],
+        steps=[fire(0, "S", severity="page"), fire(0, "T", severity="warn")],
+        until_s=6,
+    ),
+    Scenario(
+        name="told-when-the-source-is-over",
+        route=_BY_NAME,
+        inhibit_rules=[_BY_SEVERITY],
+        steps=[
+            fire(0, "S", severity="page"),
+            fire(0, "T", severity="warn"),
+            resolve(4, "S", severity="page"),
+        ],
+        until_s=8,
+    ),
+    Scenario(
+        name="the-source-comes-later",
+        route=_BY_NAME,
+        inhibit_rules=[_BY_SEVERITY],
+        steps=[
+            fire(0, "T", severity="warn"),
+            fire(2, "S", severity="page"),
+            fire(4, "T", severity="warn", i="2"),
+        ],
+        until_s=8,
+    ),
+    Scenario(
+        name="resolved-while-inhibited",
+        route=_BY_NAME,
+        inhibit_rules=[_BY_SEVERITY],
+        steps=[
+            fire(0, "T", severity="warn"),
+            fire(2, "S", severity="page"),
+            resolve(2, "T", severity="warn"),
+        ],
+        until_s=8,
+    ),
+    Scenario(
+        name="equal-labels-tell-targets-apart",
+        inhibit_rules=[{**_BY_SEVERITY, "equal": ["host"]}],
+        steps=[
+            fire(0, "S", severity="page", host="a"),
+            fire(0, "T", severity="warn", host="a"),
+            fire(0, "T", severity="warn", host="b"),
+            fire(0, "T", severity="warn"),
+        ],
+        until_s=4,
+    ),
+    Scenario(
+        name="equal-labels-nobody-has",
+        inhibit_rules=[{**_BY_SEVERITY, "equal": ["host", "zone"]}],
+        steps=[fire(0, "S", severity="page"), fire(0, "T", severity="warn")],
+        until_s=4,
+    ),
+    Scenario(
+        name="one-side-each",
+        inhibit_rules=[
+            {"source_matchers": ['a="1"'], "target_matchers": ['b="1"'], "equal": ["alertname"]}
+        ],
+        steps=[
+            fire(0, "A", a="1", b="1", i="1"),
+            fire(0, "A", a="1", b="1", i="2"),
+            fire(0, "A", b="1"),
+        ],
+        until_s=4,
+    ),
+    Scenario(
+        name="both-sides-by-a-source-alone",
+        inhibit_rules=[
+            {"source_matchers": ['a="1"'], "target_matchers": ['b="1"'], "equal": ["alertname"]}
+        ],
+        steps=[fire(0, "A", a="1"), fire(0, "A", a="1", b="1")],
+        until_s=4,
+    ),
+    Scenario(
+        name="a-silenced-source-inhibits-still",
+        route=_BY_NAME,
+        inhibit_rules=[_BY_SEVERITY],
+        steps=[
+            hush(0, severity="page"),
+            fire(0, "S", severity="page"),
+            fire(0, "T", severity="warn"),
+        ],
+        until_s=4,
+    ),
+    Scenario(
+        name="an-inhibited-source-inhibits-still",
+        route=_BY_NAME,
+        inhibit_rules=[
+            _BY_SEVERITY,
+            {"source_matchers": ['severity="warn"'], "target_matchers": ['severity="info"']},
+        ],
+        steps=[
+            fire(0, "S", severity="page"),
+            fire(0, "T", severity="warn"),
+            fire(0, "U", severity="info"),
+        ],
+        until_s=4,
+    ),
+)
 
-SCENARIOS = (*TIMING, *RESOLVING, *ROUTING)
+
+def _timed(**intervals: list[str]) -> dict[str, object]:
+    """Return a route whose one child has these intervals."""
+    return {"routes": [{"receiver": "b", **intervals}]}
+
+
+TIMES = (
+    Scenario(
+        name="muted-always",
+        route=_timed(mute_time_intervals=["always"]),
+        receivers=_BOTH,
+        steps=[fire(0, "A")],
+        until_s=4,
+    ),
+    Scenario(
+        name="muted-never",
+        route=_timed(mute_time_intervals=["never"]),
+        receivers=_BOTH,
+        steps=[fire(0, "A")],
+        until_s=4,
+    ),
+    Scenario(
+        name="muted-by-one-of-two",
+        route=_timed(mute_time_intervals=["never", "always"]),
+        receivers=_BOTH,
+        steps=[fire(0, "A"), resolve(2, "A")],
+        until_s=6,
+    ),
+    Scenario(
+        name="active-never",
+        route=_timed(active_time_intervals=["never"]),
+        receivers=_BOTH,
+        steps=[fire(0, "A")],
+        until_s=4,
+    ),
+    Scenario(
+        name="active-always",
+        route=_timed(active_time_intervals=["always"]),
+        receivers=_BOTH,
+        steps=[fire(0, "A"), resolve(2, "A")],
+        until_s=6,
+    ),
+    Scenario(
+        name="active-in-one-of-two",
+        route=_timed(active_time_intervals=["never", "always"]),
+        receivers=_BOTH,
+        steps=[fire(0, "A")],
+        until_s=4,
+    ),
+    Scenario(
+        name="active-and-muted-at-once",
+        route=_timed(active_time_intervals=["always"], mute_time_intervals=["always"]),
+        receivers=_BOTH,
+        steps=[fire(0, "A")],
+        until_s=4,
+    ),
+    Scenario(
+        name="times-are-not-inherited",
+        route={
+            "routes": [
+                {
+                    "mute_time_intervals": ["always"],
+                    "routes": [{"matchers": ['team="web"'], "receiver": "b"}],
+                }
+            ]
+        },
+        receivers=_BOTH,
+        steps=[fire(0, "A", team="web"), fire(0, "A")],
+        until_s=4,
+    ),
+    Scenario(
+        name="a-muted-route-ends-the-search",
+        route={
+            "routes": [
+                {"mute_time_intervals": ["always"], "receiver": "b"},
+                {"receiver": "a", "group_by": ["alertname"]},
+            ]
+        },
+        receivers=_BOTH,
+        steps=[fire(0, "A")],
+        until_s=4,
+    ),
+    Scenario(
+        name="a-muted-route-goes-on",
+        route={
+            "routes": [
+                {"mute_time_intervals": ["always"], "receiver": "b", "continue": True},
+                {"matchers": ['alertname="A"'], "receiver": "a"},
+            ]
+        },
+        receivers=_BOTH,
+        steps=[fire(0, "A")],
+        until_s=4,
+    ),
+)
+SCENARIOS = (*TIMING, *RESOLVING, *ROUTING, *SILENCING, *INHIBITING, *TIMES)

@@ -113,7 +113,10 @@ def configuration(scenarios: Sequence[Scenario], port: int) -> dict[str, Any]:
             for scenario in scenarios
             for rule in scenario.inhibit_rules
         ],
-        "time_intervals": [],
+        "time_intervals": [
+            {"name": "always", "time_intervals": [{"years": ["1970:2200"]}]},
+            {"name": "never", "time_intervals": [{"years": ["1970"]}]},
+        ],
     }
 
 

@@ -24,15 +24,12 @@ def run_theirs(scenarios: Sequence[Scenario], folder: Path) -> list[Told]:
         recording() as (hooks, told),
         alertmanager(configuration(scenarios, hooks), folder) as port,
     ):
-        steps = sorted(
-            ((step.at_s, scenario.name, step) for scenario in scenarios for step in scenario.steps),
-            key=lambda each: each[0],
-        )
         began, began_at = time.monotonic(), datetime.now(UTC)
         told.began = began
-        for at_s, name, step in steps:
+        for at_s, requests in _timetable(scenarios, began_at):
             time.sleep(max(0.0, began + at_s - time.monotonic()))
-            post(port, *_request(step, name, began_at))
+            for path, body in requests:
+                post(port, path, body)
         ends_s = max(scenario.until_s for scenario in scenarios)
         time.sleep(max(0.0, began + ends_s - time.monotonic()))
         return list(told.found)
@@ -116,7 +113,23 @@ def post(port: int, path: str, body: Any) -> None:
     assert response.status == 200, text
 
 
-def _request(step: Say | Hush, scenario: str, began: datetime) -> tuple[str, Any]:
+def _timetable(
+    scenarios: Sequence[Scenario], began: datetime
+) -> list[tuple[float, list[tuple[str, Any]]]]:
+    """Return what is sent when: silences first, then all alerts of the moment in one request."""
+    moments: dict[float, tuple[list[Any], list[Any]]] = {}
+    for scenario in scenarios:
+        for step in scenario.steps:
+            silences, alerts = moments.setdefault(step.at_s, ([], []))
+            body = _body(step, scenario.name, began)
+            (alerts if isinstance(step, Say) else silences).append(body)
+    return [
+        (at_s, [*(("silences", each) for each in silences), ("alerts", alerts)])
+        for at_s, (silences, alerts) in sorted(moments.items())
+    ]
+
+
+def _body(step: Say | Hush, scenario: str, began: datetime) -> Any:
     def moment(seconds: float) -> str:
         return (began + timedelta(seconds=seconds)).isoformat()
 
@@ -124,16 +137,10 @@ def _request(step: Say | Hush, scenario: str, began: datetime) -> tuple[str, Any
     match step:
         case Say():
             labels = {SCENARIO: scenario, **step.labels}
-            alert = {"labels": labels, "annotations": dict(step.annotations), **times}
-            return "alerts", [alert]
+            return {"labels": labels, "annotations": dict(step.annotations), **times}
         case Hush():
             matchers = [
                 {"name": name, "value": value, "isRegex": False, "isEqual": True}
                 for name, value in {SCENARIO: scenario, **step.matchers}.items()
             ]
-            return "silences", {
-                "matchers": matchers,
-                "createdBy": "conformance",
-                "comment": scenario,
-                **times,
-            }
+            return {"matchers": matchers, "createdBy": "me", "comment": scenario, **times}

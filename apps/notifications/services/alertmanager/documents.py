@@ -1,19 +1,21 @@
 """``alertmanager.yml`` to manifests: contact points, intervals, inhibition rules, the tree."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from apps.extensions.selectors import plugin_list
 from apps.notifications.services.alertmanager.integrations import INTEGRATIONS
 from apps.notifications.services.alertmanager.losses import Losses, Names
-from apps.notifications.services.alertmanager.receivers import receivers_of
+from apps.notifications.services.alertmanager.receivers import (
+    Schemas,
+    notifier_schemas,
+    receivers_of,
+)
 from apps.notifications.services.alertmanager.routes import (
     mapping_at,
     read_matchers,
     route_to_spec,
 )
 from apps.notifications.services.bootstrap import TREE_NAME
-from detectviz.contracts.types import PluginKind
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.manifests import Conversion
 
@@ -42,14 +44,13 @@ def alertmanager_file_to_manifests(data: Mapping[str, Any]) -> Conversion | None
     """
     if "route" not in data or data.keys() - _FIELDS:
         return None
-    usable = {one.name for one in plugin_list(PluginKind.NOTIFIER) if one.is_usable}
-    return _Import(data, usable).convert()
+    return _Import(data, notifier_schemas()).convert()
 
 
 class _Import:
-    def __init__(self, data: Mapping[str, Any], notifiers: Collection[str]) -> None:
+    def __init__(self, data: Mapping[str, Any], schemas: Schemas) -> None:
         self._data = data
-        self._notifiers = notifiers
+        self._schemas = schemas
         self._losses = Losses()
         self._receivers, self._intervals, self._rules = Names(), Names(), Names()
         self._common = mapping_at(data.get("global") or {}, "global")
@@ -77,7 +78,7 @@ class _Import:
                 receiver,
                 path,
                 common=self._common,
-                notifiers=self._notifiers,
+                schemas=self._schemas,
                 losses=self._losses,
             )
             yield _manifest(
@@ -91,7 +92,7 @@ class _Import:
                 name = self._intervals.of(title)
                 if name != title:
                     self._losses.add(f"{path}.name", f"becomes {name}")
-                spec = {"title": title, "intervals": interval.get("time_intervals") or []}
+                spec = {"title": title, "time_intervals": interval.get("time_intervals") or []}
                 yield _manifest("alerting/v1", "TimeInterval", name, spec)
 
     def _inhibition_rules(self) -> Iterator[dict[str, Any]]:

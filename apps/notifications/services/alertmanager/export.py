@@ -1,7 +1,6 @@
 """An org's routing as ``alertmanager.yml``, and what Alertmanager has no word for."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import yaml
@@ -15,41 +14,34 @@ from apps.notifications.models import (
     TimeInterval,
 )
 from apps.notifications.services.alertmanager.losses import Losses
-from apps.notifications.services.alertmanager.receivers import configs_of
+from apps.notifications.services.alertmanager.receivers import (
+    Schemas,
+    configs_of,
+    notifier_schemas,
+)
 from apps.notifications.services.alertmanager.routes import spec_to_route
 from apps.notifications.services.configuration import receiver_secrets
-from detectviz.resources.manifests import Loss
+from detectviz.resources.manifests import Exported
 
 NOBODY = "nobody"
 _RESOLVE_TIMEOUT = "5m"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
-    """A configuration ``amtool check-config`` accepts, and what it leaves out."""
-
-    document: Mapping[str, Any]
-    losses: Sequence[Loss]
-
-    @property
-    def text(self) -> str:
-        """The file."""
-        return yaml.safe_dump(self.document, sort_keys=False, allow_unicode=True)
-
-
 def alertmanager_yaml(*, org: models.Model) -> str:
     """Return the file alone."""
-    return alertmanager_export(org=org).text
+    document = alertmanager_export(org=org).document
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
-def alertmanager_export(*, org: models.Model) -> Export:
+def alertmanager_export(*, org: models.Model) -> Exported:
     """Return an org's tree, contact points, inhibition rules and time intervals; secrets hidden."""
     losses = Losses()
     points = list(ContactPoint.objects.for_org(org).order_by("name"))
     tree = RoutingTree.objects.for_org(org).first()
     route = spec_to_route(tree.root if tree else {}, "route", losses)
     names = {point.name for point in points}
-    receivers = [_receiver(point, losses) for point in points]
+    schemas = notifier_schemas()
+    receivers = [_receiver(point, schemas, losses) for point in points]
     if not route.get("receiver"):
         route["receiver"] = _free(NOBODY, names)
         receivers.append({"name": route["receiver"]})
@@ -67,15 +59,16 @@ def alertmanager_export(*, org: models.Model) -> Export:
     )
     if Silence.objects.for_org(org).exists():
         losses.add("silences", "silences are no part of the file; amtool copies them")
-    return Export(document=document, losses=losses.found)
+    return Exported(document=document, losses=losses.found)
 
 
-def _receiver(point: ContactPoint, losses: Losses) -> dict[str, Any]:
+def _receiver(point: ContactPoint, schemas: Schemas, losses: Losses) -> dict[str, Any]:
     receivers = [
         {**receiver, "secrets": receiver_secrets(receiver["name"], point.secrets)}
         for receiver in point.receivers
     ]
-    return {"name": point.name, **configs_of(receivers, f"contact_points.{point.name}", losses)}
+    path = f"contact_points.{point.name}"
+    return {"name": point.name, **configs_of(receivers, path, schemas=schemas, losses=losses)}
 
 
 def _inhibition(rule: InhibitionRule) -> dict[str, Any]:

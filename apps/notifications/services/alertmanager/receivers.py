@@ -1,8 +1,10 @@
 """Receivers of Alertmanager as receivers of our contact points, and back."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from apps.extensions.selectors import plugin_list
 from apps.notifications.services.alertmanager.integrations import (
     FILE_LOST,
     INTEGRATIONS,
@@ -10,11 +12,50 @@ from apps.notifications.services.alertmanager.integrations import (
 )
 from apps.notifications.services.alertmanager.losses import Losses
 from apps.notifications.services.alertmanager.routes import mapping_at
+from detectviz.contracts.types import PluginKind
 from detectviz.resources.errors import InvalidFieldsError
 
 HIDDEN = "<secret>"
-_NO_SETTING = "the notifier has no such setting"
+NO_SETTING = "the notifier has no such setting"
 _RECEIVER_FIELDS = {"name", "labels"}
+Schemas = Mapping[str, Mapping[str, Any]]
+"""The configuration schema of each usable notifier."""
+
+
+def notifier_schemas() -> Schemas:
+    """Return the configuration schemas of the notifiers that can be used."""
+    return {
+        one.name: one.manifest.config_schema
+        for one in plugin_list(PluginKind.NOTIFIER)
+        if one.is_usable and one.manifest is not None
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Carrier:
+    """One integration with the schema of its notifier."""
+
+    integration: Integration
+    properties: Mapping[str, Any]
+
+    def ours(self, name: str) -> str:
+        """Return our name of a field; empty where it is not carried over."""
+        name_here = self.integration.renamed.get(name, name)
+        is_known = name in self.integration.fields and name_here in self.properties
+        return name_here if is_known else ""
+
+    def is_secret(self, name: str) -> bool:
+        """Say whether our field is a secret."""
+        return bool(self.properties[name].get("writeOnly"))
+
+    def value(self, name: str, given: Any) -> Any:
+        """Return a value as our field wants it."""
+        wanted = self.properties[name].get("type")
+        if wanted == "array" and isinstance(given, str):
+            return [part.strip() for part in given.split(",") if part.strip()]
+        if wanted == "string" and isinstance(given, int | float) and not isinstance(given, bool):
+            return str(given)
+        return given
 
 
 def receivers_of(
@@ -22,7 +63,7 @@ def receivers_of(
     path: str,
     *,
     common: Mapping[str, Any],
-    notifiers: Collection[str],
+    schemas: Schemas,
     losses: Losses,
 ) -> list[dict[str, Any]]:
     """Return what a contact point tells, for each integration whose notifier there is."""
@@ -32,53 +73,52 @@ def receivers_of(
         integration = INTEGRATIONS.get(field)
         if field == "labels":
             losses.add(place, "labels of receivers have no counterpart")
-        if integration is None or integration.notifier not in notifiers:
+        if integration is None or integration.notifier not in schemas:
             if field not in _RECEIVER_FIELDS:
                 losses.add(place, "there is no notifier for this integration")
             continue
         if not isinstance(value, list):
             raise InvalidFieldsError({place: ["Must be a list."]})
-        found += [
-            _receiver(
-                integration,
-                mapping_at(each or {}, f"{place}[{index}]"),
-                f"{place}[{index}]",
-                common,
-                losses,
-            )
-            for index, each in enumerate(value)
-        ]
+        carrier = _Carrier(
+            integration=integration,
+            properties=schemas[integration.notifier].get("properties", {}),
+        )
+        for index, each in enumerate(value):
+            at = f"{place}[{index}]"
+            found.append(_receiver(carrier, mapping_at(each or {}, at), at, common, losses))
     return found
 
 
 def _receiver(
-    integration: Integration,
+    carrier: _Carrier,
     given: Mapping[str, Any],
     path: str,
     common: Mapping[str, Any],
     losses: Losses,
 ) -> dict[str, Any]:
+    integration = carrier.integration
     config: dict[str, Any] = {}
-    secrets: dict[str, str] = {}
+    secrets: dict[str, Any] = {}
     defaults = {
         name: common[key]
         for name, key in integration.common.items()
         if common.get(key) is not None and name not in given
     }
     for name, value in {**defaults, **given}.items():
+        ours = carrier.ours(name)
         if name == "send_resolved" or value is None:
             continue
-        if name in integration.config:
-            config |= {integration.config[name]: _as_ours(integration, name, value)}
-        elif name in integration.secrets:
-            secrets |= {integration.secrets[name]: str(value)}
+        if ours and carrier.is_secret(ours):
+            secrets[ours] = _secret(value)
+        elif ours:
+            config[ours] = carrier.value(ours, value)
         elif name == "headers" and integration.headers:
             config |= _headers(integration, mapping_at(value, f"{path}.headers"), path, losses)
         elif name == "http_config" and integration.takes_http:
             http = mapping_at(value, f"{path}.http_config")
             _http(http, f"{path}.http_config", config, secrets, losses)
         else:
-            why = FILE_LOST if name.endswith("_file") else _NO_SETTING
+            why = FILE_LOST if name.endswith("_file") else NO_SETTING
             losses.add(f"{path}.{name}", integration.lost.get(name, why))
     return {
         "notifier": integration.notifier,
@@ -88,10 +128,9 @@ def _receiver(
     }
 
 
-def _as_ours(integration: Integration, name: str, value: Any) -> Any:
-    if integration.config[name] in integration.lists:
-        return [part.strip() for part in str(value).split(",") if part.strip()]
-    return value
+def _secret(value: object) -> Any:
+    """Return a secret; one that was hidden by an export stays what it is."""
+    return {"set": True} if value == HIDDEN else str(value)
 
 
 def _headers(
@@ -111,7 +150,7 @@ def _http(
     http: Mapping[str, Any],
     path: str,
     config: dict[str, Any],
-    secrets: dict[str, str],
+    secrets: dict[str, Any],
     losses: Losses,
 ) -> None:
     """Carry over who signs in and whom to trust."""
@@ -122,10 +161,10 @@ def _http(
     )
     if basic.get("password"):
         config |= {"auth": "basic", "username": str(basic.get("username", ""))}
-        secrets["password"] = str(basic["password"])
+        secrets["password"] = _secret(basic["password"])
     elif token:
         config["auth"] = "bearer"
-        secrets["bearer_token"] = str(token)
+        secrets["bearer_token"] = _secret(token)
     tls = http.get("tls_config") or {}
     if tls.get("insecure_skip_verify"):
         config["verify_tls"] = False
@@ -139,18 +178,20 @@ def _http(
     for name, value in http.items():
         if name in carried:
             for field in mapping_at(value or {}, f"{path}.{name}").keys() - carried[name]:
-                why = FILE_LOST if field.endswith("_file") else _NO_SETTING
+                why = FILE_LOST if field.endswith("_file") else NO_SETTING
                 losses.add(f"{path}.{name}.{field}", why)
         elif name != "bearer_token":
-            losses.add(f"{path}.{name}", FILE_LOST if name.endswith("_file") else _NO_SETTING)
+            losses.add(f"{path}.{name}", FILE_LOST if name.endswith("_file") else NO_SETTING)
 
 
 def configs_of(
-    receivers: Sequence[Mapping[str, Any]], path: str, losses: Losses
+    receivers: Sequence[Mapping[str, Any]], path: str, *, schemas: Schemas, losses: Losses
 ) -> dict[str, list[dict[str, Any]]]:
     """Return a contact point's receivers as Alertmanager's lists; secrets are hidden."""
     found: dict[str, list[dict[str, Any]]] = {}
-    by_notifier = {one.notifier: (field, one) for field, one in INTEGRATIONS.items()}
+    by_notifier = {
+        one.notifier: (field, one) for field, one in INTEGRATIONS.items() if one.is_exported
+    }
     for index, receiver in enumerate(receivers):
         place = f"{path}.receivers[{index}]"
         if receiver["notifier"] not in by_notifier:
@@ -160,18 +201,28 @@ def configs_of(
             losses.add(place, "a receiver that is switched off is left out")
             continue
         field, integration = by_notifier[receiver["notifier"]]
-        found.setdefault(field, []).append(_config(integration, receiver, place, losses))
+        chosen = {**receiver, "config": _chosen(receiver, schemas)}
+        found.setdefault(field, []).append(_config(integration, chosen, place, losses))
     return found
+
+
+def _chosen(receiver: Mapping[str, Any], schemas: Schemas) -> dict[str, Any]:
+    """Return what somebody chose of a receiver's configuration, without the notifier's defaults."""
+    properties = schemas.get(receiver["notifier"], {}).get("properties", {})
+    return {
+        name: value
+        for name, value in receiver.get("config", {}).items()
+        if value not in ("", None, [], {}) and value != properties.get(name, {}).get("default")
+    }
 
 
 def _config(
     integration: Integration, receiver: Mapping[str, Any], path: str, losses: Losses
 ) -> dict[str, Any]:
-    theirs = {ours: name for name, ours in integration.config.items()}
+    theirs = {integration.renamed.get(name, name): name for name in integration.fields}
     headers = {ours: name for name, ours in integration.headers.items()}
-    secret_names = {ours: name for name, ours in integration.secrets.items()}
     config: dict[str, Any] = {"send_resolved": receiver["send_resolved"]}
-    given = dict(receiver.get("config", {}))
+    given = dict(receiver["config"])
     secrets = set(receiver.get("secrets", {}))
     if integration.takes_http:
         http = _http_config(given, secrets)
@@ -179,16 +230,15 @@ def _config(
             config["http_config"] = http
     for name, value in given.items():
         if name in theirs:
-            is_list = name in integration.lists and isinstance(value, list)
-            config[theirs[name]] = ", ".join(value) if is_list else value
-        elif name in headers and value:
-            title = headers[name].title()
-            config.setdefault("headers", {})[title] = ", ".join(value)
-        elif value not in ("", None, [], {}):
+            is_text = name == "to" and isinstance(value, list)
+            config[theirs[name]] = ", ".join(value) if is_text else value
+        elif name in headers:
+            config.setdefault("headers", {})[headers[name].title()] = ", ".join(value)
+        else:
             losses.add(f"{path}.config.{name}", "Alertmanager has no such setting")
     for name in sorted(secrets):
-        if name in secret_names:
-            config[secret_names[name]] = HIDDEN
+        if name in theirs:
+            config[theirs[name]] = HIDDEN
         else:
             losses.add(f"{path}.secrets.{name}", "Alertmanager has no such setting")
     return config

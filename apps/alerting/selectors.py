@@ -199,3 +199,11 @@ def rule_queryset(org: models.Model | int) -> models.QuerySet[Rule]:
         firing_count=Count("alerts", filter=Q(alerts__state__in=_FIRING)),
         pending_count=Count("alerts", filter=Q(alerts__state=AlertState.PENDING)),
     )
+
+
+def alerts_by_fingerprint(
+    org: models.Model | int, fingerprints: Sequence[str], *, states: Sequence[str]
+) -> list[Alert]:
+    """Return the alerts of these fingerprints that are in one of some states, once each."""
+    rows = alert_queryset(org).filter(fingerprint__in=fingerprints, state__in=states)
+    return list({row.fingerprint: row for row in rows.order_by("active_at", "id")}.values())

@@ -194,3 +194,11 @@ def silence_queryset(*, org: models.Model) -> "QuerySet[Silence]":
     """Return the org's silences, those that are over too."""
     rows: QuerySet[Silence] = Silence.objects.for_org(org)
     return rows.select_related("org", "folder")
+
+
+def delivery_by_uid(*, org_id: int, uid: str) -> Delivery | None:
+    """Return one delivery with its org, None when there is none."""
+    found: Delivery | None = (
+        Delivery.objects.for_org(org_id).select_related("org").filter(uid=uid).first()
+    )
+    return found

@@ -21,3 +21,12 @@ class NoticeState(models.TextChoices):
     SENT = "sent", "Sent"
     CANCELLED = "cancelled", "Not needed any more"
     UNREACHABLE = "unreachable", "Cannot be reached"
+
+
+class ChatService(models.TextChoices):
+    """Whose buttons a callback door understands."""
+
+    SLACK = "slack"
+    TELEGRAM = "telegram"
+    DISCORD = "discord"
+    GENERIC = "generic"

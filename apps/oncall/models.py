@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from apps.oncall.enums import NoticeState, RunState
+from apps.oncall.enums import ChatService, NoticeState, RunState
 from detectviz.crypto.fields import EncryptedJSONField
 from detectviz.resources.models import ResourceModel, name_validator, new_uid
 from detectviz.tenancy.models import OrgOwned
@@ -188,3 +188,30 @@ class NotificationPreference(OrgOwned):
     def __str__(self) -> str:
         """Return whose it is."""
         return str(self.user)
+
+
+class ChatCallback(ResourceModel):
+    """A door through which a chat service tells which button somebody pressed.
+
+    ``uid`` stands in its address; ``secrets`` holds ``key``, by which the service is known.
+    """
+
+    service = models.CharField(max_length=10, choices=ChatService.choices)
+    secrets = EncryptedJSONField(default=dict)
+    enabled = models.BooleanField(default=True)
+
+
+class CallbackSeen(OrgOwned):
+    """A request that was taken: the same one is not taken twice."""
+
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    at = models.DateTimeField()
+
+    class Meta(OrgOwned.Meta):
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["at"], name="oncall_seen_age")
+        ]
+
+    def __str__(self) -> str:
+        """Return the digest."""
+        return self.digest

@@ -6,4 +6,9 @@ SCHEDULE = {
         "schedule": 1.0,
         "options": {"queue": "notify", "expires": 5},
     },
+    "oncall.prune": {
+        "task": "apps.oncall.tasks.prune",
+        "schedule": 3600.0,
+        "options": {"queue": "jobs", "expires": 600},
+    },
 }

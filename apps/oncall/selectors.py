@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import models
 
 from apps.oncall.models import (
+    ChatCallback,
     ContactMethod,
     EscalationPolicy,
     EscalationRun,
@@ -81,5 +82,14 @@ def preference_get(org: models.Model | int, user: models.Model) -> NotificationP
     """Return how somebody wants to be told, None for the defaults."""
     found: NotificationPreference | None = (
         NotificationPreference.objects.for_org(org).filter(user=user).first()
+    )
+    return found
+
+
+def callback_by_uid(uid: str) -> ChatCallback | None:
+    """Return the open door with this address."""
+    rows = ChatCallback.objects.across_orgs(reason="the address of a door names no org")
+    found: ChatCallback | None = (
+        rows.filter(uid=uid, enabled=True, org__is_active=True).select_related("org").first()
     )
     return found

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from apps.oncall.services.chat import seen_prune
 from apps.oncall.services.escalations import escalations_tick
 from detectviz.clock import utc_now
 
@@ -10,3 +11,9 @@ from detectviz.clock import utc_now
 def escalate() -> None:
     """Go on with the escalations that are due."""
     escalations_tick(now=utc_now())
+
+
+@shared_task
+def prune() -> None:
+    """Forget callbacks that cannot come again."""
+    seen_prune(now=utc_now())

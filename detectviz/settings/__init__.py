@@ -76,6 +76,7 @@ POOL_CONCURRENCY = DEPLOYMENT.pool.concurrency
 POOL_SHARDS = DEPLOYMENT.pool.shards
 
 SECRET_KEY = env.generated_secret("DETECTVIZ_SECRET_KEY", DATA_DIR / "secrets" / "secret-key")
+SECRET_KEY_FALLBACKS = list(env.words("DETECTVIZ_SECRET_KEY_FALLBACKS"))
 MASTER_KEYS = env.generated_secret("DETECTVIZ_MASTER_KEYS", DATA_DIR / "secrets" / "master-keys")
 
 # --- Django -----------------------------------------------------------------------------------

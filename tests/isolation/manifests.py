@@ -56,6 +56,7 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
                 {"notifier": "webhook", "config": {"url": f"http://127.0.0.1:9/{mark}"}},
             ],
         },
+        "ChatCallback": {"title": mark, "service": "generic", "secrets": {"key": mark}},
         "EscalationPolicy": {
             "title": mark,
             "description": mark,

@@ -113,6 +113,10 @@ TABLE: Mapping[str, Rule] = {
     "monitors_api:push-signal": _other(
         200, 405, values={"token": "push_token", "signal": "=start"}, is_secret_door=True
     ),
+    "oncall-api:act": _other(200, 405, 410, values={"token": "act_token"}, is_secret_door=True),
+    "oncall-api:callback": _other(
+        401, 405, 429, values={"uid": "callback_uid"}, is_secret_door=True
+    ),
     "oncall-api:calendar": _other(
         200, 405, values={"token": "calendar_token"}, is_secret_door=True
     ),

@@ -15,7 +15,8 @@ from apps.audit.models import AuditEvent
 from apps.datasources.models import Datasource
 from apps.monitors.models import Heartbeat, StateChange
 from apps.notifications.models import Delivery
-from apps.oncall.models import OnCallSchedule
+from apps.oncall.models import ChatCallback, OnCallSchedule
+from apps.oncall.services.links import token_of
 from apps.operations.models import PipelineRun
 from apps.orgs.models import Org
 from apps.orgs.services import org_create
@@ -64,7 +65,7 @@ class Answer:
         return self.content + headers.encode() + self.cookies.encode()
 
 
-_SECRETS = ("audit", "invitation", "invitation_token", "push_token", "calendar_token")
+_SECRETS = ("audit", "invitation", "invitation_token", "push_token", "calendar_token", "act_token")
 
 
 def world_make() -> World:
@@ -155,6 +156,8 @@ def _values(org: Org) -> dict[str, object]:
         "audit": AuditEvent.objects.filter(org=org).latest("seq").uid,
         "invitation": sent.invitation.uid,
         "invitation_token": sent.link.rpartition("/")[2],
+        "act_token": token_of(Delivery.objects.for_org(org).latest("pk"), "acknowledge"),
+        "callback_uid": ChatCallback.objects.for_org(org).get(name=SHARED).uid,
         "calendar_token": OnCallSchedule.objects.for_org(org).get(name=SHARED).calendar["token"],
         "push_token": heartbeat.token["token"],
         "delivery": Delivery.objects.for_org(org).latest("pk").uid,

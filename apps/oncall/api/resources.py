@@ -2,11 +2,18 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
+from django.urls import reverse
 
-from apps.oncall.api.serializers import PolicySpecSerializer, ScheduleSpecSerializer
+from apps.oncall.api.serializers import (
+    CallbackSpecSerializer,
+    PolicySpecSerializer,
+    ScheduleSpecSerializer,
+)
 from apps.oncall.api.views import POLICY_SUBRESOURCES, SCHEDULE_SUBRESOURCES
-from apps.oncall.models import EscalationPolicy, OnCallSchedule
+from apps.oncall.models import ChatCallback, EscalationPolicy, OnCallSchedule
+from apps.oncall.services.chat import callback_write
 from apps.oncall.services.policies import policy_delete, policy_write
 from apps.oncall.services.schedules import ScheduleDraft, schedule_participant, schedule_write
 from detectviz.clock import utc_now
@@ -83,5 +90,38 @@ class EscalationPolicyKind(ResourceKind[EscalationPolicy]):
         policy_delete(policy=instance)
 
 
+class ChatCallbackKind(ResourceKind[ChatCallback]):
+    """A door through which a chat service tells which button somebody pressed."""
+
+    group = "notifications"
+    kind = "ChatCallback"
+    plural = "chatcallbacks"
+    model = ChatCallback
+    permission = "contactpoints"
+    spec_serializer = CallbackSpecSerializer
+    apply_order: ClassVar[int] = 45
+
+    def to_spec(self, instance: ChatCallback) -> dict[str, Any]:
+        """Return the spec, the key masked."""
+        return {
+            "title": instance.title,
+            "service": instance.service,
+            "secrets": {"key": {"set": True}},
+            "enabled": instance.enabled,
+        }
+
+    def to_status(self, instance: ChatCallback) -> dict[str, Any]:
+        """Return the address to give to the service."""
+        path = reverse("oncall-api:callback", args=[instance.uid])
+        return {"url": f"{settings.EXTERNAL_URL}{path}"}
+
+    def write(self, change: Write[ChatCallback]) -> ChatCallback:
+        """Create or update the row."""
+        return callback_write(
+            org=change.org, name=change.name, spec=change.spec, instance=change.instance
+        )
+
+
+registry.register(ChatCallbackKind())
 registry.register(OnCallScheduleKind())
 registry.register(EscalationPolicyKind())

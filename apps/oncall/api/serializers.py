@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from rest_framework import serializers
 
+from apps.oncall.enums import ChatService
 from apps.oncall.services.policies import TARGETS
 from apps.oncall.services.rotations import RotationUnit
 from apps.oncall.services.schedules import WEEKDAYS
@@ -15,6 +16,7 @@ from detectviz.contracts.durations import DurationError, parse_duration_s
 MOST_LAYERS = 20
 MOST_PARTICIPANTS = 100
 MOST_STEPS = 20
+LONGEST_KEY = 1000
 LONGEST_WAIT_S = 7 * 86_400
 
 
@@ -168,4 +170,25 @@ class PolicySpecSerializer(serializers.Serializer[Any]):
         """Bound the number."""
         if len(value) > MOST_STEPS:
             raise serializers.ValidationError(f"At most {MOST_STEPS} steps.")
+        return value
+
+
+class CallbackSpecSerializer(serializers.Serializer[Any]):
+    """``spec`` of a ChatCallback. ``secrets.key`` is that of the service.
+
+    Slack's signing secret, Telegram's secret token, Discord's public key in hex, or one's own.
+    """
+
+    title = serializers.CharField(max_length=200, allow_blank=True, default="")
+    service = serializers.ChoiceField(choices=ChatService.choices)
+    secrets = serializers.DictField(default=dict)
+    enabled = serializers.BooleanField(default=True)
+
+    def validate_secrets(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Take a key alone, given or said to be set."""
+        if set(value) - {"key"}:
+            raise serializers.ValidationError("There is one secret: key.")
+        key = value.get("key", {"set": True})
+        if not (key == {"set": True} or (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY)):
+            raise serializers.ValidationError({"key": ["Write it as text."]})
         return value

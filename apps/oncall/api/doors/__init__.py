@@ -1,0 +1,1 @@
+"""Doors without sign-in: their secret or signature is the credential."""

@@ -4,12 +4,16 @@
 writing: about 130 µs a row of 16 columns against 35 here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+_REPEATED = (str, int, datetime, type(None))
 
 
 def rows_write(
@@ -43,18 +47,29 @@ def rows_write(
         changes += [f"{column[name]} = {table}.{column[name]} + 1" for name in counted]
         told = f"UPDATE SET {', '.join(changes)}" if changes else "NOTHING"
         statement += f" ON CONFLICT ({', '.join(column[name] for name in unique)}) DO {told}"
-    readers = [_reader(field, connection) for field in fields]
+    columns = [_prepared(field, rows, connection) for field in fields]
     with connection.cursor() as cursor:
-        cursor.executemany(statement, [tuple(read(row) for read in readers) for row in rows])
+        cursor.executemany(statement, list(zip(*columns, strict=True)))
 
 
-def _reader(
-    field: "models.Field[Any, Any]", connection: BaseDatabaseWrapper
-) -> Callable[[models.Model], Any]:
-    """Return what takes a field's value from a row, as the database wants it."""
-
-    def read(row: models.Model) -> Any:
-        return prepared(value=field.pre_save(row, add=True))
-
-    prepared = partial(field.get_db_prep_save, connection=connection)
-    return read
+def _prepared(
+    field: "models.Field[Any, Any]", rows: Sequence[models.Model], connection: BaseDatabaseWrapper
+) -> list[Any]:
+    """Return a field's values as the database wants them; what repeats is prepared once."""
+    values: Iterable[Any]
+    if type(field).pre_save is models.Field.pre_save:
+        values = map(attrgetter(field.attname), rows)
+    else:
+        values = (field.pre_save(row, add=True) for row in rows)
+    prepare = partial(field.get_db_prep_save, connection=connection)
+    known: dict[tuple[type, Any], Any] = {}
+    prepared: list[Any] = []
+    for value in values:
+        if isinstance(value, _REPEATED):
+            key = (type(value), value)
+            if key not in known:
+                known[key] = prepare(value=value)
+            prepared.append(known[key])
+        else:
+            prepared.append(prepare(value=value))
+    return prepared

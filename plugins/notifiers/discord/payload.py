@@ -7,7 +7,6 @@ from detectviz.contracts.alert_blocks import (
     body_of,
     fitted,
     markdown_markup,
-    plain_markup,
     utf16_size,
     written,
 )
@@ -28,10 +27,9 @@ _MARKUP: Final[Markup] = markdown_markup(
 
 def build_message(notification: Notification, config: JsonObject) -> dict[str, JsonValue]:
     """Return the body of Execute Webhook or Edit Webhook Message."""
-    title = get_text(config, "title") or title_of(notification)
     own = get_text(config, "message")
     embed: dict[str, JsonValue] = {
-        "title": fitted(title, plain_markup(utf16_size), max_size=_LONGEST_TITLE),
+        "title": _title(notification, config),
         "description": written(own, max_size=_LONGEST_DESCRIPTION, measure=utf16_size)
         if own
         else body_of(notification, _MARKUP, max_size=_LONGEST_DESCRIPTION, with_buttons=True),
@@ -49,6 +47,12 @@ def build_message(notification: Notification, config: JsonObject) -> dict[str, J
         },
     }
     return message
+
+
+def _title(notification: Notification, config: JsonObject) -> str:
+    if own := get_text(config, "title"):
+        return written(own, max_size=_LONGEST_TITLE, measure=utf16_size)
+    return fitted(title_of(notification), _MARKUP, max_size=_LONGEST_TITLE)
 
 
 def build_sender(config: JsonObject) -> dict[str, JsonValue]:

@@ -21,7 +21,6 @@ from apps.notifications.api.suppression.resources import (
     TimeIntervalKind,
 )
 from apps.notifications.models import ContactPoint, NotificationTemplate, RoutingTree
-from apps.notifications.selectors import endpoints_of
 from apps.notifications.services.alertmanager.documents import alertmanager_file_to_manifests
 from apps.notifications.services.alertmanager.export import alertmanager_export
 from apps.notifications.services.bootstrap import TREE_NAME
@@ -32,6 +31,7 @@ from apps.notifications.services.configuration import (
     receiver_secrets,
     routing_tree_write,
 )
+from apps.notifications.services.endpoint_states import endpoints_of
 from apps.notifications.services.previews import template_preview
 from apps.notifications.services.samples import notification_sample
 from apps.notifications.services.templates import template_write

@@ -11,7 +11,6 @@ from apps.notifications.selectors import (
     contact_point_get,
     dead_letter_uids,
     delivery_list,
-    endpoints_of,
     routing_tree_get,
 )
 from apps.notifications.services.configuration import (
@@ -21,6 +20,7 @@ from apps.notifications.services.configuration import (
 )
 from apps.notifications.services.dead_letters import deliveries_replay, delivery_replay
 from apps.notifications.services.delivery import delivery_send
+from apps.notifications.services.endpoint_states import endpoints_of
 from apps.notifications.services.endpoints import Endpoint, Hold, endpoint_enter, endpoint_leave
 from apps.notifications.services.rate_limits import RateLimitError, parse_rate_limit
 from detectviz.contracts.errors import DeliveryError

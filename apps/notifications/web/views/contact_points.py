@@ -14,9 +14,9 @@ from apps.notifications.selectors import (
     contact_point_get,
     contact_point_list_with_last,
     delivery_list,
-    endpoints_of,
     routing_tree_get,
 )
+from apps.notifications.services.endpoint_states import endpoints_of
 from apps.notifications.services.routing import Route, build_tree, flatten
 from apps.notifications.services.trials import TrialResult, contact_point_try
 from apps.notifications.web.forms.contact_points import notifier_manifest

@@ -62,7 +62,8 @@ def alert_json(alert: ListedAlert, muted_by: Sequence[str] = ()) -> dict[str, An
 
 def moment_json(moment: datetime) -> str:
     """Return a time as Alertmanager writes it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def uuid_of(uid: str) -> str:

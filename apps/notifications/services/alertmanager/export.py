@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import yaml
+from django.conf import settings
 from django.db import models
 
 from apps.notifications.models import (
@@ -46,7 +47,7 @@ def alertmanager_export(*, org: models.Model) -> Exported:
         route["receiver"] = _free(NOBODY, names)
         receivers.append({"name": route["receiver"]})
     document: dict[str, Any] = {
-        "global": {"resolve_timeout": _RESOLVE_TIMEOUT},
+        "global": {"resolve_timeout": _RESOLVE_TIMEOUT, **_mail(receivers)},
         "route": route,
         "receivers": receivers,
     }
@@ -69,6 +70,13 @@ def _receiver(point: ContactPoint, schemas: Schemas, losses: Losses) -> dict[str
     ]
     path = f"contact_points.{point.name}"
     return {"name": point.name, **configs_of(receivers, path, schemas=schemas, losses=losses)}
+
+
+def _mail(receivers: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return what Alertmanager wants for mails; the server is whoever takes the file's own."""
+    if not any("email_configs" in receiver for receiver in receivers):
+        return {}
+    return {"smtp_smarthost": "localhost:25", "smtp_from": settings.DEFAULT_FROM_EMAIL}
 
 
 def _inhibition(rule: InhibitionRule) -> dict[str, Any]:

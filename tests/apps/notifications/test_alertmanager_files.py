@@ -10,8 +10,11 @@ from apps.notifications.selectors import routing_tree_get
 from apps.notifications.services.alertmanager.documents import alertmanager_file_to_manifests
 from apps.notifications.services.alertmanager.export import alertmanager_export
 from apps.orgs.models import Org
+from detectviz.contracts.types import PluginKind
+from detectviz.pluginhost.configuration import validate
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.manifests import Conversion, manifests_apply
+from detectviz.testing.plugins import built_in_plugins
 from tests.factories.accounts import make_full_org
 
 pytestmark = pytest.mark.django_db
@@ -156,8 +159,66 @@ def test_services_take_their_defaults_from_global() -> None:
     assert slack["secrets"] == {"api_url": "https://hooks.slack.com/x"}
     assert slack["send_resolved"] is False
     assert pagerduty["secrets"] == {"routing_key": "key"}
-    assert telegram["config"] == {"chat_id": "-100"}
-    assert set(lost(found)) == {"receivers[0].slack_configs[0].http_config"}
+    assert telegram["config"] == {"chat_id": "-100", "updates": "new"}
+    assert set(lost(found)) == {"receivers[0].slack_configs[0].http_config.proxy_url"}
+
+
+EVERY_SERVICE = """
+route: {receiver: all}
+receivers:
+- name: all
+  slack_configs:
+  - api_url: https://hooks.slack.com/services/T/B/x
+    color: '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}'
+    actions: [{type: button, text: Runbook, url: 'https://x.example/', confirm: {text: Sure}}]
+    fields: [{title: a, value: b, short: true}]
+  - api_url: https://slack.com/api/chat.postMessage
+    channel: '#ops'
+    http_config: {authorization: {credentials: xoxb-1}}
+    update_message: true
+  pagerduty_configs:
+  - routing_key: key
+    details: {a: b}
+    links: [{href: 'https://x.example', text: t}]
+    images: [{src: 'https://x.example/a.png'}]
+  telegram_configs: [{bot_token: '1:a', chat_id: -1001, message_thread_id: 5, parse_mode: ''}]
+  discord_configs: [{webhook_url: 'https://discord.com/api/webhooks/1/a'}]
+  msteams_configs: [{webhook_url: 'https://x.example/a', summary: s}]
+  msteamsv2_configs: [{webhook_url: 'https://x.example/b'}]
+  opsgenie_configs: [{api_key: k, responders: [{type: team, name: x}], details: {a: b}}]
+  pushover_configs: [{user_key: u, token: t, retry: 1m, expire: 1h}]
+  wechat_configs: [{api_secret: s, corp_id: c, agent_id: 1, to_user: a}]
+  victorops_configs: [{api_key: k, routing_key: r, custom_fields: {a: b}}]
+  webex_configs: [{room_id: r, http_config: {authorization: {credentials: token}}}]
+  sns_configs:
+  - topic_arn: arn:aws:sns:us-east-1:1:t
+    sigv4: {region: us-east-1, access_key: A, secret_key: S, role_arn: r}
+    attributes: {a: b}
+  rocketchat_configs: [{token: t, token_id: i, channel: '#a', actions: [{text: a}]}]
+  mattermost_configs: [{webhook_url: 'https://m.example/hooks/x', text: hi}]
+"""
+
+
+def test_every_service_is_carried_over_as_its_notifier_takes_it() -> None:
+    found = convert(EVERY_SERVICE)
+    receivers = spec_of(found, "ContactPoint")["receivers"]
+    plugins = built_in_plugins()
+    for each in receivers:
+        schema = plugins.manifest(PluginKind.NOTIFIER, each["notifier"]).config_schema
+        assert validate(schema, each["config"], each["secrets"]).problems == ()
+    assert set(lost(found)) == {"receivers[0].sns_configs[0].sigv4.role_arn"}
+    bot = receivers[1]
+    assert bot["config"]["app_url"] == "https://slack.com/api/chat.postMessage"
+    assert bot["secrets"] == {"app_token": "xoxb-1"}
+
+
+def test_what_a_field_left_out_means_there_is_written_out() -> None:
+    receivers = spec_of(convert(EVERY_SERVICE), "ContactPoint")["receivers"]
+    implied = {each["notifier"]: each["config"] for each in receivers}
+    assert implied["wecom"]["message_type"] == "text"
+    assert implied["victorops"]["message_type"] == "CRITICAL"
+    assert implied["pagerduty"]["severity"] == "error"
+    assert "}}2{{" in implied["pushover"]["priority"]
 
 
 def test_what_has_no_counterpart_is_named_with_its_reason() -> None:

@@ -14,6 +14,8 @@ from types import MappingProxyType
 class Integration:
     """One list of a receiver, such as ``slack_configs``, and the notifier it becomes.
 
+    ``bearer`` names the secret that the credentials of ``http_config`` are, ``implied`` what
+    Alertmanager means by a field left out, where the notifier means something else by it.
     ``common`` says to which key of ``global`` a field defaults, ``lost`` why one has no
     counterpart, ``headers`` which headers of mails have a field of their own here.
     """
@@ -24,6 +26,8 @@ class Integration:
     common: Mapping[str, str] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    bearer: str = ""
+    implied: Mapping[str, str] = field(default_factory=dict)
     sends_resolved: bool = True
     takes_http: bool = False  # has the authentication and TLS fields of our webhook
     is_exported: bool = True  # False: another list becomes the same notifier
@@ -73,6 +77,7 @@ INTEGRATIONS: Mapping[str, Integration] = MappingProxyType(
                 "app_token": "slack_app_token",
                 "app_url": "slack_app_url",
             },
+            bearer="app_token",
             sends_resolved=False,
         ),
         "pagerduty_configs": Integration(
@@ -83,6 +88,7 @@ INTEGRATIONS: Mapping[str, Integration] = MappingProxyType(
             ),
             common={"url": "pagerduty_url"},
             lost={"service_key": "make a routing key of Events API v2"},
+            implied={"severity": "error"},
         ),
         "telegram_configs": Integration(
             notifier="telegram",
@@ -91,6 +97,7 @@ INTEGRATIONS: Mapping[str, Integration] = MappingProxyType(
                 " api_url"
             ),
             common={"api_url": "telegram_api_url", "bot_token": "telegram_bot_token"},
+            implied={"updates": "new"},
         ),
         "discord_configs": Integration(
             notifier="discord",
@@ -112,6 +119,7 @@ INTEGRATIONS: Mapping[str, Integration] = MappingProxyType(
                 "user_key token title message html monospace url url_title device sound priority"
                 " retry expire ttl"
             ),
+            implied={"priority": '{{ if eq .Status "firing" }}2{{ else }}0{{ end }}'},
         ),
         "wechat_configs": Integration(
             notifier="wecom",
@@ -123,6 +131,7 @@ INTEGRATIONS: Mapping[str, Integration] = MappingProxyType(
                 "corp_id": "wechat_api_corp_id",
                 "api_url": "wechat_api_url",
             },
+            implied={"message_type": "text"},
             sends_resolved=False,
         ),
         "victorops_configs": Integration(
@@ -132,11 +141,14 @@ INTEGRATIONS: Mapping[str, Integration] = MappingProxyType(
                 " monitoring_tool custom_fields"
             ),
             common={"api_key": "victorops_api_key", "api_url": "victorops_api_url"},
+            implied={"message_type": "CRITICAL"},
         ),
         "webex_configs": Integration(
             notifier="webex",
             fields=_words("api_url message room_id"),
             common={"api_url": "webex_api_url"},
+            bearer="bot_token",
+            implied={"updates": "new"},
         ),
         "sns_configs": Integration(
             notifier="sns",

@@ -48,6 +48,11 @@ class _Carrier:
         """Say whether our field is a secret."""
         return bool(self.properties[name].get("writeOnly"))
 
+    def inner(self, name: str) -> Mapping[str, Any]:
+        """Return the properties of our field where it is an object of some; else nothing."""
+        properties = self.properties[name].get("properties")
+        return properties if isinstance(properties, Mapping) else {}
+
     def value(self, name: str, given: Any) -> Any:
         """Return a value as our field wants it."""
         wanted = self.properties[name].get("type")
@@ -110,6 +115,10 @@ def _receiver(
             continue
         if ours and carrier.is_secret(ours):
             secrets[ours] = _secret(value)
+        elif ours and carrier.inner(ours):
+            inner = mapping_at(value, f"{path}.{name}")
+            config[ours] = _inner(carrier.inner(ours), inner, f"{path}.{name}", losses)
+            secrets |= _inner_secrets(carrier.inner(ours), inner, ours)
         elif ours:
             config[ours] = carrier.value(ours, value)
         elif name == "headers" and integration.headers:
@@ -117,12 +126,17 @@ def _receiver(
         elif name == "http_config" and integration.takes_http:
             http = mapping_at(value, f"{path}.http_config")
             _http(http, f"{path}.http_config", config, secrets, losses)
+        elif name == "http_config" and integration.bearer:
+            http = mapping_at(value, f"{path}.http_config")
+            secrets |= _bearer(http, integration.bearer, f"{path}.http_config", losses)
         else:
             why = FILE_LOST if name.endswith("_file") else NO_SETTING
             losses.add(f"{path}.{name}", integration.lost.get(name, why))
+    _move_posting_address(integration, config, secrets)
+    implied = {name: text for name, text in integration.implied.items() if name not in config}
     return {
         "notifier": integration.notifier,
-        "config": config,
+        "config": config | implied,
         "secrets": secrets,
         "send_resolved": bool(given.get("send_resolved", integration.sends_resolved)),
     }
@@ -131,6 +145,48 @@ def _receiver(
 def _secret(value: object) -> Any:
     """Return a secret; one that was hidden by an export stays what it is."""
     return {"set": True} if value == HIDDEN else str(value)
+
+
+def _inner(
+    properties: Mapping[str, Any], given: Mapping[str, Any], path: str, losses: Losses
+) -> dict[str, Any]:
+    """Carry over the fields of an object, but its secrets; lose those it does not have."""
+    for name in given.keys() - properties.keys():
+        losses.add(f"{path}.{name}", FILE_LOST if name.endswith("_file") else NO_SETTING)
+    return {
+        name: value
+        for name, value in given.items()
+        if name in properties and not properties[name].get("writeOnly")
+    }
+
+
+def _inner_secrets(
+    properties: Mapping[str, Any], given: Mapping[str, Any], name: str
+) -> dict[str, Any]:
+    return {
+        f"{name}/{inner}": _secret(value)
+        for inner, value in given.items()
+        if properties.get(inner, {}).get("writeOnly") and value
+    }
+
+
+def _bearer(http: Mapping[str, Any], secret: str, path: str, losses: Losses) -> dict[str, str]:
+    """Carry over the credentials of ``http_config``, for services that have no other way."""
+    authorization = mapping_at(http.get("authorization") or {}, f"{path}.authorization")
+    for name in authorization.keys() - {"type", "credentials"}:
+        losses.add(f"{path}.authorization.{name}", FILE_LOST)
+    for name in http.keys() - {"authorization", "bearer_token"}:
+        losses.add(f"{path}.{name}", FILE_LOST if name.endswith("_file") else NO_SETTING)
+    token = http.get("bearer_token") or authorization.get("credentials")
+    return {secret: _secret(token)} if token else {}
+
+
+def _move_posting_address(
+    integration: Integration, config: dict[str, Any], secrets: dict[str, Any]
+) -> None:
+    """With a token, Slack's ``api_url`` is the address of its API, no webhook and no secret."""
+    if integration.notifier == "slack" and "app_token" in secrets and "api_url" in secrets:
+        config.setdefault("app_url", secrets.pop("api_url"))
 
 
 def _headers(
@@ -234,14 +290,28 @@ def _config(
             config[theirs[name]] = ", ".join(value) if is_text else value
         elif name in headers:
             config.setdefault("headers", {})[headers[name].title()] = ", ".join(value)
-        else:
+        elif integration.implied.get(name) != value:
             losses.add(f"{path}.config.{name}", "Alertmanager has no such setting")
     for name in sorted(secrets):
-        if name in theirs:
-            config[theirs[name]] = HIDDEN
-        else:
+        if not _hide(name, config, theirs, integration):
             losses.add(f"{path}.secrets.{name}", "Alertmanager has no such setting")
     return config
+
+
+def _hide(
+    name: str, config: dict[str, Any], theirs: Mapping[str, str], integration: Integration
+) -> bool:
+    """Put a hidden secret where Alertmanager has it; return whether it has it at all."""
+    outer, _, inner = name.partition("/")
+    if name in theirs:
+        config[theirs[name]] = HIDDEN
+    elif inner and outer in theirs:
+        config[theirs[outer]] = {**config.get(theirs[outer], {}), inner: HIDDEN}
+    elif name == integration.bearer:
+        config["http_config"] = {"authorization": {"credentials": HIDDEN}}
+    else:
+        return False
+    return True
 
 
 def _http_config(given: dict[str, Any], secrets: set[str]) -> dict[str, Any]:

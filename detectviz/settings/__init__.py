@@ -310,6 +310,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "AssigneeKind": "apps.alerting.enums.AssigneeKind",
+        "Weekday": "apps.oncall.services.schedules.WEEKDAYS",
+    },
 }
 
 # --- mail -------------------------------------------------------------------------------------

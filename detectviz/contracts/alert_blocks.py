@@ -109,6 +109,11 @@ def buttons_of(notification: Notification) -> tuple[NotificationAction, ...]:
     return (*actions, opening)
 
 
+def button_value(action: NotificationAction, notification: Notification) -> str:
+    """Return what an interactive button sends to the org's ChatCallback, empty for a mere link."""
+    return "" if action.name == "open" else f"{action.name}:{notification.delivery_id}"
+
+
 def body_of(
     notification: Notification, markup: Markup, *, max_size: int, with_buttons: bool = False
 ) -> str:

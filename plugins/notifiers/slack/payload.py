@@ -12,6 +12,7 @@ from detectviz.contracts.alert_blocks import (
     Markup,
     alert_details,
     alert_heading,
+    button_value,
     buttons_of,
     common_of,
     fitted,
@@ -77,7 +78,7 @@ def _attachment(notification: Notification, config: JsonObject) -> dict[str, Jso
             "fields": _fields(notification, config, is_written=is_written),
             "actions": [*_buttons(notification, config)],
             "footer": _own(config, "footer", _LONGEST_TITLE),
-            "callback_id": get_text(config, "callback_id"),
+            "callback_id": get_text(config, "callback_id") or _callback_id(config),
             "image_url": web_url(get_text(config, "image_url")),
             "thumb_url": web_url(get_text(config, "thumb_url")),
             "mrkdwn_in": _markup_in(config, is_written=bool(text)),
@@ -141,7 +142,13 @@ def _buttons(notification: Notification, config: JsonObject) -> Iterator[JsonObj
             }
         )
     for action in buttons_of(notification)[: max(_MOST_BUTTONS - len(own), 0)]:
-        yield _button(action)
+        is_interactive = get_bool(config, "interactive_buttons")
+        yield _button(action, button_value(action, notification) if is_interactive else "")
+
+
+def _callback_id(config: JsonObject) -> str:
+    # Without one, Slack tells nobody of buttons.
+    return "detectviz" if get_bool(config, "interactive_buttons") else ""
 
 
 def _confirm(asked: JsonObject) -> JsonObject:
@@ -150,8 +157,9 @@ def _confirm(asked: JsonObject) -> JsonObject:
     return {name: escape_slack(str(text)) for name, text in asked.items() if text}
 
 
-def _button(action: NotificationAction) -> JsonObject:
-    button = {"type": "button", "text": escape_slack(action.title), "url": action.url}
+def _button(action: NotificationAction, value: str) -> JsonObject:
+    button = {"type": "button", "text": escape_slack(action.title)}
+    button |= {"name": action.name, "value": value} if value else {"url": action.url}
     return {**button, "style": "primary"} if action.name == "acknowledge" else button
 
 

@@ -5,20 +5,23 @@ from typing import Final
 from detectviz.contracts.alert_blocks import (
     Markup,
     body_of,
+    button_value,
     buttons_of,
     fitted,
     html_markup,
     plain_markup,
+    utf8_size,
     utf16_size,
     written,
 )
 from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.message import title_of
-from detectviz.contracts.notifier import Notification
+from detectviz.contracts.notifier import Notification, NotificationAction
 from detectviz.contracts.types import JsonObject, JsonValue
 
 _LONGEST: Final = 4_096
 _LONGEST_TITLE: Final = 300
+_LONGEST_CALLBACK: Final = 64
 _HTML: Final[Markup] = html_markup(measure=utf16_size)
 _PLAIN: Final[Markup] = plain_markup(utf16_size)
 
@@ -46,10 +49,19 @@ def build_message(
     }
     if mode and not is_plain:
         message["parse_mode"] = mode
-    buttons = [{"text": each.title, "url": each.url} for each in buttons_of(notification)]
+    buttons = [_button(each, notification, config) for each in buttons_of(notification)]
     if buttons and has_buttons:
         message["reply_markup"] = {"inline_keyboard": [buttons]}
     return message
+
+
+def _button(
+    action: NotificationAction, notification: Notification, config: JsonObject
+) -> JsonObject:
+    value = button_value(action, notification) if get_bool(config, "interactive_buttons") else ""
+    if value and utf8_size(value) <= _LONGEST_CALLBACK:
+        return {"text": action.title, "callback_data": value}
+    return {"text": action.title, "url": action.url}
 
 
 def build_options(config: JsonObject) -> dict[str, JsonValue]:

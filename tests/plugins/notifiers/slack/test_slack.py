@@ -18,6 +18,7 @@ from detectviz.testing.notifiers import (
     make_notification,
     make_notifier_context,
     make_response,
+    notification_with_actions,
 )
 from detectviz.testing.plugins import built_in_plugins
 
@@ -178,6 +179,16 @@ def test_own_fields_and_buttons_are_sent(notifier: Notifier) -> None:
     assert attachment["fields"] == [{"title": "Team", "value": "web", "short": True}]
     assert [each["text"] for each in attachment["actions"]] == ["Wiki", "Open"]
     assert attachment["actions"][0]["confirm"] == {"text": "Sure?", "ok_text": "Yes"}
+
+
+def test_buttons_act_in_slack_where_wanted(notifier: Notifier) -> None:
+    http = FakeHttp(answer=POSTED)
+    notifier.notify(notification_with_actions(), _bot(http, interactive_buttons=True))
+    attachment = _sent(http)[0][1]["attachments"][0]
+    acknowledge, opening = attachment["actions"]
+    assert (acknowledge["value"], "url" in acknowledge) == ("acknowledge:dlv_01", False)
+    assert opening["url"].endswith("/alerts")
+    assert attachment["callback_id"] == "detectviz"
 
 
 def test_a_plain_message_has_no_coloured_part(notifier: Notifier) -> None:

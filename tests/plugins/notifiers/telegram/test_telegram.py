@@ -18,6 +18,7 @@ from detectviz.testing.notifiers import (
     make_notification,
     make_notifier_context,
     make_response,
+    notification_with_actions,
 )
 from detectviz.testing.plugins import built_in_plugins
 
@@ -125,6 +126,13 @@ def test_buttons_to_a_machine_without_a_public_name_are_left_away(notifier: Noti
     assert notifier.notify(make_notification(), _context(http)).external_id == "77"
     (_, refused), (_, sent) = _sent(http)
     assert ("reply_markup" in refused, "reply_markup" in sent) == (True, False)
+
+
+def test_buttons_act_in_telegram_where_wanted(notifier: Notifier) -> None:
+    http = FakeHttp(answer=SENT)
+    notifier.notify(notification_with_actions(), _context(http, interactive_buttons=True))
+    ((_, message),) = _sent(http)
+    assert "'callback_data': 'acknowledge:dlv_01'" in str(message["reply_markup"])
 
 
 def test_alerts_that_do_not_fit_are_counted(notifier: Notifier) -> None:

@@ -30,3 +30,31 @@ class ChatService(models.TextChoices):
     TELEGRAM = "telegram"
     DISCORD = "discord"
     GENERIC = "generic"
+
+
+class IncidentStatus(models.TextChoices):
+    """Where an incident is in its life."""
+
+    INVESTIGATING = "investigating", "Investigating"
+    IDENTIFIED = "identified", "Identified"
+    MONITORING = "monitoring", "Monitoring"
+    RESOLVED = "resolved", "Resolved"
+
+
+class IncidentSeverity(models.TextChoices):
+    """How bad an incident is."""
+
+    CRITICAL = "critical", "Critical"
+    MAJOR = "major", "Major"
+    MINOR = "minor", "Minor"
+
+
+class EntryKind(models.TextChoices):
+    """What a line of an incident's own story tells."""
+
+    OPENED = "opened", "Opened"
+    NOTE = "note", "Note"
+    STATUS = "status", "Status"
+    SEVERITY = "severity", "Severity"
+    ROLE = "role", "Role"
+    ALERT = "alert", "Alert"

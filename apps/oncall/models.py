@@ -5,7 +5,14 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from apps.oncall.enums import ChatService, NoticeState, RunState
+from apps.oncall.enums import (
+    ChatService,
+    EntryKind,
+    IncidentSeverity,
+    IncidentStatus,
+    NoticeState,
+    RunState,
+)
 from detectviz.crypto.fields import EncryptedJSONField
 from detectviz.resources.models import ResourceModel, name_validator, new_uid
 from detectviz.tenancy.models import OrgOwned
@@ -215,3 +222,72 @@ class CallbackSeen(OrgOwned):
     def __str__(self) -> str:
         """Return the digest."""
         return self.digest
+
+
+class Incident(ResourceModel):
+    """Something that is wrong, with the alerts, people and words that belong to it.
+
+    ``roles`` maps a role to a person. While it is not resolved, firing alerts that ``matchers``
+    match join it by themselves; without matchers none does.
+    """
+
+    summary = models.TextField(blank=True, default="")
+    severity = models.CharField(
+        max_length=8, choices=IncidentSeverity.choices, default=IncidentSeverity.MAJOR
+    )
+    status = models.CharField(
+        max_length=13, choices=IncidentStatus.choices, default=IncidentStatus.INVESTIGATING
+    )
+    roles = models.JSONField(default=dict)
+    matchers = models.JSONField(default=list)
+    opened_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(ResourceModel.Meta):
+        ordering: ClassVar[list[str]] = ["-opened_at", "-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["org", "-opened_at"], name="oncall_incident_recent"),
+            models.Index(
+                fields=["org"],
+                condition=models.Q(resolved_at__isnull=True),
+                name="oncall_incident_open",
+            ),
+        ]
+
+
+class IncidentAlert(OrgOwned):
+    """An alert of an incident, as it was when it joined; it may be long gone."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="alerts")
+    fingerprint = models.CharField(max_length=32)
+    labels = models.JSONField(default=dict)
+    joined_at = models.DateTimeField()
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["joined_at", "id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["incident", "fingerprint"], name="oncall_incident_alert_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        """Return the fingerprint."""
+        return self.fingerprint
+
+
+class IncidentEntry(OrgOwned):
+    """One line of an incident's own story: a note, or what somebody changed."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="entries")
+    kind = models.CharField(max_length=8, choices=EntryKind.choices)
+    at = models.DateTimeField()
+    actor_name = models.CharField(max_length=150)
+    text = models.TextField()
+
+    class Meta(OrgOwned.Meta):
+        ordering: ClassVar[list[str]] = ["at", "id"]
+
+    def __str__(self) -> str:
+        """Return what it says."""
+        return self.text

@@ -9,6 +9,8 @@ from apps.oncall.models import (
     ContactMethod,
     EscalationPolicy,
     EscalationRun,
+    Incident,
+    IncidentAlert,
     NotificationPreference,
     OnCallOverride,
     OnCallSchedule,
@@ -93,3 +95,25 @@ def callback_by_uid(uid: str) -> ChatCallback | None:
         rows.filter(uid=uid, enabled=True, org__is_active=True).select_related("org").first()
     )
     return found
+
+
+def incident_list(org: models.Model | int) -> models.QuerySet[Incident]:
+    """Return an org's incidents with ``alert_count``: open ones first, the newest first."""
+    rows: models.QuerySet[Incident] = Incident.objects.for_org(org)
+    is_over = models.Case(models.When(resolved_at__isnull=True, then=0), default=1)
+    counted = rows.select_related("org", "folder").annotate(alert_count=models.Count("alerts"))
+    return counted.order_by(is_over, "-opened_at", "-id")
+
+
+def incident_get(org: models.Model | int, name: str) -> Incident:
+    """Return one incident; raise NotFoundError."""
+    found = incident_list(org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def incident_alerts(incident: Incident) -> list[IncidentAlert]:
+    """Return the alerts of an incident in the order in which they joined."""
+    rows = IncidentAlert.objects.for_org(incident.org_id).filter(incident=incident)
+    return list(rows.order_by("joined_at", "id"))

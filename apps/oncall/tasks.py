@@ -4,6 +4,7 @@ from celery import shared_task
 
 from apps.oncall.services.chat import seen_prune
 from apps.oncall.services.escalations import escalations_tick
+from apps.oncall.services.incidents import incidents_gather
 from detectviz.clock import utc_now
 
 
@@ -17,3 +18,9 @@ def escalate() -> None:
 def prune() -> None:
     """Forget callbacks that cannot come again."""
     seen_prune(now=utc_now())
+
+
+@shared_task
+def gather() -> None:
+    """Have what fires join open incidents."""
+    incidents_gather(now=utc_now())

@@ -92,8 +92,10 @@ SUBRESOURCE_BODIES: Mapping[str, Any] = {
     "expire": {},
     "Silence/preview": {"matchers": ['alertname="Down"']},
     "explain": {"labels": {"alertname": "Down"}},
+    "gather": {"names": ["shared"]},
     "handle": {"action": "acknowledge", "names": ["shared"]},
     "health": {},
+    "note": {"text": "Looking into it"},
     "override": {
         "participant": "shared",
         "starts_at": "2126-01-01T00:00:00Z",

@@ -62,6 +62,7 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
             "description": mark,
             "steps": [{"targets": [{"schedule": name}, {"user": name}, {"contact_point": name}]}],
         },
+        "Incident": {"title": mark, "summary": mark, "roles": {"commander": name}},
         "OnCallSchedule": {
             "title": mark,
             "description": mark,

@@ -6,14 +6,17 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
+from apps.oncall.api.incidents.serializers import IncidentSpecSerializer
+from apps.oncall.api.incidents.views import INCIDENT_SUBRESOURCES
 from apps.oncall.api.serializers import (
     CallbackSpecSerializer,
     PolicySpecSerializer,
     ScheduleSpecSerializer,
 )
 from apps.oncall.api.views import POLICY_SUBRESOURCES, SCHEDULE_SUBRESOURCES
-from apps.oncall.models import ChatCallback, EscalationPolicy, OnCallSchedule
+from apps.oncall.models import ChatCallback, EscalationPolicy, Incident, OnCallSchedule
 from apps.oncall.services.chat import callback_write
+from apps.oncall.services.incidents import incident_write
 from apps.oncall.services.policies import policy_delete, policy_write
 from apps.oncall.services.schedules import ScheduleDraft, schedule_participant, schedule_write
 from detectviz.clock import utc_now
@@ -122,6 +125,50 @@ class ChatCallbackKind(ResourceKind[ChatCallback]):
         )
 
 
+class IncidentKind(ResourceKind[Incident]):
+    """Something that is wrong: its alerts, roles, status and story."""
+
+    group = "notifications"
+    kind = "Incident"
+    plural = "incidents"
+    model = Incident
+    permission = "incidents"
+    spec_serializer = IncidentSpecSerializer
+    field_selectors: ClassVar[dict[str, str]] = {
+        "spec.status": "status",
+        "spec.severity": "severity",
+    }
+    subresources = INCIDENT_SUBRESOURCES
+    apply_order: ClassVar[int] = 70
+
+    def to_spec(self, instance: Incident) -> dict[str, Any]:
+        """Return what people say of it."""
+        return {
+            "title": instance.title,
+            "summary": instance.summary,
+            "severity": instance.severity,
+            "status": instance.status,
+            "roles": instance.roles,
+            "matchers": instance.matchers,
+        }
+
+    def to_status(self, instance: Incident) -> dict[str, Any]:
+        """Return when it was opened and resolved."""
+        return {"opened_at": instance.opened_at, "resolved_at": instance.resolved_at}
+
+    def write(self, change: Write[Incident]) -> Incident:
+        """Open or change it."""
+        return incident_write(
+            org=change.org,
+            name=change.name,
+            spec=change.spec,
+            instance=change.instance,
+            actor=change.actor,
+            now=utc_now(),
+        )
+
+
+registry.register(IncidentKind())
 registry.register(ChatCallbackKind())
 registry.register(OnCallScheduleKind())
 registry.register(EscalationPolicyKind())

@@ -4,6 +4,15 @@ from detectviz.web.menu import MenuEntry
 
 MENU = (
     MenuEntry(
+        title="Incidents",
+        icon="speakerphone",
+        route="oncall:incident-list",
+        permission="incidents:read",
+        section="Alert",
+        order=15,
+        covers=("oncall:incident",),
+    ),
+    MenuEntry(
         title="On call",
         icon="users",
         route="oncall:schedule-list",

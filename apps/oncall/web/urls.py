@@ -2,10 +2,36 @@
 
 from django.urls import path
 
-from apps.oncall.web.views import policies, preferences, schedules
+from apps.oncall.web.views import incidents, policies, preferences, schedules
 
 app_name = "oncall"
 urlpatterns = [
+    path("o/<slug:org>/incidents", incidents.incident_page, name="incident-list"),
+    path("o/<slug:org>/incidents/new", incidents.incident_create, name="incident-create"),
+    path("o/<slug:org>/incidents/i/<slug:name>", incidents.incident_detail, name="incident-detail"),
+    path(
+        "o/<slug:org>/incidents/i/<slug:name>/update",
+        incidents.incident_update,
+        name="incident-update",
+    ),
+    path(
+        "o/<slug:org>/incidents/i/<slug:name>/note", incidents.incident_note, name="incident-note"
+    ),
+    path(
+        "o/<slug:org>/incidents/i/<slug:name>/gather",
+        incidents.incident_gather,
+        name="incident-gather",
+    ),
+    path(
+        "o/<slug:org>/incidents/i/<slug:name>/delete",
+        incidents.incident_delete,
+        name="incident-delete",
+    ),
+    path(
+        "o/<slug:org>/incidents/i/<slug:name>/post-mortem",
+        incidents.incident_export,
+        name="incident-export",
+    ),
     path("o/<slug:org>/me/notifications", preferences.preference_page, name="preference-edit"),
     path(
         "o/<slug:org>/me/notifications/add/<slug:notifier>",

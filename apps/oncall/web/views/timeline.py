@@ -8,7 +8,7 @@ from apps.oncall.services.rotations import Schedule, Shift, layer_shifts, shifts
 
 WIDTH = 1000
 COLOURS = 6
-_NARROWEST_NAMED = 60
+_NARROWEST_NAMED = 42
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Timeline:
     days: Sequence[tuple[int, str]]
     rows: Sequence[Row]
     now_x: int | None
-    gaps: Sequence[Shift]
+    gaps: Sequence[tuple[str, str]]
 
 
 def timeline_of(schedule: Schedule, *, start: datetime, days: int, now: datetime) -> Timeline:
@@ -56,8 +56,7 @@ def timeline_of(schedule: Schedule, *, start: datetime, days: int, now: datetime
     def bar(shift: Shift) -> Bar:
         left, width = x(shift.starts_at), x(shift.ends_at) - x(shift.starts_at)
         who = shift.participant
-        local = [at.astimezone(schedule.zone) for at in (shift.starts_at, shift.ends_at)]
-        span = " to ".join(f"{at:%a %d %b %H:%M}" for at in local)
+        span = " to ".join(_clock(at, schedule) for at in (shift.starts_at, shift.ends_at))
         return Bar(
             x=left,
             width=max(width - 2, 1),
@@ -75,5 +74,13 @@ def timeline_of(schedule: Schedule, *, start: datetime, days: int, now: datetime
         days=[(x(at), f"{at.astimezone(schedule.zone):%a %d}") for at in marks],
         rows=[row("On call", final), *rows],
         now_x=x(now) if start <= now < end else None,
-        gaps=[shift for shift in final if not shift.participant],
+        gaps=[
+            (_clock(shift.starts_at, schedule), _clock(shift.ends_at, schedule))
+            for shift in final
+            if not shift.participant
+        ],
     )
+
+
+def _clock(at: datetime, schedule: Schedule) -> str:
+    return f"{at.astimezone(schedule.zone):%a %d %b %H:%M}"

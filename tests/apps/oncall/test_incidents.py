@@ -1,0 +1,136 @@
+"""Incidents: what joins them, what people change, and the story they write."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.alerting.models import Alert
+from apps.alerting.services.handling import Actor, alerts_comment, subject_of
+from apps.oncall.models import Incident, IncidentAlert
+from apps.oncall.services.incidents import incidents_gather
+from apps.oncall.services.timelines import post_mortem
+from apps.orgs.models import Org
+from detectviz.clock import utc_now
+from tests.factories.orgs import make_org
+from tests.factories.pages import make_browser
+
+pytestmark = pytest.mark.django_db
+PAGES = "/o/acme/incidents"
+REST = "/apis/notifications/v1/orgs/acme/incidents"
+
+
+@pytest.fixture
+def acme() -> Org:
+    return make_org("acme")
+
+
+@pytest.fixture
+def operator(acme: Org) -> Client:
+    return make_browser(acme)
+
+
+def make_alert(org: Org, fingerprint: str, **labels: str) -> Alert:
+    now = utc_now()
+    alert: Alert = Alert.objects.create_for(
+        org,
+        name=f"external-{fingerprint}",
+        fingerprint=fingerprint,
+        labels={"alertname": "Down", **labels},
+        state="firing",
+        value="",
+        active_at=now,
+        fired_at=now,
+    )
+    return alert
+
+
+def open_incident(client: Client, **data: str) -> Any:
+    answer = client.post(f"{PAGES}/new", {"title": "Shop is down", **data})
+    assert answer.status_code == 302, answer.content.decode()
+    return answer["Location"]
+
+
+def the_incident(org: Org) -> Incident:
+    found: Incident = Incident.objects.for_org(org).get()
+    return found
+
+
+def joined(org: Org) -> set[str]:
+    return set(IncidentAlert.objects.for_org(org).values_list("fingerprint", flat=True))
+
+
+def test_what_fires_joins_by_matchers_until_it_is_resolved(operator: Client, acme: Org) -> None:
+    make_alert(acme, "a", team="web")
+    make_alert(acme, "b", team="data")
+    page = open_incident(operator, matchers='team="web"')
+    assert joined(acme) == {"a"}
+    make_alert(acme, "c", team="web")
+    assert incidents_gather(now=utc_now()) == 1
+    assert incidents_gather(now=utc_now()) == 0
+    operator.post(f"{page}/update", {"status": "resolved"})
+    make_alert(acme, "d", team="web")
+    assert incidents_gather(now=utc_now()) == 0
+    assert joined(acme) == {"a", "c"}
+    assert the_incident(acme).resolved_at is not None
+
+
+def test_alerts_are_added_by_hand_without_matchers(operator: Client, acme: Org) -> None:
+    alert = make_alert(acme, "a")
+    page = open_incident(operator)
+    assert joined(acme) == set()
+    operator.post(f"{page}/gather", {"alert": [alert.name]})
+    operator.post(f"{page}/gather", {"alert": [alert.name]})
+    assert joined(acme) == {"a"}
+
+
+def test_the_story_tells_what_people_changed_and_did(operator: Client, acme: Org) -> None:
+    alert = make_alert(acme, "a", team="web")
+    page = open_incident(operator, matchers='team="web"', commander="operator")
+    operator.post(f"{page}/update", {"status": "identified", "role/scribe": "operator"})
+    operator.post(f"{page}/note", {"text": "It is | the disk"})
+    alerts_comment(
+        org=acme,
+        actor=Actor(name="ann"),
+        alerts=[subject_of(alert)],
+        now=utc_now(),
+        comment="Disk is full",
+    )
+    name = the_incident(acme).name
+    items = operator.get(f"{REST}/{name}/timeline").json()["items"]
+    assert [item["kind"] for item in items] == [
+        "opened",
+        "alert",
+        "status",
+        "role",
+        "note",
+        "handling",
+    ]
+    html = operator.get(page).content.decode()
+    assert "Disk is full" in html
+    text = post_mortem(incident=the_incident(acme))
+    assert "# Shop is down" in text
+    assert "- Commander: operator" in text
+    assert "It is \\| the disk" in text
+    assert "## Root cause" in text
+    download = operator.get(f"{page}/post-mortem")
+    assert download["Content-Type"] == "text/markdown"
+
+
+@pytest.mark.parametrize(
+    "data", [{"title": ""}, {"matchers": "=="}, {"commander": "nobody"}, {"severity": "huge"}]
+)
+def test_what_is_wrong_opens_nothing(operator: Client, acme: Org, data: dict[str, str]) -> None:
+    answer = operator.post(f"{PAGES}/new", {"title": "Shop", **data})
+    assert answer.status_code == 422
+    assert not Incident.objects.for_org(acme).exists()
+
+
+def test_a_viewer_reads_and_changes_nothing(operator: Client, acme: Org) -> None:
+    page = open_incident(operator)
+    viewer = make_browser(acme, "viewer")
+    assert "Shop is down" in viewer.get(PAGES).content.decode()
+    assert "Add note" not in viewer.get(page).content.decode()
+    for path in ("update", "note", "gather", "delete"):
+        assert viewer.post(f"{page}/{path}").status_code == 403
+    assert operator.post(f"{page}/delete").status_code == 302

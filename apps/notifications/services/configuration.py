@@ -17,7 +17,7 @@ from apps.notifications.models import (
     RoutingTree,
     TimeInterval,
 )
-from apps.notifications.services.escalation import is_policy
+from apps.notifications.services.escalation import policy_titles
 from apps.notifications.services.ledger import entries_close
 from apps.notifications.services.routing import EVERY_LABEL, build_tree, flatten
 from apps.notifications.services.templates import template_errors, text_errors
@@ -40,8 +40,8 @@ QUIET_ABOUT_RESOLVED = frozenset({"email", "slack", "wecom"})
 class Known:
     """The names a tree may refer to."""
 
-    org_id: int
     points: AbstractSet[str]
+    policies: AbstractSet[str]
     intervals: AbstractSet[str]
 
 
@@ -159,7 +159,7 @@ def routing_tree_write(
 ) -> RoutingTree:
     """Write the tree. Alerts that are active are routed anew; what was sent stays remembered."""
     known = Known(
-        org_id=org.pk,
+        policies=policy_titles(org.pk).keys(),
         points=set(ContactPoint.objects.for_org(org).values_list("name", flat=True)),
         intervals=set(TimeInterval.objects.for_org(org).values_list("name", flat=True)),
     )
@@ -229,8 +229,12 @@ def _tree_errors(
         yield f"{path}.contact_point", [f"There is no contact point {point!r}. Known: {names}."]
     yield from _times_errors(node, path, known, is_root=is_root)
     policy = node.get("escalation", "")
-    if policy and not is_policy(known.org_id, policy):
-        yield f"{path}.escalation", [f"There is no escalation policy {policy!r}."]
+    if policy and policy not in known.policies:
+        names = ", ".join(sorted(known.policies)) or "none yet"
+        yield (
+            f"{path}.escalation",
+            [f"There is no escalation policy {policy!r}. Known: {names}."],
+        )
     if not is_root and node.get("silence_policy"):
         yield f"{path}.silence_policy", ["It holds for the whole org: put it on the root."]
     if is_root and node.get("matchers"):

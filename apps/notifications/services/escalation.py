@@ -1,16 +1,17 @@
 """What a higher app tells of escalation policies: routes name them, notifications know none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-_lookups: list[Callable[[int, str], bool]] = []
-
-
-def policy_lookup_use(lookup: Callable[[int, str], bool]) -> None:
-    """Have ``lookup(org_id, name)`` say which policies there are; called when apps are ready."""
-    if lookup not in _lookups:
-        _lookups.append(lookup)
+PolicyTitles = Callable[[int], Mapping[str, str]]
+_sources: list[PolicyTitles] = []
 
 
-def is_policy(org_id: int, name: str) -> bool:
-    """Say whether an org has an escalation policy of this name."""
-    return any(lookup(org_id, name) for lookup in _lookups)
+def policy_source_use(source: PolicyTitles) -> None:
+    """Have ``source(org_id)`` tell the policies of an org by name; called when apps are ready."""
+    if source not in _sources:
+        _sources.append(source)
+
+
+def policy_titles(org_id: int) -> dict[str, str]:
+    """Return what people call the escalation policies of an org, by name."""
+    return {name: title for source in _sources for name, title in source(org_id).items()}

@@ -17,6 +17,8 @@ from apps.oncall.models import ContactMethod, NotificationPreference
 from apps.oncall.services.preferences import MAIL, Planned, Quiet, notices_planned
 from apps.orgs.selectors import org_get_by_id
 from detectviz.contracts.types import PluginKind
+from detectviz.events.bus import publish
+from detectviz.events.types import SecurityEventOccurred
 from detectviz.resources.errors import InvalidFieldsError, NotFoundError
 
 SIGN = "~"  # of contact points that are a person: "~alice"
@@ -55,6 +57,7 @@ def method_write(
     method.verified_at = None
     method.full_clean(exclude=["org", "user", "config", "secrets"])
     method.save()
+    _audit(org, user, "contactmethod.write", name, {"notifier": method.notifier})
     return method
 
 
@@ -63,6 +66,7 @@ def method_delete(*, org: models.Model, user: User, name: str) -> None:
     deleted, _ = ContactMethod.objects.for_org(org).filter(user=user, name=name).delete()
     if not deleted:
         raise NotFoundError
+    _audit(org, user, "contactmethod.delete", name, {})
 
 
 def method_verify(*, org: models.Model, user: User, name: str, now: datetime) -> TrialResult:
@@ -168,3 +172,18 @@ def _found(
         "enabled": True,
     }
     return FoundReceiver(receiver=receiver, secrets=secrets)
+
+
+def _audit(
+    org: models.Model, user: User, action: str, name: str, details: Mapping[str, Any]
+) -> None:
+    publish(
+        SecurityEventOccurred(
+            action=action,
+            org_id=org.pk,
+            actor_id=user.pk,
+            kind="ContactMethod",
+            name=name,
+            details=details,
+        )
+    )

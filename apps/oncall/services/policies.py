@@ -42,10 +42,10 @@ def policy_delete(*, policy: EscalationPolicy) -> None:
     policy.delete()
 
 
-def policy_exists(org_id: int, name: str) -> bool:
-    """Say whether there is a policy of this name."""
-    found: bool = EscalationPolicy.objects.for_org(org_id).filter(name=name).exists()
-    return found
+def policy_titles(org_id: int) -> dict[str, str]:
+    """Return what people call the policies of an org, by name."""
+    rows = EscalationPolicy.objects.for_org(org_id).order_by("name")
+    return {name: title or name for name, title in rows.values_list("name", "title")}
 
 
 def target_of(target: Mapping[str, str]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.notifications.models import RoutingTree
 from apps.notifications.services.bootstrap import org_prepare
+from apps.notifications.web.forms.routes import own_spec
 from apps.orgs.models import Org
 from tests.factories.notifications import make_point
 from tests.factories.orgs import make_org
@@ -225,3 +226,9 @@ def test_another_org_is_not_there(acme: Org) -> None:
     stranger = make_browser(make_org("other"), "admin", "stranger")
     for path in (TREE, f"{TREE}/edit/root", f"{TREE}/yaml"):
         assert stranger.get(path).status_code == 404
+
+
+def test_what_the_form_of_a_route_does_not_ask_stays_as_it_was() -> None:
+    before = {"mute_time_intervals": ["night"], "group_wait": "1m", "routes": [{}]}
+    own = own_spec({"contact_point": "ops", "group_wait": ""}, before)
+    assert own == {"contact_point": "ops", "mute_time_intervals": ["night"]}

@@ -12,15 +12,32 @@ from detectviz.pluginhost.forms import FormField, form_fields
 from detectviz.web.forms import Errors
 
 _ROOT_LACKS = frozenset({"matchers", "continue"})
+_ASKED = frozenset(
+    {
+        "matchers",
+        "contact_point",
+        "escalation",
+        "group_by",
+        "group_wait",
+        "group_interval",
+        "repeat_interval",
+        "continue",
+        "routes",
+    }
+)
 _LABEL = re.compile(  # noqa: TID251 - a constant pattern of ours
     r'([A-Za-z_:][A-Za-z0-9_:]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,{}"]*))'
 )
 
 
 def route_fields(
-    points: Mapping[str, str], inherited: Route, *, is_root: bool
+    points: Mapping[str, str],
+    inherited: Route,
+    *,
+    is_root: bool,
+    policies: Mapping[str, str] | None = None,
 ) -> tuple[FormField, ...]:
-    """Return the fields of one route; ``points`` maps contact points to titles."""
+    """Return the fields of one route; ``points`` and ``policies`` map names to titles."""
     nobody = "Nobody" if is_root else f"As above ({inherited.contact_point or 'nobody'})"
     schema: JsonObject = {
         "type": "object",
@@ -40,6 +57,7 @@ def route_fields(
                 "default": "",
                 "x-labels": {"": nobody, **points},
             },
+            **_escalation_field(policies or {}, inherited, is_root=is_root),
             "group_by": {
                 "type": "array",
                 "items": {"type": "string"},
@@ -58,6 +76,24 @@ def route_fields(
         },
     }
     return tuple(each for each in form_fields(schema) if not (is_root and each.name in _ROOT_LACKS))
+
+
+def _escalation_field(
+    policies: Mapping[str, str], inherited: Route, *, is_root: bool
+) -> dict[str, JsonObject]:
+    if not policies:
+        return {}
+    nobody = "None" if is_root else f"As above ({inherited.escalation or 'none'})"
+    return {
+        "escalation": {
+            "type": "string",
+            "title": "Escalation",
+            "enum": ["", *policies],
+            "default": "",
+            "x-labels": {"": nobody, **policies},
+            "description": "Who is told next while nobody answers, beside the contact point.",
+        }
+    }
 
 
 def _timer_fields(inherited: Route, *, is_root: bool) -> dict[str, JsonObject]:
@@ -83,9 +119,12 @@ def _timer_fields(inherited: Route, *, is_root: bool) -> dict[str, JsonObject]:
 def own_spec(document: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a submitted route says; what is empty is left out, so that it is inherited.
 
-    An empty ``group_by`` stays written where it was: it means one group of everything.
+    What the form does not ask stays as it was, and an empty ``group_by`` too: it means one group
+    of everything.
     """
+    kept = {key: value for key, value in before.items() if key not in _ASKED}
     own = {key: value for key, value in document.items() if value not in ("", [], False, None)}
+    own = kept | own
     if "group_by" not in own and before.get("group_by") == []:
         own["group_by"] = []
     return own

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from apps.notifications.models import RoutingTree
 from apps.notifications.selectors import contact_point_list, routing_tree_get
 from apps.notifications.services.bootstrap import DEFAULT_ROOT, TREE_NAME
+from apps.notifications.services.escalation import policy_titles
 from apps.notifications.services.routing import Route, build_tree, flatten
 from apps.notifications.services.tree_edits import (
     ROOT,
@@ -138,7 +139,12 @@ class RouteFormPage:
     @cached_property
     def form(self) -> SchemaForm:
         """The fields with what was submitted, else with what is stored."""
-        fields = route_fields(self.routing.points, self.parent, is_root=self.is_root)
+        fields = route_fields(
+            self.routing.points,
+            self.parent,
+            is_root=self.is_root,
+            policies=policy_titles(self.scope.org.pk),
+        )
         document = self.stored if self.document is None else self.document
         return SchemaForm(fields, dict(document), self.errors or {})
 

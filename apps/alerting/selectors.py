@@ -184,6 +184,18 @@ def rulegroup_list(org: models.Model | int) -> models.QuerySet[RuleGroup]:
     return counted.annotate(worst_state=worst).order_by("name")
 
 
+def rulegroup_plain_list(org: models.Model | int) -> models.QuerySet[RuleGroup]:
+    """Return the org's rule groups and nothing beside them."""
+    rows: models.QuerySet[RuleGroup] = RuleGroup.objects.for_org(org)
+    return rows
+
+
+def rule_get(org: models.Model | int, uid: str) -> Rule | None:
+    """Return one rule with its group."""
+    rows: models.QuerySet[Rule] = Rule.objects.for_org(org)
+    return rows.select_related("org", "group__org", "group__folder").filter(uid=uid).first()
+
+
 def rulegroup_get(org: models.Model | int, name: str) -> RuleGroup | None:
     """Return one group with the same annotations as ``rulegroup_list`` and its rules."""
     rows = rulegroup_list(org).filter(name=name)

@@ -25,6 +25,7 @@ MENU = (
     "/o/default/alerts",
     "/o/default/rules",
     "/o/default/incidents",
+    "/o/default/rules/quality",
     "/o/default/on-call",
     "/o/default/escalation",
     "/o/default/contact-points",

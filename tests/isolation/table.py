@@ -351,6 +351,10 @@ TABLE: Mapping[str, Rule] = {
     "alerting:alert-bulk": _button("alerts:acknowledge"),
     "alerting:alert-handle": _button("alerts:acknowledge"),
     "alerting:rulegroup-list": _look("rulegroups:read"),
+    "alerting:rulequality-list": _look("rulegroups:read"),
+    "alerting:rulequality-proposal": _look(
+        "rulegroups:read", "series:read", values={"uid": "rule"}
+    ),
     "alerting:rulegroup-create": _look("rulegroups:create"),
     "alerting:rulegroup-preview": _button("rulegroups:read"),
     "alerting:rulegroup-backtest": _button("rulegroups:read"),

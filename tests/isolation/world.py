@@ -11,6 +11,7 @@ from django.db import models, transaction
 
 from apps.accounts.models import Membership, Role, User
 from apps.accounts.services.invitations import invitation_create
+from apps.alerting.models import Rule
 from apps.audit.models import AuditEvent
 from apps.datasources.models import Datasource
 from apps.monitors.models import Heartbeat, StateChange
@@ -163,6 +164,7 @@ def _values(org: Org) -> dict[str, object]:
         "delivery": Delivery.objects.for_org(org).latest("pk").uid,
         "datasource_uid": Datasource.objects.for_org(org).get(name=SHARED).uid,
         "dead_letter": make_dead_letter(org).uid,
+        "rule": Rule.objects.for_org(org).filter(group__name=SHARED).latest("pk").uid,
         "run": PipelineRun.objects.for_org(org).latest("pk").uid,
         "change": StateChange.objects.for_org(org).latest("pk").pk,
     }

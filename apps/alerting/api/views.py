@@ -8,7 +8,7 @@ from rest_framework.serializers import Serializer
 from apps.alerting.api.handling.views import HANDLING_SUBRESOURCES
 from apps.alerting.api.serializers import BackfillSerializer, BacktestSerializer, PreviewSerializer
 from apps.alerting.models import Alert, RuleGroup
-from apps.alerting.selectors import alert_history, rulegroup_queryset
+from apps.alerting.selectors import alert_history, rulegroup_plain_list, rulegroup_queryset
 from apps.alerting.services.backfills import backfill_json, rules_backfill
 from apps.alerting.services.backtest_requests import backtest_of
 from apps.alerting.services.backtests import backtest_json
@@ -19,6 +19,10 @@ from apps.alerting.services.condition_previews import (
 )
 from apps.alerting.services.groups import plan_of
 from apps.alerting.services.previews import Preview, rule_preview
+from apps.alerting.services.quality_requests import window_of, zone_of
+from apps.alerting.services.rule_proposals import DEFAULT_WINDOW as PROPOSAL_WINDOW
+from apps.alerting.services.rule_proposals import rule_proposal, rule_proposal_json
+from apps.alerting.services.rule_quality import rule_quality_json, rule_quality_list
 from apps.alerting.services.schedule import slot_offset_ms
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import parse_duration_s
@@ -136,7 +140,50 @@ def history(request: Any, org: Any, instance: Alert) -> JsonObject:
     }
 
 
+def quality(request: Any, org: Any, instance: None) -> JsonObject:
+    """Answer how good the alerting rules are: ``?window=30d&tz=Europe/Vienna``."""
+    _, access = org_access(request, str(org))
+    window = window_of(request.GET)
+    rows = rule_quality_list(
+        org=org,
+        groups=access.filter(rulegroup_plain_list(org), "rulegroups:read"),
+        now=utc_now(),
+        window=window,
+        zone=zone_of(request.GET),
+    )
+    return {"window_s": window.total_seconds(), "items": rule_quality_json(rows)}
+
+
+def proposal(request: Any, org: Any, instance: RuleGroup) -> JsonObject:
+    """Answer what would make a rule of the group quieter: ``?rule=Name&window=7d``."""
+    _, access = org_access(request, str(org))
+    if not access.allows("series:read"):
+        raise ForbiddenError("You need the permission series:read for this.")
+    found = rule_proposal(
+        group=instance,
+        rule_name=request.GET.get("rule", ""),
+        now=utc_now(),
+        window=window_of(request.GET, PROPOSAL_WINDOW),
+    )
+    return rule_proposal_json(found)
+
+
 RULEGROUP_SUBRESOURCES = (
+    Subresource(
+        name="quality",
+        method="GET",
+        permission="read",
+        handler=quality,
+        summary="How good the alerting rules are: precision, night firings, flapping, noise.",
+        is_collection=True,
+    ),
+    Subresource(
+        name="proposal",
+        method="GET",
+        permission="read",
+        handler=proposal,
+        summary="What another `for` or threshold would have made of the past of a rule.",
+    ),
     Subresource(
         name="backfill",
         method="POST",

@@ -246,6 +246,16 @@ def document_of(group: RuleGroup | None, spec: Mapping[str, Any]) -> dict[str, A
     return {**spec, "name": group.name, "rules": [_shown(rule) for rule in rules]}
 
 
+def document_propose(document: dict[str, Any], asked: Mapping[str, str]) -> dict[str, Any]:
+    """Show a proposal in the rule it is for: ``rule`` names it, ``for`` and ``expr`` are new."""
+    changes = {name: asked[name] for name in ("for", "expr") if asked.get(name)}
+    rules = [
+        {**rule, **changes} if rule.get("name") == asked.get("rule") else rule
+        for rule in document["rules"]
+    ]
+    return {**document, "rules": rules}
+
+
 def spec_of(document: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """Return the spec of a submitted document; ``base`` has what the form does not ask."""
     kept = {key: base[key] for key in ("enabled", "evaluation") if key in base}

@@ -21,4 +21,13 @@ MENU = (
         order=20,
         covers=("alerting:rulegroup",),
     ),
+    MenuEntry(
+        title="Rule quality",
+        icon="chart-bar",
+        route="alerting:rulequality-list",
+        permission="rulegroups:read",
+        section="Alert",
+        order=22,
+        covers=("alerting:rulequality",),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.alerting.web.views import alerts, backtests, edit, rulegroups
+from apps.alerting.web.views import alerts, backtests, edit, quality, rulegroups
 
 app_name = "alerting"
 urlpatterns = [
@@ -14,6 +14,12 @@ urlpatterns = [
     path("o/<slug:org>/rules/new", edit.rulegroup_create, name="rulegroup-create"),
     path("o/<slug:org>/rules/preview", edit.rule_try, name="rulegroup-preview"),
     path("o/<slug:org>/rules/backtest", backtests.rule_backtested, name="rulegroup-backtest"),
+    path("o/<slug:org>/rules/quality", quality.quality_page, name="rulequality-list"),
+    path(
+        "o/<slug:org>/rules/quality/<slug:uid>",
+        quality.proposal_page,
+        name="rulequality-proposal",
+    ),
     path(
         "o/<slug:org>/rules/restore-builtin",
         rulegroups.rulegroup_restore,

@@ -16,6 +16,7 @@ from apps.alerting.services.condition_previews import ConditionPreview, conditio
 from apps.alerting.services.previews import Preview, rule_preview
 from apps.alerting.web.forms import (
     document_of,
+    document_propose,
     group_fields,
     rule_of,
     shown_errors,
@@ -158,6 +159,10 @@ def rulegroup_edit(request: PageRequest, scope: OrgScope, *, name: str) -> HttpR
     page = RuleGroupFormPage(scope=scope, group=group_of(scope, name, "rulegroups:update"))
     if request.method == "POST":
         return _save(request, page)
+    if page.group and "rule" in request.GET:
+        asked = {key: str(text) for key, text in request.GET.items()}
+        shown = document_propose(document_of(page.group, page.stored), asked)
+        page = replace(page, document=shown)
     return render_page(request, "alerting/rulegroup_edit.html", page, fragment=_FORM)
 
 

@@ -1,0 +1,23 @@
+"""What alerting asks about its rules: how often people were told, how often they silenced."""
+
+from collections import Counter
+from datetime import datetime
+
+from apps.alerting.services.rule_quality import Told
+from apps.notifications.enums import DeliveryStatus, SuppressionKind
+from apps.notifications.models import Delivery, SuppressionEntry
+
+
+def alerts_told(org_id: int, since: datetime) -> Told:
+    """Count deliveries that told of an alert firing, and the times it was silenced."""
+    notifications: Counter[str] = Counter()
+    delivered = Delivery.objects.for_org(org_id).filter(
+        created_at__gte=since, status=DeliveryStatus.DELIVERED
+    )
+    for firing in delivered.order_by().values_list("firing", flat=True).iterator():
+        notifications.update(firing)
+    silences = SuppressionEntry.objects.for_org(org_id).filter(
+        since__gte=since, kind=SuppressionKind.SILENCE
+    )
+    times = silences.order_by().values_list("fingerprint", "since").distinct()
+    return Told(notifications=notifications, silenced=Counter(found for found, _ in times))

@@ -31,3 +31,21 @@ STATE_CODES: dict[CheckState, int] = {
 """Values of the metric ``probe_state``."""
 
 STATES_BY_CODE: dict[int, CheckState] = {code: state for state, code in STATE_CODES.items()}
+
+
+class WindowStrategy(models.TextChoices):
+    """How a maintenance window says when it is."""
+
+    ONCE = "once", "Once"
+    CRON = "cron", "By a cron expression"
+    WEEKLY = "weekly", "On days of the week"
+    MONTHLY = "monthly", "On days of the month"
+
+
+class WindowState(models.TextChoices):
+    """Where a maintenance window is in its life."""
+
+    ACTIVE = "active", "In maintenance"
+    SCHEDULED = "scheduled", "Scheduled"
+    OVER = "over", "Over"
+    DISABLED = "disabled", "Switched off"

@@ -11,7 +11,7 @@ from typing import ClassVar
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
-from apps.monitors.enums import MonitorStateName
+from apps.monitors.enums import MonitorStateName, WindowStrategy
 from detectviz.crypto.fields import EncryptedJSONField
 from detectviz.resources.models import ResourceModel, name_validator, new_uid
 from detectviz.tenancy.models import OrgOwned
@@ -108,7 +108,8 @@ class MonitorState(OrgOwned):
 
     ``recent`` is a ring of the last results for the heartbeat bar (see ``selectors.recent``).
     ``hour_ms`` and the five ``…_s`` fields count the running hour of uptime; finished hours are
-    rows of ``MonitorUptime``.
+    rows of ``MonitorUptime``. ``counted_at`` is until when a maintenance without
+    collection has been counted already.
     """
 
     monitor = models.OneToOneField(
@@ -131,6 +132,7 @@ class MonitorState(OrgOwned):
     down_s = models.FloatField(default=0.0)
     unknown_s = models.FloatField(default=0.0)
     maintenance_s = models.FloatField(default=0.0)
+    counted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(OrgOwned.Meta):
         indexes: ClassVar[list[models.Index]] = [
@@ -258,3 +260,65 @@ class ScrapeStatus(OrgOwned):
     def __str__(self) -> str:
         """Name the monitor by its key."""
         return f"targets of monitor {self.monitor_id}"
+
+
+class MaintenanceWindow(ResourceModel):
+    """Times at which monitors, or alerts that match, are worked on and nobody is told of them.
+
+    Its times are read by ``services.windows``. It covers the monitors that are named, match the
+    label selector or lie in one of the folders; in a folder of its own only those of that folder.
+    ``next_change_at`` is the timer of whoever puts monitors in and takes them out.
+    """
+
+    strategy = models.CharField(max_length=10, choices=WindowStrategy)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    cron = models.CharField(max_length=200, blank=True, default="")
+    weekdays = models.JSONField(default=list, blank=True)
+    days = models.JSONField(default=list, blank=True)
+    nth_weekdays = models.JSONField(default=list, blank=True)
+    start_time = models.CharField(max_length=5, blank=True, default="00:00")
+    duration_ms = models.PositiveBigIntegerField(default=0)
+    location = models.CharField(max_length=63, blank=True, default="UTC")
+    covers_all = models.BooleanField(default=False)
+    monitors = models.JSONField(default=list, blank=True)
+    selector = models.CharField(max_length=1000, blank=True, default="")
+    folders = models.JSONField(default=list, blank=True)
+    matchers = models.JSONField(default=list, blank=True)
+    is_collecting = models.BooleanField(default=True)
+    is_enabled = models.BooleanField(default=True)
+    note = models.TextField(max_length=2000, blank=True, default="")
+    begun_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    next_change_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(ResourceModel.Meta):
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["next_change_at"], name="monitors_window_change"),
+        ]
+
+
+class MonitorMaintenance(OrgOwned):
+    """A monitor that is in a maintenance window now; the row is gone when it is not."""
+
+    monitor = models.ForeignKey(
+        Monitor, on_delete=models.CASCADE, related_name="maintenances", db_index=False
+    )
+    window = models.ForeignKey(MaintenanceWindow, on_delete=models.CASCADE, related_name="members")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    is_collecting = models.BooleanField()
+
+    class Meta(OrgOwned.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["monitor", "window"], name="monitors_maintenance_unique"
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["org"], name="monitors_maintenance_of_org"),
+        ]
+
+    def __str__(self) -> str:
+        """Name the monitor and the window by their keys."""
+        return f"monitor {self.monitor_id} in window {self.window_id}"

@@ -6,6 +6,11 @@ SCHEDULE = {
         "schedule": 1.0,
         "options": {"queue": "collect", "expires": 1},
     },
+    "monitors.windows": {
+        "task": "apps.monitors.tasks.windows",
+        "schedule": 1.0,
+        "options": {"queue": "jobs", "expires": 1},
+    },
     "monitors.prune": {
         "task": "apps.monitors.tasks.prune",
         "schedule": 3600.0,

@@ -7,8 +7,14 @@ from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.delivery import deliveries_release
 from apps.notifications.services.inbox import alerts_receive
 from apps.notifications.services.rule_feedback import alerts_told
+from apps.notifications.services.prompt import org_refresh
 from detectviz.events.bus import subscribe, subscribe_batches
-from detectviz.events.types import AlertChanged, OrgCreated, SoleWorkerStarts
+from detectviz.events.types import (
+    AlertChanged,
+    MaintenanceChanged,
+    OrgCreated,
+    SoleWorkerStarts,
+)
 
 told_source_register(alerts_told)
 
@@ -23,6 +29,12 @@ def on_alert_changed(events: Sequence[AlertChanged]) -> None:
 def on_org_created(event: OrgCreated) -> None:
     """Give the new org its routing tree."""
     org_prepare(org_id=event.org_id)
+
+
+@subscribe(MaintenanceChanged)
+def on_maintenance_changed(event: MaintenanceChanged) -> None:
+    """Show at once what is held back now, and what no longer is."""
+    org_refresh(org_id=event.org_id, now=event.at)
 
 
 @subscribe(SoleWorkerStarts)

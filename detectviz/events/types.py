@@ -64,6 +64,14 @@ class MonitorStateChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceChanged:
+    """Maintenance windows of an org began or ended, or cover others now."""
+
+    org_id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertChanged:
     """An alert began firing, was updated while firing (re-sent), or was resolved."""
 

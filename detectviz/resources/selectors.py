@@ -58,7 +58,7 @@ def resource_filter(
 ) -> "models.QuerySet[Any]":
     """Apply the selectors and the search of ``query``."""
     for requirement in parse_label_selector(query.label_selector):
-        queryset = queryset.filter(_label_condition(requirement))
+        queryset = queryset.filter(label_condition(requirement))
     for lookup, negate, value in _field_conditions(kind, query.field_selector):
         condition = Q(**{lookup: value})
         try:
@@ -77,7 +77,7 @@ def resource_filter(
     return queryset
 
 
-def _label_condition(requirement: Requirement) -> Q:
+def label_condition(requirement: Requirement) -> Q:
     key = KeyTextTransform(requirement.key, F("labels"))
     match requirement.op:
         case "exists":

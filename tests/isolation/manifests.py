@@ -90,6 +90,16 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
 
 def _muting_specs(mark: str) -> dict[str, dict[str, Any]]:
     return {
+        "MaintenanceWindow": {
+            "title": mark,
+            "strategy": "weekly",
+            "weekdays": ["saturday"],
+            "start_time": "03:00",
+            "duration": "2h",
+            "monitors": [name],
+            "matchers": [f'mark="{mark}"'],
+            "note": mark,
+        },
         "Silence": {
             "title": mark,
             "matchers": [f'mark="{mark}"'],

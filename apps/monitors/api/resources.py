@@ -8,6 +8,7 @@ from django.db import models
 from apps.extensions.services import secrets_masked
 from apps.monitors.api.serializers import MonitorSpecSerializer
 from apps.monitors.api.views import SUBRESOURCES
+from apps.monitors.api.windows import MaintenanceWindowKind
 from apps.monitors.models import Monitor
 from apps.monitors.selectors.monitors import monitor_queryset
 from apps.monitors.services.monitors import draft_of, monitor_delete, monitor_write
@@ -107,3 +108,4 @@ def _optional(seconds: float | None) -> str | None:
 
 
 registry.register(MonitorKind())
+registry.register(MaintenanceWindowKind())

@@ -15,6 +15,7 @@ from apps.monitors.services.configuration import (
     is_passive,
 )
 from apps.monitors.services.heartbeats import heartbeat_ensure, heartbeat_remove
+from apps.monitors.services.maintenance import windows_look_again
 from apps.monitors.services.samples import series_end
 from apps.monitors.services.schedule import schedule_make_due, schedule_renew
 from apps.monitors.services.scrapes import scrapes_end
@@ -25,6 +26,7 @@ from detectviz.runtime.signals import send_on_commit
 
 # A change of these matters to the identity of series, the others to running checks.
 _SERIES_FIELDS = frozenset({"name", "labels", "type", "location", "config"})
+_COVERED_BY = frozenset({"name", "labels", "folder"})  # what maintenance windows ask of a monitor
 _WORDS = frozenset({"folder", "title", "description", "runbook_url", "notes", "depends_on"})
 
 
@@ -127,6 +129,8 @@ def monitor_write(
         _reschedule(monitor, now)
         if changed & _SERIES_FIELDS or not monitor.is_enabled:
             _end_series(monitor, before["name"], now)
+    if changed & _COVERED_BY:
+        windows_look_again(org=org, now=now)
     return monitor
 
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from apps.extensions.selectors import plugin_manifest
-from apps.monitors.models import Heartbeat, Monitor
+from apps.monitors.models import Heartbeat, Monitor, MonitorMaintenance
 from apps.monitors.services.configuration import is_passive
 from apps.monitors.services.network import discovery_choice
 from apps.monitors.services.reports import CheckPlan
@@ -73,11 +73,15 @@ class PlanCache:
         if len(self._planned) + len(keys) > self._largest:
             self._planned.clear()
         rows = Monitor.objects.across_orgs(reason=_ACROSS).filter(pk__in=keys)
+        in_windows = MonitorMaintenance.objects.across_orgs(reason=_ACROSS)
+        maintained = set(
+            in_windows.filter(monitor_id__in=keys).values_list("monitor_id", flat=True)
+        )
         for monitor in rows.select_related("org"):
-            self._planned[monitor.pk] = planned_of(monitor)
+            self._planned[monitor.pk] = planned_of(monitor, is_in_window=monitor.pk in maintained)
 
 
-def planned_of(monitor: Monitor) -> PlannedCheck:
+def planned_of(monitor: Monitor, *, is_in_window: bool = False) -> PlannedCheck:
     """Return what the engine and the flush need of ``monitor`` (its org joined)."""
     schema, passive = _schema_of(monitor.type)
     instance = instance_of(schema, monitor.config)
@@ -93,7 +97,7 @@ def planned_of(monitor: Monitor) -> PlannedCheck:
             retries=monitor.retries,
             retry_interval_s=monitor.retry_interval_s,
             is_inverted=monitor.is_inverted,
-            is_in_maintenance=monitor.is_in_maintenance,
+            is_in_maintenance=monitor.is_in_maintenance or is_in_window,
             degraded_above_s=monitor.degraded_above_s,
             down_above_s=monitor.down_above_s,
         ),

@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 def standings_restate(*, store: SeriesStore, now: datetime) -> int:
     """Write the standing samples of slow monitors at ``now``; return of how many monitors.
 
-    Left out are paused monitors, those never checked or unknown, and those being checked now.
+    Left out are monitors that are paused or not checked in maintenance, those never checked or
+    unknown, and those being checked now.
     ``now`` must have been read before: a check claimed, a pause or a deletion meanwhile then
     writes later samples, and the last word is theirs. Raise StoreError when nothing was stored.
     """
@@ -53,6 +54,7 @@ def standings_restate(*, store: SeriesStore, now: datetime) -> int:
 def _slow_monitors() -> Iterator[Monitor]:
     rows = Monitor.objects.across_orgs(reason=_ACROSS).filter(
         is_enabled=True,
+        schedule__is_active=True,
         interval_s__gt=SLOW_FROM_S,
         org__is_active=True,
         schedule__lease_owner="",

@@ -89,6 +89,7 @@ class _Progress:
     standing: Standing
     hour: Hour
     last_check_at: datetime | None
+    counted_at: datetime | None
     last_duration_s: float | None
     message: str
     certificate_expires_at: datetime | None
@@ -217,12 +218,12 @@ def _progress_load(reports: Sequence[CheckReport]) -> dict[int, _Progress]:
     rows = MonitorState.objects.across_orgs(reason=_ACROSS).filter(monitor_id__in=fences)
     return {
         row[0]: _progress_of(row, plans[row[0]], fences[row[0]])
-        for row in rows.values_list("monitor_id", *_STATE_COLUMNS)
+        for row in rows.values_list("monitor_id", *_STATE_COLUMNS, "counted_at")
     }
 
 
 def _progress_of(row: tuple[Any, ...], plan: CheckPlan, fence: tuple[int, int]) -> _Progress:
-    """Read one row, whose columns are the key and then ``_STATE_COLUMNS``."""
+    """Read one row, whose columns are the key, ``_STATE_COLUMNS`` and until when it is counted."""
     return _Progress(
         plan=plan,
         epoch=fence[0],
@@ -242,6 +243,7 @@ def _progress_of(row: tuple[Any, ...], plan: CheckPlan, fence: tuple[int, int]) 
             maintenance_s=row[15],
         ),
         last_check_at=row[3],
+        counted_at=row[16],
         last_duration_s=row[4],
         message=row[5],
         certificate_expires_at=row[8],
@@ -295,6 +297,8 @@ def _uptime_count(each: _Progress, at: datetime) -> None:
     gap_ms = round(longest_gap_s(plan.interval_s, plan.timeout_s) * 1000)
     before = each.last_check_at
     start_ms = end_ms if before is None else max(to_ms(before), end_ms - gap_ms)
+    if each.counted_at is not None:
+        start_ms = max(start_ms, min(to_ms(each.counted_at), end_ms))
     bucket = bucket_of(each.standing.state, is_in_maintenance=plan.policy.is_in_maintenance)
     each.hour, finished = hours_credit(each.hour, bucket, start_ms=start_ms, end_ms=end_ms)
     each.hours.extend(finished)

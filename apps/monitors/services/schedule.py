@@ -21,7 +21,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Q
 
-from apps.monitors.models import Monitor, MonitorSchedule
+from apps.monitors.models import Monitor, MonitorMaintenance, MonitorSchedule
 from detectviz.clock import to_ms
 from detectviz.runtime.shards import Shards
 
@@ -202,12 +202,16 @@ def schedule_make_due(*, monitors: Sequence[int], now: datetime) -> int:
 def schedule_renew(*, monitor: Monitor, now: datetime) -> None:
     """Put a new, edited, paused or resumed monitor on the grid, due at once if it is enabled.
 
-    Results still in flight are fenced off by the new epoch.
+    Results still in flight are fenced off by the new epoch. In a maintenance window without
+    collection it waits for the end of that.
     """
+    held = MonitorMaintenance.objects.for_org(monitor.org_id).filter(
+        monitor=monitor, is_collecting=False
+    )
     interval_ms = round(monitor.interval_s * 1000)
     values: Mapping[str, Any] = {
         "location": monitor.location,
-        "is_active": monitor.is_enabled,
+        "is_active": monitor.is_enabled and not held.exists(),
         "interval_ms": interval_ms,
         "timeout_ms": round(monitor.timeout_s * 1000),
         "phase_ms": phase_ms(monitor.uid, interval_ms),

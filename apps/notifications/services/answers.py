@@ -27,7 +27,7 @@ _PHRASES: Mapping[str, str] = {
     SuppressionKind.ACTIVE_TIME: "it is outside the active times {name}",
     SuppressionKind.MUTE_TIME: "it is inside the mute times {name}",
     SuppressionKind.SILENCE: "it is silenced by {name} ({detail})",
-    SuppressionKind.MAINTENANCE: "it is under the maintenance {name}",
+    SuppressionKind.MAINTENANCE: "it is in maintenance {name} ({detail})",
     SuppressionKind.DEPENDENCY: "{name}, which it depends on, is down",
     SuppressionKind.ACKNOWLEDGED: "it was acknowledged by {name}",
     SuppressionKind.SNOOZED: "it was snoozed by {name}",

@@ -16,6 +16,7 @@ from apps.notifications.services.alert_suppressors import (
 )
 from apps.notifications.services.causes import Cause, Causes, SuppressionInput, Suppressor
 from apps.notifications.services.handled import acknowledged, snoozed
+from apps.notifications.services.maintained import maintenance_causes
 from apps.notifications.services.suppressors import (
     active_time_causes,
     inhibition_causes,
@@ -29,6 +30,7 @@ SUPPRESSORS: tuple[Suppressor, ...] = (
     active_time_causes,
     mute_time_causes,
     silence_causes,
+    maintenance_causes,
     dependency_causes,
     acknowledged,
     snoozed,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.alerting.selectors import rulegroup_folders
 from apps.notifications.enums import SuppressionKind
 from apps.notifications.models import InhibitionRule, RoutedAlert, Silence, TimeInterval
 from apps.notifications.services.causes import Cause, Causes, Snapshot, SuppressionInput
+from apps.notifications.services.folders import is_of_folder
 from apps.notifications.services.inhibition import Inhibitor, Labelled, inhibition_of
 from apps.notifications.services.matcher_index import MatcherIndex
 from apps.notifications.services.matchers import parse_matcher
@@ -86,7 +86,7 @@ def silence_causes(given: SuppressionInput) -> Causes:
     for alert in given.alerts:
         causes: dict[int, Cause] = {}
         for silence in index.find(alert.labels):
-            if _is_within(silence, alert, given.snapshot):
+            if is_of_folder(alert, silence.folder_id, given.snapshot):
                 causes[silence.pk] = silence.cause
         if causes:
             found[alert.fingerprint] = list(causes.values())
@@ -129,14 +129,6 @@ def _silenced(row: Silence, until: datetime) -> Cause:
         detail=said[:_SHORTEST_WORDS],
         until=until,
     )
-
-
-def _is_within(silence: _Muting, alert: RoutedAlert, snapshot: Snapshot) -> bool:
-    """Say whether an alert lies where a silence may mute: anywhere, or in its folder."""
-    if silence.folder_id is None:
-        return True
-    folders = snapshot.recall("folders", lambda: rulegroup_folders(snapshot.org_id))
-    return bool(alert.rule_group) and folders.get(alert.rule_group) == silence.folder_id
 
 
 def _containing(given: SuppressionInput, names: Sequence[str]) -> list[str]:

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from django.db import models
 
 from apps.extensions.services import secrets_masked
+from apps.monitors.api.maintenance.resources import MaintenanceWindowKind
 from apps.monitors.api.serializers import MonitorSpecSerializer
 from apps.monitors.api.views import SUBRESOURCES
-from apps.monitors.api.windows import MaintenanceWindowKind
 from apps.monitors.models import Monitor
 from apps.monitors.selectors.monitors import monitor_queryset
 from apps.monitors.services.monitors import draft_of, monitor_delete, monitor_write

@@ -8,8 +8,6 @@ from django.db import models
 from django.db.models import Q
 
 from apps.monitors.models import MaintenanceWindow, Monitor, MonitorMaintenance
-from apps.monitors.services.window_specs import window_of
-from apps.monitors.services.windows import span_at
 from detectviz.resources.errors import NotFoundError
 from detectviz.resources.label_selector import parse_label_selector
 from detectviz.resources.selectors import label_condition
@@ -24,15 +22,6 @@ class Maintenance:
     note: str = ""
     until: datetime | None = None
     is_collecting: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaintainedAlerts:
-    """Alerts that match are in maintenance; with a folder only those of its rule groups."""
-
-    matchers: Sequence[str]
-    folder_id: int | None
-    maintenance: Maintenance
 
 
 def window_list(*, org: models.Model | int) -> "models.QuerySet[MaintenanceWindow]":
@@ -72,7 +61,7 @@ def maintenance_of(
     rows = MonitorMaintenance.objects.for_org(org).filter(monitor_id__in=monitors, until__gt=now)
     found: dict[int, list[Maintenance]] = {}
     for row in rows.select_related("window").order_by("-until"):
-        found.setdefault(row.monitor_id, []).append(_maintenance(row.window, row.until))
+        found.setdefault(row.monitor_id, []).append(maintenance_value(row.window, row.until))
     return found
 
 
@@ -81,26 +70,10 @@ def maintained_monitors(org: models.Model | int, now: datetime) -> dict[str, lis
     found: dict[str, list[Maintenance]] = {}
     rows = MonitorMaintenance.objects.for_org(org).filter(until__gt=now)
     for row in rows.select_related("window", "monitor").order_by("pk"):
-        found.setdefault(row.monitor.name, []).append(_maintenance(row.window, row.until))
+        found.setdefault(row.monitor.name, []).append(maintenance_value(row.window, row.until))
     flagged = Monitor.objects.for_org(org).filter(is_in_maintenance=True)
     for name in flagged.order_by().values_list("name", flat=True):
         found.setdefault(name, []).append(Maintenance())
-    return found
-
-
-def maintained_alerts(org: models.Model | int, now: datetime) -> list[MaintainedAlerts]:
-    """Return what the windows that are on now say of alerts."""
-    found = []
-    for row in window_list(org=org).filter(is_enabled=True).exclude(matchers=[]):
-        span = span_at(window_of(row), now)
-        if span is not None:
-            found.append(
-                MaintainedAlerts(
-                    matchers=row.matchers,
-                    folder_id=row.folder_id,
-                    maintenance=_maintenance(row, span.ends_at),
-                )
-            )
     return found
 
 
@@ -110,7 +83,8 @@ def members_counts(org: models.Model | int) -> Mapping[int, int]:
     return dict(rows.values_list("window_id").annotate(count=models.Count("pk")))
 
 
-def _maintenance(window: MaintenanceWindow, until: datetime) -> Maintenance:
+def maintenance_value(window: MaintenanceWindow, until: datetime) -> Maintenance:
+    """Return a window that is on until a time."""
     return Maintenance(
         name=window.name,
         title=window.title or window.name,

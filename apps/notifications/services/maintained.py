@@ -3,11 +3,8 @@
 import logging
 from collections.abc import Sequence
 
-from apps.monitors.selectors.maintenance import (
-    Maintenance,
-    maintained_alerts,
-    maintained_monitors,
-)
+from apps.monitors.selectors.maintenance import Maintenance, maintained_monitors
+from apps.monitors.services.maintained import maintained_alerts
 from apps.notifications.enums import SuppressionKind
 from apps.notifications.models import RoutedAlert
 from apps.notifications.services.causes import Cause, Causes, SuppressionInput

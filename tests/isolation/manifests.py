@@ -96,7 +96,6 @@ def _muting_specs(mark: str) -> dict[str, dict[str, Any]]:
             "weekdays": ["saturday"],
             "start_time": "03:00",
             "duration": "2h",
-            "monitors": [name],
             "matchers": [f'mark="{mark}"'],
             "note": mark,
         },

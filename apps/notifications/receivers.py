@@ -6,8 +6,8 @@ from apps.alerting.services.rule_quality import told_source_register
 from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.delivery import deliveries_release
 from apps.notifications.services.inbox import alerts_receive
-from apps.notifications.services.rule_feedback import alerts_told
 from apps.notifications.services.prompt import org_refresh
+from apps.notifications.services.rule_feedback import alerts_told
 from detectviz.events.bus import subscribe, subscribe_batches
 from detectviz.events.types import (
     AlertChanged,

@@ -17,7 +17,10 @@ from apps.alerting.models import (
 )
 
 BROKEN_STATES = (AlertState.FIRING, AlertState.RECOVERING, AlertState.PENDING)
-_FIRING = (AlertState.FIRING, AlertState.RECOVERING)
+FIRING_STATES = (AlertState.FIRING, AlertState.RECOVERING)
+_FIRING = FIRING_STATES
+_IS_FIRING_CHANGE = Q(state__in=_FIRING) ^ Q(previous__in=_FIRING)
+_CHANGE_FIELDS = ("org_id", "fingerprint", "labels", "group_name", "rule_name", "state", "at")
 
 
 def alert_queryset(org: models.Model | int) -> models.QuerySet[Alert]:
@@ -138,6 +141,28 @@ def fired_since(
     began = rows.filter(at__gte=since, state=AlertState.FIRING).exclude(previous__in=_FIRING)
     shown = began.only("org_id", "fingerprint", "labels", "group_name", "at")
     return shown.order_by("-at", "-id")[:limit]
+
+
+def firing_changes(
+    org: models.Model | int, since: datetime, until: datetime, *, limit: int
+) -> models.QuerySet[AlertEvent]:
+    """Return transitions into and out of firing within a time, the oldest first."""
+    rows: models.QuerySet[AlertEvent] = AlertEvent.objects.for_org(org)
+    within = rows.filter(_IS_FIRING_CHANGE, at__gte=since, at__lt=until)
+    return within.only(*_CHANGE_FIELDS).order_by("at", "id")[:limit]
+
+
+def firing_at(
+    org: models.Model | int, moment: datetime, *, limit: int
+) -> models.QuerySet[AlertEvent]:
+    """Return the transitions to firing of what was firing at a time, the oldest first."""
+    rows: models.QuerySet[AlertEvent] = AlertEvent.objects.for_org(org)
+    changes = rows.filter(_IS_FIRING_CHANGE, at__lt=moment)
+    later = changes.filter(fingerprint=OuterRef("fingerprint")).filter(
+        Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), id__gt=OuterRef("id"))
+    )
+    began = changes.filter(state__in=_FIRING).exclude(Exists(later))
+    return began.only(*_CHANGE_FIELDS).order_by("at", "id")[:limit]
 
 
 def rulegroup_queryset(org: models.Model | int) -> models.QuerySet[RuleGroup]:

@@ -83,6 +83,7 @@ FURTHER = (
     "/o/default/message-templates/new",
     "/o/default/routing/add/root",
     "/o/default/routing/edit/root-0",
+    "/o/default/routing/replay",
     "/o/default/routing/yaml",
     "/o/default/explore?q=probe_success&q=sum(rate(probe_duration_seconds[5m]))&range=15m",
     "/o/default/explore?q=probe_success&q=broken(&view=table",

@@ -280,6 +280,11 @@ TABLE: Mapping[str, Rule] = {
         methods={"POST": ("deliveries:send",)},
         bodies={"POST": {"names": []}},
     ),
+    "notifications-api:replays": Rule(
+        door="rest",
+        methods={"POST": ("routingtrees:read", "alerts:read")},
+        bodies={"POST": {"since": "1h"}},
+    ),
     "suppression-api:list": _rest("alerts:read"),
     "suppression-api:alert": _rest("alerts:read"),
     # --- people and permissions ---
@@ -384,6 +389,7 @@ TABLE: Mapping[str, Rule] = {
     "notifications:contactpoint-delete": _button("contactpoints:delete"),
     "notifications:routing-tree": _look("routingtrees:read"),
     "notifications:routing-yaml": _look("routingtrees:update"),
+    "notifications:routing-replay": _look("routingtrees:read", "alerts:read"),
     "notifications:route-add": _look("routingtrees:update", values={"at": "=root"}),
     "notifications:route-edit": _look("routingtrees:update", values={"at": "=root-0"}),
     "notifications:route-move": _button("routingtrees:update", values={"at": "=root-0"}),

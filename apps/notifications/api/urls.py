@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from apps.notifications.api.twin.views import RoutingReplayView
 from apps.notifications.api.views import (
     DeadLetterReplayView,
     DeliveryListView,
@@ -23,4 +24,5 @@ urlpatterns = [
         DeadLetterReplayView.as_view(),
         name="deadletters-replay",
     ),
+    path("orgs/<str:org>/replays", RoutingReplayView.as_view(), name="replays"),
 ]

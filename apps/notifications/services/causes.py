@@ -44,6 +44,11 @@ class Snapshot:
     now: datetime
     _known: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of_known(cls, *, org_id: int, now: datetime, known: Mapping[str, Any]) -> "Snapshot":
+        """Return one that holds ``known`` by key already: a world that is not the stored one."""
+        return cls(org_id=org_id, now=now, _known=dict(known))
+
     def recall(self, key: str, load: Callable[[], T]) -> T:
         """Return what was loaded under ``key``, loading it the first time."""
         if key not in self._known:

@@ -75,7 +75,7 @@ def alerts_route(*, now: datetime) -> int:
     trees = _trees(by_org)
     for org_id, some in by_org.items():
         if root := trees.get(org_id):
-            joined = _join_groups(org_id, _places(root, some), now)
+            joined = _join_groups(org_id, places_of(root, some), now)
             alerts_note(org_id=org_id, joined=joined, now=now)
         for part in _parts(some):
             looked_at = RoutedAlert.objects.for_org(org_id).filter(pk__in=[one.pk for one in part])
@@ -89,7 +89,7 @@ def _trees(org_ids: Collection[int]) -> dict[int, Route]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """A group that alerts belong to, and those that do."""
 
     route: Route
@@ -100,26 +100,38 @@ class _Place:
     def digest(self) -> str:
         return key_digest(self.key)
 
+    @property
+    def begins_group(self) -> bool:
+        """Say whether a group begins with these alerts; what is over begins none."""
+        return not all(alert.is_resolved for alert in self.alerts)
 
-def _places(root: Route, alerts: Iterable[RoutedAlert]) -> Sequence[_Place]:
-    places: dict[str, _Place] = {}
+    def is_overdue(self, group: AlertGroup, now: datetime) -> bool:
+        """Say whether a group that was never told has to be at once: an alert waited already."""
+        oldest = min(alert.starts_at for alert in self.alerts)
+        wait = timedelta(milliseconds=group.group_wait_ms)
+        return not group.has_flushed and oldest + wait < now
+
+
+def places_of(root: Route, alerts: Iterable[RoutedAlert]) -> Sequence[Place]:
+    """Return the groups that alerts belong to."""
+    places: dict[str, Place] = {}
     for alert in alerts:
         for route in match_routes(root, alert.labels):
             key = group_key(route, alert.labels)
-            places.setdefault(key, _Place(route, key, [])).alerts.append(alert)
+            places.setdefault(key, Place(route, key, [])).alerts.append(alert)
     return list(places.values())
 
 
-def _join_groups(org_id: int, places: Sequence[_Place], now: datetime) -> Sequence[Joined]:
+def _join_groups(org_id: int, places: Sequence[Place], now: datetime) -> Sequence[Joined]:
     """Add alerts to their groups, as Alertmanager's ``groupAlert`` and ``aggrGroup.insert``.
 
     Returns the groups with the alerts that are new to the dispatcher.
     """
     groups = _groups(org_id, [place.digest for place in places])
     new = {
-        place.digest: _new_group(org_id, place, now)
+        place.digest: group_new(org_id, place, now)
         for place in places
-        if place.digest not in groups and not all(alert.is_resolved for alert in place.alerts)
+        if place.digest not in groups and place.begins_group
     }
     rows = AlertGroup.objects.for_org(org_id)
     rows.bulk_create(new.values(), batch_size=BATCH, ignore_conflicts=True)
@@ -131,9 +143,7 @@ def _join_groups(org_id: int, places: Sequence[_Place], now: datetime) -> Sequen
         group = groups.get(place.digest)
         if group is None:
             continue
-        oldest = min(alert.starts_at for alert in place.alerts)
-        is_overdue = oldest + timedelta(milliseconds=group.group_wait_ms) < now
-        is_late = (not group.has_flushed and is_overdue) or _ends_at_once(group, place)
+        is_late = place.is_overdue(group, now) or _ends_at_once(group, place)
         if is_late and group.next_flush_at > now:
             overdue.append(group.pk)
         joined.append((group, [one for one in place.alerts if _is_news(one)]))
@@ -158,7 +168,8 @@ def _groups(org_id: int, digests: Sequence[str]) -> dict[str, AlertGroup]:
     return {row.key_digest: row for row in found}
 
 
-def _new_group(org_id: int, place: _Place, now: datetime) -> AlertGroup:
+def group_new(org_id: int, place: Place, now: datetime) -> AlertGroup:
+    """Return the group of a place as a row, not saved."""
     route = place.route
     return AlertGroup(
         org_id=org_id,
@@ -183,15 +194,15 @@ def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + BATCH]
 
 
-def _ends_at_once(group: AlertGroup, place: _Place) -> bool:
+def _ends_at_once(group: AlertGroup, place: Place) -> bool:
     """Say whether a resolve is told without waiting; words that repeat it flush nothing."""
     over = [alert.pk for alert in place.alerts if alert.is_resolved]
-    return (
-        bool(over)
-        and group.has_flushed
-        and bool(group.route_options.get("resolve_immediately"))
-        and group.alerts.filter(pk__in=over).exists()
-    )
+    return bool(over) and ends_promptly(group) and group.alerts.filter(pk__in=over).exists()
+
+
+def ends_promptly(group: AlertGroup) -> bool:
+    """Say whether what is over is told of a group at once, not at its next flush."""
+    return group.has_flushed and bool(group.route_options.get("resolve_immediately"))
 
 
 def _due_groups(now: datetime) -> list[int]:

@@ -1,13 +1,12 @@
 """One flush of one group: leave out what is held back, decide per receiver, write deliveries."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
-from apps.notifications.enums import DeliveryStatus, SuppressionEnding, SuppressionKind
+from apps.notifications.enums import DeliveryStatus, SuppressionEnding
 from apps.notifications.models import (
     AlertGroup,
     ContactPoint,
@@ -16,9 +15,9 @@ from apps.notifications.models import (
     RoutedAlert,
     SuppressionEntry,
 )
-from apps.notifications.services.causes import Cause, Causes, Snapshots, SuppressionInput
-from apps.notifications.services.decision import LastSent, Reason, decide
-from apps.notifications.services.handled import QUIETING, picture_of, woken_at
+from apps.notifications.services.causes import Causes, Snapshots, SuppressionInput
+from apps.notifications.services.decision import LastSent, Reason
+from apps.notifications.services.handled import woken_at
 from apps.notifications.services.ledger import (
     GroupState,
     entries_close,
@@ -34,18 +33,16 @@ from apps.notifications.services.suppression import (
     with_nobody,
 )
 from apps.notifications.services.threads import threads_forget
+from apps.notifications.services.verdict import (
+    Action,
+    GroupView,
+    free_to_go,
+    group_view,
+    muted_of,
+    receiver_verdict,
+)
 from detectviz.events.bus import publish
 from detectviz.events.types import AlertGroupFlushed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
-    """A group at one flush: its alerts, what holds some of them back, the end of a snooze."""
-
-    firing: Sequence[RoutedAlert]
-    resolved: Sequence[RoutedAlert]
-    causes: Causes
-    woken_at: datetime | None
 
 
 @transaction.atomic
@@ -79,10 +76,9 @@ def group_flush(*, group_id: int, now: datetime, snapshots: Snapshots | None = N
     )
     point = ContactPoint.objects.for_org(group.org_id).filter(name=group.contact_point).first()
     _note(group, firing, causes, point, now)
-    muted = {one for one, chain in causes.items() if not QUIETING.issuperset(_kinds(chain))}
-    view = _View(
+    view = group_view(
         firing=firing,
-        resolved=[alert for alert in resolved if alert.fingerprint not in muted],
+        resolved=resolved,
         causes=causes,
         woken_at=woken_at(snapshot=snapshot, alerts=firing),
     )
@@ -91,7 +87,7 @@ def group_flush(*, group_id: int, now: datetime, snapshots: Snapshots | None = N
     )
     if group.route_options.get("escalation"):
         publish(_flushed(group, firing, causes, now))
-    group_clean(group=group, now=now, muted=muted)
+    group_clean(group=group, now=now, muted=muted_of(causes))
     return created
 
 
@@ -111,10 +107,6 @@ def _flushed(
     )
 
 
-def _kinds(chain: Iterable[Cause]) -> set[SuppressionKind]:
-    return {cause.kind for cause in chain}
-
-
 def _note(
     group: AlertGroup,
     firing: Sequence[RoutedAlert],
@@ -131,47 +123,32 @@ def _note(
 def _flush_receiver(
     group: AlertGroup,
     receiver: Mapping[str, Any],
-    view: _View,
+    view: GroupView,
     now: datetime,
 ) -> int:
     """Decide for one receiver; return 1 when a delivery was written."""
-    last = _last_sent(group, receiver["name"])
-    known = last.firing if last else frozenset[str]()
-    picture = picture_of(view.firing, causes=view.causes, known=known)
-    firing, resolved = picture.firing, view.resolved
     pending = _pending(group, receiver["name"])
     if pending is not None and pending.lease_until and pending.lease_until > now:
         return 0  # it is on the wire; the next flush decides on what came of it
-    if not firing and not resolved:
-        # Everything is held back: as in Alertmanager, what receivers know stays as it was.
-        if pending is not None:
-            _supersede(pending, now)
-        return 0
-    reason = decide(
-        firing={alert.fingerprint for alert in firing},
-        resolved={alert.fingerprint for alert in resolved},
-        last=last,
+    verdict = receiver_verdict(
+        view=view,
+        last=_last_sent(group, receiver["name"]),
         sends_resolved=receiver["send_resolved"],
         repeat_interval=timedelta(milliseconds=group.repeat_interval_ms),
         now=now,
-        quiet=picture.quiet,
-        woken_at=view.woken_at,
     )
-    if not reason.sends:
-        if pending is not None:
-            _supersede(pending, now)
+    if verdict.action is Action.REMEMBER:
+        record_write(group=group, receiver=receiver["name"], resolved=verdict.resolved, now=now)
         return 0
-    over = resolved if receiver["send_resolved"] else []
-    if not firing and not over:
-        # Nothing to say, but remembered as said, so that the next fire notifies again.
-        record_write(group=group, receiver=receiver["name"], resolved=resolved, now=now)
-        return 0
+    members = Members(verdict.firing, verdict.resolved)
+    is_told = verdict.action is Action.TELL
     if pending is not None:
-        if _says(pending, Members(firing, over)):
+        if is_told and _says(pending, members):
             return 0  # it is still being retried, under the id the receiver may know already
         _supersede(pending, now)
-    _create_delivery(group, receiver, Members(firing, over), reason, now)
-    return 1
+    if is_told:
+        _create_delivery(group, receiver, members, verdict.reason, now)
+    return int(is_told)
 
 
 def _says(delivery: Delivery, members: Members) -> bool:
@@ -263,11 +240,7 @@ def record_write(
 
 
 def group_clean(*, group: AlertGroup, now: datetime, muted: Collection[str] = frozenset()) -> None:
-    """Let resolved alerts go once no receiver believes in them; an empty group goes with them.
-
-    What was resolved while ``muted`` goes too, as in Alertmanager, unless the route wants it told
-    afterwards.
-    """
+    """Let resolved alerts go once no receiver believes in them; an empty group goes with them."""
     believed: set[str] = set()
     told: set[str] = set()
     for record in NotificationRecord.objects.for_org(group.org_id).filter(
@@ -279,9 +252,8 @@ def group_clean(*, group: AlertGroup, now: datetime, muted: Collection[str] = fr
         key_digest=group.key_digest, status=DeliveryStatus.PENDING
     ):
         believed |= {*row.firing, *row.resolved}
-    if not group.route_options.get("notify_resolved_while_muted"):
-        believed -= set(muted)
-    gone = [alert for alert in group_over(group, now) if alert.fingerprint not in believed]
+    over = group_over(group, now)
+    gone = free_to_go(over, believed=believed, muted=muted, options=group.route_options)
     if gone:
         _let_go(group, gone, never=[one for one in gone if one.fingerprint not in told], now=now)
     if not group.alerts.exists():

@@ -1,6 +1,6 @@
 """The suppressors that Alertmanager has: inhibition, active times, mute times, silences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,12 +95,17 @@ def silence_causes(given: SuppressionInput) -> Causes:
 
 def silences_muting(snapshot: Snapshot) -> MatcherIndex[_Muting]:
     """Return the silences of an org that mute now."""
-    index: MatcherIndex[_Muting] = MatcherIndex()
     rows = Silence.objects.for_org(snapshot.org_id).filter(
         starts_at__lte=snapshot.now, ends_at__gt=snapshot.now
     )
-    for row in rows.order_by("pk"):
-        if (until := muting_until(row, snapshot.now)) is not None:
+    return silences_index(rows.order_by("pk"), snapshot.now)
+
+
+def silences_index(rows: Iterable[Silence], now: datetime) -> MatcherIndex[_Muting]:
+    """Return those of some silences that mute at a time, ready to be asked."""
+    index: MatcherIndex[_Muting] = MatcherIndex()
+    for row in rows:
+        if (until := muting_until(row, now)) is not None:
             muting = _Muting(pk=row.pk, cause=_silenced(row, until), folder_id=row.folder_id)
             for texts in row.matcher_sets:
                 index.add([parse_matcher(text) for text in texts], muting)

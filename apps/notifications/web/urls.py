@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from apps.notifications.web.views import contact_points, deliveries, point_form, routing, templates
+from apps.notifications.web.views import (
+    contact_points,
+    deliveries,
+    point_form,
+    replays,
+    routing,
+    templates,
+)
 
 app_name = "notifications"
 urlpatterns = [
@@ -41,6 +48,7 @@ urlpatterns = [
         name="contactpoint-delete",
     ),
     path("o/<slug:org>/routing", routing.routing_tree, name="routing-tree"),
+    path("o/<slug:org>/routing/replay", replays.routing_replay, name="routing-replay"),
     path("o/<slug:org>/routing/yaml", routing.routing_yaml, name="routing-yaml"),
     path("o/<slug:org>/routing/add/<slug:at>", routing.route_add, name="route-add"),
     path("o/<slug:org>/routing/edit/<slug:at>", routing.route_edit, name="route-edit"),

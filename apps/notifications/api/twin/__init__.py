@@ -1,0 +1,1 @@
+"""Replays of the routing: what another configuration would have told."""

@@ -260,7 +260,11 @@ def _words(dice: random.Random) -> list[AlertWord]:
         at = START + timedelta(seconds=dice.randrange(300))
         while at < START + LASTS:
             lasts = timedelta(seconds=dice.choice([5, 40, 200, 900]))
-            common: dict[str, Any] = {"fingerprint": f"f{number}", "labels": labels, "starts_at": at}
+            common: dict[str, Any] = {
+                "fingerprint": f"f{number}",
+                "labels": labels,
+                "starts_at": at,
+            }
             words.append(AlertWord(at=at, is_resolved=False, rule_group="web", **common))
             words.append(AlertWord(at=at + lasts, is_resolved=True, rule_group="web", **common))
             at += lasts + timedelta(seconds=dice.choice([20, 150, 700]))

@@ -6,8 +6,9 @@ from detectviz.composition.checking import composition_read
 from detectviz.composition.documents import Document
 from detectviz.composition.model import Composition
 from detectviz.composition.problems import CompositionError, CompositionProblem
+from detectviz.paths import resource_folder
 
-BUILT_IN = Path(__file__).resolve().parents[2] / "compositions"
+BUILT_IN = resource_folder("compositions")
 FILE = "composition.yaml"
 DEFAULT, DEFAULT_WITH_REDIS = "dev-platform", "standard"
 _RESERVED = {

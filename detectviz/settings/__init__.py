@@ -6,6 +6,7 @@ from csp.constants import NONE, SELF
 
 from detectviz.composition.building import PluginsOff
 from detectviz.observability.logs import logging_settings
+from detectviz.paths import resource_folder
 from detectviz.settings import env
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -150,7 +151,7 @@ APPEND_SLASH = False
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [resource_folder("templates")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -286,7 +287,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [resource_folder("static")]
 STATIC_ROOT = Path(env.text("DETECTVIZ_STATIC_DIR", str(DATA_DIR / "static")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detectviz.testing.plugins import PROJECT_ROOT
 
-PACKAGES = ("detectviz", "apps")
+PACKAGES = ("detectviz", "apps", "plugins")
 COMMANDS = {
     "detectviz": '-c "from detectviz.cli import main; main()"',
     "pytest": "-m pytest",
@@ -21,7 +21,7 @@ COMMAND_TIMEOUT_S = 120
 class Stranger:
     """Works in ``folder`` with ``detectviz`` and ``pytest``, as after `pip install -e`.
 
-    Only what an installation has can be imported: not the plugins, nor the tests, of this project.
+    Only what an installation has can be imported: not the tests of this project.
     """
 
     def __init__(self, folder: Path) -> None:

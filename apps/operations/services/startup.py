@@ -27,6 +27,7 @@ from apps.operations.services.schema import (
 from apps.orgs.selectors import org_get
 from detectviz import __version__
 from detectviz.composition.current import composition_current
+from detectviz.paths import resource_folder
 from detectviz.resources.manifests import manifests_apply
 from detectviz.resources.yaml import load_documents
 from detectviz.runtime.applications import (
@@ -116,7 +117,7 @@ def demo_prepare(*, say: Say) -> None:
     org = org_get(DEFAULT_ORG)
     if org is None:
         return
-    for path in sorted((Path(settings.BASE_DIR) / "fixtures" / "demo").glob("*.yaml")):
+    for path in sorted((resource_folder("fixtures") / "demo").glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         documents = load_documents(_at_own_port(text))
         manifests_apply(org=org, actor=None, access=None, documents=documents)

@@ -452,6 +452,7 @@ TABLE: Mapping[str, Rule] = {
     "operations:pipeline-list": _look("pipelines:read"),
     "operations:pipeline-plugins": _look("pipelines:create"),
     "operations:pipeline-create": _look("pipelines:create", allowed=DONE | {404}),
+    "operations:pipeline-stage": _look("pipelines:read", allowed=DONE | {404}),
     "operations:pipeline-detail": _look("pipelines:read"),
     "operations:pipeline-edit": _look("pipelines:update"),
     "operations:pipeline-run": _button("pipelines:execute"),

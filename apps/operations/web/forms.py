@@ -1,12 +1,16 @@
 """The form of a pipeline: its own fields, then those of every stage's plugin."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import Any
 
 from django.http import QueryDict
 
 from apps.extensions.selectors import plugin_manifest
+from apps.operations.models import Pipeline
 from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.pluginhost.configuration import split_secrets
@@ -59,12 +63,21 @@ _OWN: JsonObject = {
         },
     },
 }
+_LABELS: JsonObject = {
+    "type": "object",
+    "title": "Labels",
+    "description": "Lists select by them.",
+    "x-group": "Details",
+}
 _OPTIONS = ("batch_size", "attempts", "most_errors")
 _KINDS = {
     "importer": PluginKind.IMPORTER,
     "processor": PluginKind.PROCESSOR,
     "exporter": PluginKind.EXPORTER,
 }
+_GROUPS = {"importer": "source", "processor": "steps", "exporter": "destinations"}
+_HEADINGS = {"importer": "Read with", "processor": "Change with", "exporter": "Write with"}
+_KEY = re.compile(r"(?:source|(?:steps|destinations)-[0-9a-z]{1,20})")  # noqa: TID251 - a constant pattern of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +86,19 @@ class FormStage:
 
     key: str
     word: str
-    heading: str
     place: tuple[str, ...]  # where it stands in the spec
     manifest: Manifest
     stored: Mapping[str, Any]
+
+    @property
+    def heading(self) -> str:
+        """What it does."""
+        return _HEADINGS[self.word]
+
+    @property
+    def mark(self) -> str:
+        """What a form says of it when it is sent: key, word, plugin, and its name once stored."""
+        return " ".join((self.key, self.word, self.manifest.name, self.stored.get("name", "")))
 
     @property
     def fields(self) -> tuple[FormField, ...]:
@@ -117,60 +139,112 @@ def stages_chosen(data: QueryDict) -> tuple[FormStage, ...]:
 
 def stages_of(spec: Mapping[str, Any]) -> tuple[FormStage, ...]:
     """Return the stages of a spec; raise NotFoundError for a plugin that can't be used."""
-    found = [_stage("source", "importer", "Read with", ("source",), spec["source"])]
-    found += _listed("steps", "processor", "Change with", spec["steps"])
-    found += _listed("destinations", "exporter", "Write with", spec["destinations"])
+    found = [_stage("source", "importer", ("source",), spec["source"])]
+    found += _listed("processor", spec["steps"])
+    found += _listed("exporter", spec["destinations"])
     if not spec["destinations"]:
         raise NotFoundError("Choose an exporter first.")
     return tuple(found)
 
 
-def _listed(
-    group: str, word: str, heading: str, stages: Sequence[Mapping[str, Any]]
-) -> Iterator[FormStage]:
+def stage_added(data: QueryDict) -> FormStage:
+    """Return a further stage with the plugin that was asked for; raise NotFoundError."""
+    word = "processor" if data.get("processor") else "exporter"
+    key = f"{_GROUPS[word]}-{token_hex(4)}"
+    return _stage(key, word, (_GROUPS[word], ""), {word: data.get(word, "")})
+
+
+def stages_submitted(marks: Sequence[str], known: Sequence[FormStage]) -> tuple[FormStage, ...]:
+    """Return the stages that the sent form had, in its order; raise NotFoundError.
+
+    ``known`` are those it began with, where what is stored of a stage is found.
+    """
+    if not marks:
+        return tuple(known)
+    found, counts = [], Counter[str]()
+    for mark in marks:
+        stage = _marked(mark, known)
+        group = _GROUPS[stage.word]
+        place = (group,) if stage.word == "importer" else (group, str(counts[group]))
+        counts[group] += 1
+        found.append(replace(stage, place=place))
+    if counts["source"] != 1:
+        raise NotFoundError("A pipeline has one importer.")
+    return tuple(found)
+
+
+def _marked(mark: str, known: Sequence[FormStage]) -> FormStage:
+    for stage in known:
+        if stage.mark == mark:
+            return stage
+    key, word, plugin = (*mark.split(), "", "", "")[:3]
+    if word not in _GROUPS or not _KEY.fullmatch(key):
+        raise NotFoundError("The form has a stage nobody knows.")
+    return _stage(key, word, (), {word: plugin})
+
+
+def _listed(word: str, stages: Sequence[Mapping[str, Any]]) -> Iterator[FormStage]:
+    group = _GROUPS[word]
     for at, stored in enumerate(stages):
-        yield _stage(f"{group}-{at}", word, heading, (group, str(at)), stored)
+        yield _stage(f"{group}-{at}", word, (group, str(at)), stored)
 
 
-def _stage(
-    key: str, word: str, heading: str, place: tuple[str, ...], stored: Mapping[str, Any]
-) -> FormStage:
+def _stage(key: str, word: str, place: tuple[str, ...], stored: Mapping[str, Any]) -> FormStage:
     try:
         manifest = plugin_manifest(_KINDS[word], stored[word])
     except PluginHostError as error:
         raise NotFoundError(f"The {word} {stored[word]!r} can't be used.") from error
-    return FormStage(
-        key=key, word=word, heading=heading, place=place, manifest=manifest, stored=stored
-    )
+    return FormStage(key=key, word=word, place=place, manifest=manifest, stored=stored)
 
 
-def own_fields(*, is_new: bool) -> tuple[FormField, ...]:
+def own_fields(folders: Sequence[str], *, is_new: bool) -> tuple[FormField, ...]:
     """Return the pipeline's own fields."""
-    if not is_new:
-        return form_fields(_OWN)
     naming: JsonObject = {"type": "object", "required": ["name"], "properties": {"name": _NAME}}
-    return (*form_fields(naming), *form_fields(_OWN))
+    details: JsonObject = {
+        "type": "object",
+        "properties": {"folder": _folder(folders), "labels": _LABELS},
+    }
+    named = form_fields(naming) if is_new else ()
+    return (*named, *form_fields(_OWN), *form_fields(details))
 
 
-def own_form(document: Mapping[str, Any], errors: Errors, *, is_new: bool) -> SchemaForm:
+def _folder(folders: Sequence[str]) -> JsonObject:
+    return {
+        "type": "string",
+        "title": "Folder",
+        "enum": ["", *folders],
+        "default": "",
+        "x-labels": {"": "No folder"},
+        "x-group": "Details",
+        "description": "Permissions can be given for a folder.",
+    }
+
+
+def own_form(
+    document: Mapping[str, Any], errors: Errors, folders: Sequence[str], *, is_new: bool
+) -> SchemaForm:
     """Return the form of the pipeline's own fields; problems of stages stand at the stages."""
     mine = {
-        name.removeprefix("options/"): texts
+        "" if name in _GROUPS.values() else name.removeprefix("options/"): texts
         for name, texts in errors.items()
-        if name.partition("/")[0] not in {"source", "steps", "destinations"}
+        if name.partition("/")[0] not in _GROUPS.values() or "/" not in name
     }
-    return SchemaForm(own_fields(is_new=is_new), dict(document), mine)
+    return SchemaForm(own_fields(folders, is_new=is_new), dict(document), mine)
 
 
-def own_document(spec: Mapping[str, Any]) -> dict[str, Any]:
+def own_document(row: Pipeline, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the form shows of a stored pipeline."""
-    return {**{name: spec[name] for name in ("title", "schedule", "enabled")}, **spec["options"]}
+    shown = {name: spec[name] for name in ("title", "schedule", "enabled")}
+    folder = row.folder.name if row.folder else ""
+    return {**shown, **spec["options"], "labels": dict(row.labels), "folder": folder}
 
 
-def submitted(stages: Sequence[FormStage], data: QueryDict) -> dict[str, Any]:
+def submitted(
+    stages: Sequence[FormStage], folders: Sequence[str], data: QueryDict
+) -> dict[str, Any]:
     """Return the document of a submitted form."""
-    fields = [*own_fields(is_new=True), *(each for stage in stages for each in stage.fields)]
-    return parse_form(fields, data)
+    mine = own_fields(folders, is_new=True)
+    return parse_form([*mine, *(each for stage in stages for each in stage.fields)], data)
 
 
 def spec_of(stages: Sequence[FormStage], document: Mapping[str, Any]) -> dict[str, Any]:

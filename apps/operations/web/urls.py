@@ -23,6 +23,7 @@ urlpatterns = [
     path("o/<slug:org>/pipelines", pipelines.pipeline_list_page, name="pipeline-list"),
     path("o/<slug:org>/pipelines/new", pipelines.pipeline_plugins, name="pipeline-plugins"),
     path("o/<slug:org>/pipelines/new/form", pipelines.pipeline_create, name="pipeline-create"),
+    path("o/<slug:org>/pipelines/new/stage", pipelines.pipeline_stage, name="pipeline-stage"),
     path(_ONE, pipelines.pipeline_detail, name="pipeline-detail"),
     path(f"{_ONE}/edit", pipelines.pipeline_edit, name="pipeline-edit"),
     path(f"{_ONE}/run", pipelines.pipeline_run, name="pipeline-run"),

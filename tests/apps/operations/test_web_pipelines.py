@@ -1,5 +1,6 @@
 """Pages and doors of pipelines."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PAGES = "/o/acme/pipelines"
 API = "/apis/plugins/v1/orgs/acme/pipelines"
 NEW = f"{PAGES}/new/form?importer=csv&processor=metric&exporter=json"
+MARK = re.compile(r'name="stage" value="([^"]+)"')  # noqa: TID251 - a constant pattern of ours
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +138,81 @@ def test_importer_and_exporter_must_have_a_signal_in_common(acme: Org) -> None:
     assert bad.status_code == 422
     assert "spec.destinations[1].exporter" in str(bad.json())
     assert "It takes traces" in str(bad.json())
+
+
+def test_the_form_takes_any_number_of_stages_labels_and_a_folder(acme: Org) -> None:
+    admin = make_browser(acme, "admin")
+    folder = {"spec": {"title": "Web"}}
+    where = "/apis/core/v1/orgs/acme/folders/web"
+    assert admin.put(where, folder, content_type="application/json").status_code == 201
+    page = admin.get(NEW).content.decode()
+    assert 'id="stages-processor"' in page
+    marks = MARK.findall(page)
+    assert [mark.split()[1:3] for mark in marks] == [
+        ["importer", "csv"],
+        ["processor", "metric"],
+        ["exporter", "json"],
+    ]
+    added = [
+        MARK.findall(admin.get(f"{PAGES}/new/stage?{asked}", headers=HTMX).content.decode())[0]
+        for asked in ("processor=metric", "exporter=json", "exporter=csv")
+    ]
+    last = added[1].split()[0]
+    sent = {
+        "stage": [*marks, *added],
+        "name": "rows",
+        "source/path": "rows.csv",
+        f"{last}/file": "second.json",
+        "folder": "web",
+        "labels/0/key": "team",
+        "labels/0/value": "shop",
+        "~labels": "",
+    }
+    assert admin.post(NEW, sent).status_code == 302
+    row = Pipeline.objects.for_org(acme).get()
+    assert [each["name"] for each in row.steps] == ["metric", "metric-2"]
+    assert [each["name"] for each in row.destinations] == ["json", "json-2", "csv"]
+    assert row.destinations[1]["config"]["file"] == "second.json"
+    assert row.folder is not None
+    assert (row.folder.name, row.labels) == ("web", {"team": "shop"})
+
+    edit = f"{PAGES}/p/rows/edit"
+    page = admin.get(edit).content.decode()
+    marks = MARK.findall(page)
+    assert "second.json" in page
+    assert 'value="shop"' in page
+    # The first exporter goes; what stays keeps its name.
+    kept = [mark for mark in marks if not mark.startswith("destinations-0 ")]
+    again = {**sent, "stage": kept, "destinations-1/file": "second.json"}
+    assert admin.post(edit, again).status_code == 302
+    row.refresh_from_db()
+    assert [each["name"] for each in row.destinations] == ["json-2", "csv"]
+
+    none = [mark for mark in marks if not mark.startswith("destinations")]
+    refused = admin.post(edit, {**sent, "stage": none})
+    assert refused.status_code == 422
+    assert "Nothing was saved" in refused.content.decode()
+    assert "Write with" not in refused.content.decode()
+
+
+@pytest.mark.parametrize(
+    "stage", ["", "x", "steps-0 exporter nope", "steps-0 processor metric", "<b> importer csv"]
+)
+def test_a_stage_nobody_offered_is_refused(acme: Org, stage: str) -> None:
+    admin = make_browser(acme, "admin")
+    assert admin.post(NEW, {"stage": stage, "name": "rows"}).status_code == 404
+    assert admin.get(f"{PAGES}/new/stage?exporter={stage}").status_code == 404
+    assert not Pipeline.objects.for_org(acme).exists()
+
+
+def test_a_wrong_field_of_an_added_stage_is_shown_where_it_stands(acme: Org) -> None:
+    admin = make_browser(acme, "admin")
+    marks = MARK.findall(admin.get(NEW).content.decode())
+    added = MARK.findall(admin.get(f"{PAGES}/new/stage?exporter=json").content.decode())[0]
+    key = added.split()[0]
+    sent = {"stage": [*marks, added], "name": "rows", "source/path": "a", f"{key}/file": "../x"}
+    refused = admin.post(NEW, sent)
+    assert refused.status_code == 422
+    page = refused.content.decode()
+    assert f'href="#f-{key}-file"' in page
+    assert added in page

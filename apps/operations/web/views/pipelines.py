@@ -20,10 +20,13 @@ from apps.operations.web.forms import (
     own_document,
     own_form,
     spec_of,
+    stage_added,
     stages_chosen,
     stages_of,
+    stages_submitted,
     submitted,
 )
+from apps.orgs.selectors import folder_list
 from detectviz.clock import utc_now
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.description import PluginDescription
@@ -34,6 +37,7 @@ from detectviz.web.scope import OrgScope, org_page
 from detectviz.web.writes import form_save, kind_of
 
 _EDIT = "operations/pipeline_edit.html"
+_STAGE = "operations/partials/_pipeline_added.html"
 _RUN = "operations/partials/_run.html"
 _RUNS_SHOWN = 50
 
@@ -99,14 +103,40 @@ class PipelineFormPage:
     @property
     def form(self) -> SchemaForm:
         """The pipeline's own fields."""
-        stored = own_document(pipeline_kind().to_spec(self.pipeline)) if self.pipeline else {}
+        row = self.pipeline
+        stored = own_document(row, pipeline_kind().to_spec(row)) if row else {}
         document = stored if self.document is None else self.document
-        return own_form(document, self.errors, is_new=self.pipeline is None)
+        return own_form(document, self.errors, self.folders, is_new=row is None)
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """The folders to choose from."""
+        return tuple(folder.name for folder in folder_list(self.scope.org))
 
     @property
-    def parts(self) -> list[tuple[FormStage, SchemaForm]]:
-        """The fields of every stage."""
-        return [(stage, stage.form(self.document, self.errors)) for stage in self.stages]
+    def parts(self) -> "list[StagesPart]":
+        """The stages in their order: the importer, then the lists that more can be added to."""
+        processors = plugin_choices(PluginKind.PROCESSOR, self.scope.org)
+        exporters = plugin_choices(PluginKind.EXPORTER, self.scope.org)
+        return [
+            StagesPart("importer", "", self._forms("importer"), ()),
+            StagesPart("processor", "Another processor", self._forms("processor"), processors),
+            StagesPart("exporter", "Another exporter", self._forms("exporter"), exporters),
+        ]
+
+    def _forms(self, word: str) -> list[tuple[FormStage, SchemaForm]]:
+        mine = (stage for stage in self.stages if stage.word == word)
+        return [(stage, stage.form(self.document, self.errors)) for stage in mine]
+
+
+@dataclass(frozen=True)
+class StagesPart:
+    """The stages of one word with their forms, and what can be added to them."""
+
+    word: str
+    label: str
+    stages: list[tuple[FormStage, SchemaForm]]
+    choices: tuple[PluginDescription, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,9 +235,15 @@ def pipeline_create(request: PageRequest, scope: OrgScope) -> HttpResponse:
     """Show the form of a new pipeline and take it."""
     page = PipelineFormPage(scope=scope, stages=stages_chosen(request.GET))
     if request.method == "POST":
-        scope.access.require("pipelines:create")
         return _save(request, page)
     return render_page(request, _EDIT, page)
+
+
+@org_page("pipelines:read")
+def pipeline_stage(request: PageRequest, scope: OrgScope) -> HttpResponse:
+    """Show the fields of a further processor or exporter, for a form to take in."""
+    stage = stage_added(request.GET)
+    return render_page(request, _STAGE, {"stage": stage, "form": stage.form(None, {})})
 
 
 @org_page("pipelines:update")
@@ -286,7 +322,9 @@ def run_file(
 
 def _save(request: PageRequest, page: PipelineFormPage) -> HttpResponse:
     scope, row = page.scope, page.pipeline
-    document = submitted(page.stages, request.POST)
+    page = replace(page, stages=stages_submitted(request.POST.getlist("stage"), page.stages))
+    document = submitted(page.stages, page.folders, request.POST)
+    _require_place(scope, row, document.get("folder", ""))
     name = row.name if row else document.get("name", "")
     version = request.POST.get("resource_version", "")
     errors = form_save(
@@ -295,6 +333,8 @@ def _save(request: PageRequest, page: PipelineFormPage) -> HttpResponse:
         mode="update" if row else "create",
         name=name,
         spec=spec_of(page.stages, document),
+        labels=document.get("labels", {}),
+        folder=document.get("folder", ""),
         resource_version=int(version) if version.isdecimal() else None,
     )
     if errors:
@@ -303,6 +343,13 @@ def _save(request: PageRequest, page: PipelineFormPage) -> HttpResponse:
         )
     target = reverse("operations:pipeline-detail", args=[scope.org.name, name])
     return go_to(request, target, said=f"{name} is saved.")
+
+
+def _require_place(scope: OrgScope, row: Pipeline | None, folder: str) -> None:
+    """Creating in a folder, and moving into one, needs the permission there."""
+    place = folder_list(scope.org).filter(name=folder).first() if folder else None
+    if row is None or place is not None:
+        scope.access.require("pipelines:update" if row else "pipelines:create", place)
 
 
 def _run_address(scope: OrgScope, name: str, uid: str) -> str:

@@ -22,6 +22,7 @@ pytestmark = [
 MENU = (
     "/o/default/",
     "/o/default/monitors",
+    "/o/default/maintenance",
     "/o/default/alerts",
     "/o/default/rules",
     "/o/default/incidents",
@@ -32,6 +33,7 @@ MENU = (
     "/o/default/message-templates",
     "/o/default/routing",
     "/o/default/deliveries",
+    "/o/default/suppressions",
     "/o/default/explore",
     "/o/default/metrics",
     "/o/default/series",
@@ -57,6 +59,7 @@ FURTHER = (
     "/o/default/monitors/m/detectviz",
     "/o/default/monitors/m/nightly-backup",
     "/o/default/monitors/m/checkout/edit",
+    "/o/default/maintenance/new",
     "/o/default/rules/new",
     "/o/default/rules/g/builtin",
     "/o/default/rules/g/shop/edit",

@@ -350,6 +350,12 @@ TABLE: Mapping[str, Rule] = {
     "monitors:monitor-rotate": _button("monitors:update"),
     "monitors:monitor-response": _look("monitors:read"),
     "monitors:monitor-change": _look("monitors:read", values={"key": "change"}),
+    "monitors:window-list": _look("maintenancewindows:read"),
+    "monitors:window-create": _look("maintenancewindows:create"),
+    "monitors:window-detail": _look("maintenancewindows:read"),
+    "monitors:window-edit": _look("maintenancewindows:update"),
+    "monitors:window-turn": _button("maintenancewindows:update"),
+    "monitors:window-delete": _button("maintenancewindows:delete"),
     # --- alerting ---
     "alerting:alert-list": _look("alerts:read"),
     "alerting:alert-detail": _look("alerts:read"),
@@ -404,6 +410,8 @@ TABLE: Mapping[str, Rule] = {
     "notifications:template-edit": _look("notificationtemplates:update"),
     "notifications:template-delete": _button("notificationtemplates:delete"),
     "notifications:delivery-for": _look(MEMBER, values={"fingerprint": "=0"}),
+    "notifications:suppression-list": _look("alerts:read"),
+    "notifications:suppression-for": _look("alerts:read", values={"fingerprint": "=0"}),
     # --- people on call ---
     "oncall:schedule-list": _look("oncallschedules:read"),
     "oncall:schedule-create": _look("oncallschedules:create"),

@@ -10,6 +10,15 @@ MENU = (
         permission="monitors:read",
         section="Watch",
         order=20,
-        covers=("monitors:",),
+        covers=("monitors:monitor",),
+    ),
+    MenuEntry(
+        title="Maintenance",
+        icon="tool",
+        route="monitors:window-list",
+        permission="maintenancewindows:read",
+        section="Watch",
+        order=25,
+        covers=("monitors:window",),
     ),
 )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.monitors.web.views import detail, edit, list_page
+from apps.monitors.web.views import detail, edit, list_page, windows
 
 app_name = "monitors"
 urlpatterns = [
@@ -36,5 +36,13 @@ urlpatterns = [
         "o/<slug:org>/monitors/m/<slug:name>/changes/<int:key>",
         detail.state_change,
         name="monitor-change",
+    ),
+    path("o/<slug:org>/maintenance", windows.window_page, name="window-list"),
+    path("o/<slug:org>/maintenance/new", windows.window_create, name="window-create"),
+    path("o/<slug:org>/maintenance/w/<slug:name>", windows.window_detail, name="window-detail"),
+    path("o/<slug:org>/maintenance/w/<slug:name>/edit", windows.window_edit, name="window-edit"),
+    path("o/<slug:org>/maintenance/w/<slug:name>/turn", windows.window_turn, name="window-turn"),
+    path(
+        "o/<slug:org>/maintenance/w/<slug:name>/delete", windows.window_delete, name="window-delete"
     ),
 ]

@@ -39,4 +39,13 @@ MENU = (
         order=80,
         covers=("notifications:delivery",),
     ),
+    MenuEntry(
+        title="Not told",
+        icon="bell-off",
+        route="notifications:suppression-list",
+        permission="alerts:read",
+        section="Alert",
+        order=90,
+        covers=("notifications:suppression",),
+    ),
 )

@@ -8,6 +8,7 @@ from apps.notifications.web.views import (
     point_form,
     replays,
     routing,
+    suppressions,
     templates,
 )
 
@@ -89,5 +90,11 @@ urlpatterns = [
         "o/<slug:org>/deliveries/for/<slug:fingerprint>/",
         deliveries.delivery_for,
         name="delivery-for",
+    ),
+    path("o/<slug:org>/suppressions", suppressions.suppression_list, name="suppression-list"),
+    path(
+        "o/<slug:org>/suppressions/for/<slug:fingerprint>/",
+        suppressions.suppression_for,
+        name="suppression-for",
     ),
 ]

@@ -119,12 +119,12 @@ def test_a_folder_grant_shows_its_monitors_only(org: Org) -> None:
     assert overview_counts(access).total == 1
 
 
-def test_a_list_of_many_costs_three_queries(
+def test_a_list_of_many_costs_four_queries(
     org: Org, access: Access, django_assert_num_queries: Any
 ) -> None:
     for number in range(12):
         checked(org, f"m-{number}", "up")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         rows = monitor_list(access, MonitorFilters(), now=START)
     assert len(rows) == 12
     assert [len(row.recent) for row in rows] == [1] * 12

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from apps.extensions.selectors import plugin_manifest
 from apps.monitors.models import Heartbeat, Monitor, StateChange
 from apps.monitors.selectors.dependencies import FailedParent, failed_parents
+from apps.monitors.selectors.maintenance import Maintenance, maintenance_of
 from apps.monitors.selectors.monitors import (
     heartbeat_get,
     last_failure,
@@ -82,8 +83,17 @@ class MonitorDetailPage:
 
     @property
     def shown_state(self) -> str:
-        """The state, or ``paused``."""
-        return self.monitor.state.state if self.monitor.is_enabled else "paused"
+        """The state, ``paused``, or ``maintenance`` while nothing is checked."""
+        if not self.monitor.is_enabled:
+            return "paused"
+        is_held = any(not each.is_collecting for each in self.maintenances)
+        return "maintenance" if is_held else self.monitor.state.state
+
+    @cached_property
+    def maintenances(self) -> list[Maintenance]:
+        """The maintenance windows it is in now."""
+        found = maintenance_of(self.scope.org, [self.monitor.pk], utc_now())
+        return found.get(self.monitor.pk, [])
 
     @property
     def verdict(self) -> str:

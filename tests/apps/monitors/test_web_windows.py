@@ -33,7 +33,7 @@ def acme() -> Org:
 
 def test_a_window_is_written_begun_seen_on_its_monitor_ended_and_deleted(acme: Org) -> None:
     make_monitor(acme, "home", config={"host": "a.example", "answer": "up"})
-    browser = make_browser(acme)
+    browser = make_browser(acme, "admin")
     page = browser.get("/o/acme/maintenance/new").content.decode()
     assert "second saturday" in page
     answer = browser.post("/o/acme/maintenance/new", {"name": "patch", "text": TEXT})

@@ -47,3 +47,10 @@ class SilenceState(models.TextChoices):
     PENDING = "pending", "Pending"
     ACTIVE = "active", "Active"
     EXPIRED = "expired", "Expired"
+
+
+class WatchdogProof(models.TextChoices):
+    """What counts as proof that a synthetic alert arrived."""
+
+    DELIVERED = "delivered", "The provider took it"
+    ECHO = "echo", "The receiver called back"

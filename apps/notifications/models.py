@@ -5,7 +5,12 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from apps.notifications.enums import DeliveryStatus, SuppressionEnding, SuppressionKind
+from apps.notifications.enums import (
+    DeliveryStatus,
+    SuppressionEnding,
+    SuppressionKind,
+    WatchdogProof,
+)
 from detectviz.crypto.fields import EncryptedJSONField
 from detectviz.resources.models import ResourceModel, new_uid
 from detectviz.tenancy.models import OrgOwned
@@ -318,3 +323,33 @@ class SuppressionEntry(OrgOwned):
             models.Index(fields=["org", "-since"], name="notifications_suppression_new"),
             models.Index(fields=["ended_at"], name="notifications_suppression_age"),
         ]
+
+
+class Watchdog(ResourceModel):
+    """Proves again and again that an alert with these labels reaches those it is routed to.
+
+    Every ``every_ms`` a synthetic alert is told; the proof has to be there ``within_ms`` later.
+    ``deadline_at`` is None between rounds. ``checked_at`` is when somebody last looked: what was
+    not looked at for long is not held against the path.
+    """
+
+    folder = None  # about the org's tree
+    route_labels = models.JSONField(default=dict)
+    every_ms = models.PositiveBigIntegerField()
+    within_ms = models.PositiveBigIntegerField()
+    proof = models.CharField(max_length=12, choices=WatchdogProof.choices)
+    fallback = models.CharField(max_length=63, blank=True, default="")
+    dead_mans_switch_url = models.CharField(max_length=1000, blank=True, default="")
+    is_enabled = models.BooleanField(default=True)
+    round = models.PositiveBigIntegerField(default=0)
+    fired_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    next_round_at = models.DateTimeField(null=True, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    proved_at = models.DateTimeField(null=True, blank=True)
+    echoed_round = models.PositiveBigIntegerField(default=0)
+    is_failing = models.BooleanField(default=False)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    problem = models.TextField(blank=True, default="")
+    switch_at = models.DateTimeField(null=True, blank=True)  # the dead man's switch was reached
+    switch_error = models.TextField(blank=True, default="")

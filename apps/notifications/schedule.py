@@ -11,6 +11,11 @@ SCHEDULE = {
         "schedule": 60.0,
         "options": {"queue": "jobs", "expires": 60},
     },
+    "notifications.watch": {
+        "task": "apps.notifications.tasks.watch",
+        "schedule": 10.0,
+        "options": {"queue": "jobs", "expires": 10},
+    },
     "notifications.remind": {
         "task": "apps.notifications.tasks.remind",
         "schedule": 30.0,

@@ -10,6 +10,7 @@ from apps.notifications.services.foreign_alerts import (
 )
 from apps.notifications.services.reminders import silences_remind
 from apps.notifications.services.retention import history_trim
+from apps.notifications.services.watchdogs import watchdogs_run
 from detectviz.clock import utc_now
 
 
@@ -44,3 +45,9 @@ def trim() -> None:
 def remind() -> None:
     """Tell who made a silence that it ends soon."""
     silences_remind(now=utc_now())
+
+
+@shared_task
+def watch() -> None:
+    """Begin the rounds of watchdogs and look for their proofs."""
+    watchdogs_run(now=utc_now())

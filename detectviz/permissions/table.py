@@ -34,6 +34,7 @@ AREAS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "escalations": _CRUD,
         "notificationtemplates": _CRUD,
         "routingtrees": _CRUD,
+        "watchdogs": _CRUD,
     },
     "users": {
         "users": (*_CRUD, "reset_password"),

@@ -112,6 +112,12 @@ def _muting_specs(mark: str) -> dict[str, dict[str, Any]]:
             "source_matchers": [f'mark="{mark}"', 'severity="critical"'],
             "target_matchers": [f'mark="{mark}"', 'severity="warning"'],
         },
+        "Watchdog": {
+            "title": mark,
+            "labels": {"mark": mark},
+            "dead_mans_switch_url": "http://127.0.0.1:9/ping",
+            "enabled": False,
+        },
         "TimeInterval": {
             "title": mark,
             "time_intervals": [{"weekdays": ["saturday", "sunday"]}],

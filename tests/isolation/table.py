@@ -109,6 +109,7 @@ TABLE: Mapping[str, Rule] = {
     "accounts:invitation-accept": _other(
         200, 302, 405, 409, 422, values={"token": "invitation_token"}, is_secret_door=True
     ),
+    "watchdog-api:echo": _other(404, 405, values={"token": "=nothing"}, is_secret_door=True),
     "monitors_api:push": _other(200, 405, values={"token": "push_token"}, is_secret_door=True),
     "monitors_api:push-signal": _other(
         200, 405, values={"token": "push_token", "signal": "=start"}, is_secret_door=True

@@ -98,6 +98,7 @@ class Place:
 
     @property
     def digest(self) -> str:
+        """Return the fixed-width form of its key."""
         return key_digest(self.key)
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.db.models import Count, F, Min
 
 from apps.notifications.enums import DeliveryStatus
-from apps.notifications.models import Delivery, RoutedAlert
+from apps.notifications.models import Delivery, RoutedAlert, Watchdog
 from detectviz.clock import utc_now
 from detectviz.observability.scrape import (
     QUEUE_AGE,
@@ -22,6 +22,25 @@ OUTBOX_AGE = ScrapedMetric(
     name="detectviz_outbox_age_seconds",
     help="How long the oldest change of an alert has been waiting to be routed.",
 )
+
+WATCHDOGS_FAILING = ScrapedMetric(
+    name="detectviz_watchdogs_failing",
+    help="How many watchdogs miss the proof that their alerts arrive.",
+)
+WATCHDOG_PROOF_AGE = ScrapedMetric(
+    name="detectviz_watchdog_proof_age_seconds",
+    help="How old the last proof is of the watchdog that waits longest for one.",
+)
+
+
+@scraped("watchdogs", WATCHDOGS_FAILING, WATCHDOG_PROOF_AGE)
+def watchdogs_read() -> Iterator[Reading]:
+    """Measure how the watchdogs of all orgs are."""
+    rows = Watchdog.objects.across_orgs(reason=_ACROSS).filter(is_enabled=True)
+    oldest = rows.aggregate(at=Min("proved_at"))["at"]
+    yield WATCHDOGS_FAILING, (), float(rows.filter(is_failing=True).count())
+    oldest_s = oldest.timestamp() if oldest else None
+    yield WATCHDOG_PROOF_AGE, (), age_s(oldest_s, utc_now().timestamp())
 
 
 @scraped("notifications", QUEUE_DEPTH, QUEUE_AGE, OUTBOX_AGE)

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apps.notifications.models import ContactPoint
+from apps.notifications.models import ContactPoint, Watchdog
 from apps.notifications.selectors import (
     contact_point_get,
     contact_point_list_with_last,
@@ -19,6 +19,7 @@ from apps.notifications.selectors import (
 from apps.notifications.services.endpoint_states import endpoints_of
 from apps.notifications.services.routing import Route, build_tree, flatten
 from apps.notifications.services.trials import TrialResult, contact_point_try
+from apps.notifications.services.watchdogs import watchdogs_at
 from apps.notifications.web.forms.contact_points import notifier_manifest
 from apps.notifications.web.forms.routes import labels_of
 from apps.notifications.web.views.looks import ShownDelivery, ShownStatus
@@ -169,6 +170,13 @@ class ContactPointDetailPage:
     def may_read_log(self) -> bool:
         """Return whether the user may read the delivery log."""
         return self.scope.can("deliveries:read")
+
+    @cached_property
+    def watchdogs(self) -> list[Watchdog]:
+        """The watchdogs that prove that it is reached, where the user may see them."""
+        if not self.scope.can("watchdogs:read"):
+            return []
+        return watchdogs_at(org=self.scope.org, point=self.point.name)
 
     @property
     def may_test(self) -> bool:

@@ -1,0 +1,8 @@
+"""Where receivers say that a watchdog's alert arrived."""
+
+from django.urls import path
+
+from apps.notifications.api.watchdogs import echo
+
+app_name = "watchdog-api"
+urlpatterns = [path("<str:org>/watchdog/<str:token>", echo, name="echo")]

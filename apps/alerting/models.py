@@ -38,6 +38,7 @@ class RuleGroup(ResourceModel):
     shared_labels = models.JSONField(default=dict, blank=True)
     spec_rules = models.JSONField(default=list, blank=True)
     is_builtin = models.BooleanField(default=False)
+    owner = models.CharField(max_length=80, blank=True, default="")  # "SLO checkout": generated
     is_enabled = models.BooleanField(default=True)
 
     next_due_at = models.DateTimeField(null=True, blank=True)
@@ -57,6 +58,43 @@ class RuleGroup(ResourceModel):
                 name="alerting_group_due",
             )
         ]
+
+
+class GeneratedRules(ResourceModel):
+    """A resource whose rules are generated into a group of its own; ``spec`` is as written."""
+
+    KIND: ClassVar[str]
+    PREFIX: ClassVar[str]
+
+    spec = models.JSONField(default=dict)
+    is_enabled = models.BooleanField(default=True)
+
+    class Meta(ResourceModel.Meta):
+        abstract = True
+
+    @property
+    def group_name(self) -> str:
+        """The name of the group."""
+        return f"{self.PREFIX}-{self.name}"
+
+    @property
+    def reference(self) -> str:
+        """What the group says it belongs to."""
+        return f"{self.KIND} {self.name}"
+
+
+class Slo(GeneratedRules):
+    """A service level objective."""
+
+    KIND = "SLO"
+    PREFIX = "slo"
+
+
+class AnomalyRule(GeneratedRules):
+    """A watch on what is unusual for the hour of the week."""
+
+    KIND = "AnomalyRule"
+    PREFIX = "anomaly"
 
 
 class Rule(OrgOwned):

@@ -11,9 +11,11 @@ from apps.alerting.models import (
     Alert,
     AlertEvent,
     AlertHandling,
+    AnomalyRule,
     HandlingEvent,
     Rule,
     RuleGroup,
+    Slo,
 )
 
 BROKEN_STATES = (AlertState.FIRING, AlertState.RECOVERING, AlertState.PENDING)
@@ -213,6 +215,18 @@ def rulegroup_plain_list(org: models.Model | int) -> models.QuerySet[RuleGroup]:
     """Return the org's rule groups and nothing beside them."""
     rows: models.QuerySet[RuleGroup] = RuleGroup.objects.for_org(org)
     return rows
+
+
+def slo_list(org: models.Model | int) -> models.QuerySet[Slo]:
+    """Return an org's service level objectives by name."""
+    rows: models.QuerySet[Slo] = Slo.objects.for_org(org)
+    return rows.select_related("folder").order_by("name")
+
+
+def anomaly_rule_list(org: models.Model | int) -> models.QuerySet[AnomalyRule]:
+    """Return an org's watches on what is unusual by name."""
+    rows: models.QuerySet[AnomalyRule] = AnomalyRule.objects.for_org(org)
+    return rows.select_related("folder").order_by("name")
 
 
 def rule_get(org: models.Model | int, uid: str) -> Rule | None:

@@ -27,6 +27,7 @@ MENU = (
     "/o/default/rules",
     "/o/default/incidents",
     "/o/default/rules/quality",
+    "/o/default/slos",
     "/o/default/on-call",
     "/o/default/escalation",
     "/o/default/contact-points",

@@ -50,6 +50,8 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
                 }
             ],
         },
+        "SLO": {"title": mark, "objective": 99, "sli": {"monitor": name}},
+        "AnomalyRule": {"title": mark, "expr": f'load{{mark="{mark}"}}', "labels": {"mark": mark}},
         "ContactPoint": {
             "title": mark,
             "receivers": [

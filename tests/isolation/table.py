@@ -363,6 +363,7 @@ TABLE: Mapping[str, Rule] = {
     "alerting:alert-bulk": _button("alerts:acknowledge"),
     "alerting:alert-handle": _button("alerts:acknowledge"),
     "alerting:rulegroup-list": _look("rulegroups:read"),
+    "alerting:slo-list": _look("rulegroups:read"),
     "alerting:rulequality-list": _look("rulegroups:read"),
     "alerting:rulequality-proposal": _look(
         "rulegroups:read", "series:read", values={"uid": "rule"}

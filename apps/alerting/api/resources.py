@@ -1,15 +1,18 @@
 """The registration of ``alerting/v1`` RuleGroup and Alert."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db import models
 
+from apps.alerting.api.generated import AnomalyRuleKind, SloKind
 from apps.alerting.api.serializers import EmptySpecSerializer, RuleGroupSpecSerializer
 from apps.alerting.api.views import ALERT_SUBRESOURCES, RULEGROUP_SUBRESOURCES
 from apps.alerting.enums import RuleEvaluator
 from apps.alerting.models import Alert, RuleGroup
 from apps.alerting.selectors import alert_queryset, rulegroup_queryset
 from apps.alerting.services.conditions import queries_require
+from apps.alerting.services.generated_groups import generated_refuse
 from apps.alerting.services.rule_files import rule_file_to_manifests
 from apps.alerting.services.rule_specs import rules_queries
 from apps.alerting.services.rulegroups import RuleGroupDraft, rulegroup_delete, rulegroup_write
@@ -58,6 +61,7 @@ class RuleGroupKind(ResourceKind[RuleGroup]):
         """Return when the group was evaluated, and the health of each rule."""
         return {
             "builtin": instance.is_builtin,
+            "owner": instance.owner or None,
             "last_evaluation_at": instance.last_eval_at,
             "last_duration_s": instance.last_duration_s,
             "next_evaluation_at": instance.next_due_at if instance.is_enabled else None,
@@ -77,6 +81,10 @@ class RuleGroupKind(ResourceKind[RuleGroup]):
     def write(self, change: Write[RuleGroup]) -> RuleGroup:
         """Create or update the row and its rules."""
         spec = change.spec
+        if _is_as_generated(change.instance, self, spec):
+            assert change.instance is not None
+            return change.instance  # an export applied again
+        generated_refuse(change.instance)
         known = rules_queries(change.instance.spec_rules if change.instance else ())
         queries_require(
             org=change.org,
@@ -100,7 +108,17 @@ class RuleGroupKind(ResourceKind[RuleGroup]):
 
     def remove(self, instance: RuleGroup, *, actor: models.Model | None) -> None:
         """Delete the row; its alerts end."""
+        generated_refuse(instance)
         rulegroup_delete(group=instance, now=utc_now())
+
+
+def _is_as_generated(
+    instance: RuleGroup | None, kind: RuleGroupKind, spec: Mapping[str, Any]
+) -> bool:
+    """Say whether a generated group is written as it is."""
+    if instance is None or not instance.owner:
+        return False
+    return kind.to_spec(instance) == {k: v for k, v in spec.items() if k != "evaluation"}
 
 
 def _evaluation(instance: RuleGroup) -> dict[str, str]:
@@ -175,4 +193,6 @@ class AlertKind(ResourceKind[Any]):
 
 registry.register(RuleGroupKind())
 registry.register(AlertKind())
+registry.register(SloKind())
+registry.register(AnomalyRuleKind())
 register_converter(rule_file_to_manifests)

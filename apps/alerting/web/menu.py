@@ -30,4 +30,13 @@ MENU = (
         order=22,
         covers=("alerting:rulequality",),
     ),
+    MenuEntry(
+        title="SLOs",
+        icon="gauge",
+        route="alerting:slo-list",
+        permission="rulegroups:read",
+        section="Alert",
+        order=24,
+        covers=("alerting:slo",),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.alerting.web.views import alerts, backtests, edit, quality, rulegroups
+from apps.alerting.web.views import alerts, backtests, edit, quality, rulegroups, slos
 
 app_name = "alerting"
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
         quality.proposal_page,
         name="rulequality-proposal",
     ),
+    path("o/<slug:org>/slos", slos.slo_page, name="slo-list"),
     path(
         "o/<slug:org>/rules/restore-builtin",
         rulegroups.rulegroup_restore,

@@ -74,12 +74,12 @@ class RuleGroupPage:
     @property
     def may_update(self) -> bool:
         """Return whether the user may edit the group."""
-        return self.scope.can("rulegroups:update", self.group)
+        return not self.group.owner and self.scope.can("rulegroups:update", self.group)
 
     @property
     def may_delete(self) -> bool:
         """Return whether the user may delete the group."""
-        return self.scope.can("rulegroups:delete", self.group)
+        return not self.group.owner and self.scope.can("rulegroups:delete", self.group)
 
 
 @org_page("rulegroups:read")

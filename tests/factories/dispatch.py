@@ -10,7 +10,7 @@ import pytest
 
 from apps.extensions.selectors import plugin_host_use
 from apps.notifications.enums import DeliveryStatus
-from apps.notifications.models import AlertGroup, Delivery
+from apps.notifications.models import AlertGroup, ContactPoint, Delivery
 from apps.notifications.selectors import routing_tree_get
 from apps.notifications.services import outcomes
 from apps.notifications.services.bootstrap import org_prepare
@@ -131,7 +131,8 @@ def configure(world: World, **options: Any) -> None:
             "send_resolved": options.pop("send_resolved", True),
         }
     ]
-    contact_point_write(org=world.org, name="ops", title="", receivers=receivers, instance=None)
+    known = ContactPoint.all_orgs.filter(org_id=world.org.pk, name="ops").first()
+    contact_point_write(org=world.org, name="ops", title="", receivers=receivers, instance=known)
     tree = {
         "contact_point": "ops",
         "group_by": ["alertname"],

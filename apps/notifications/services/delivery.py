@@ -70,6 +70,8 @@ def delivery_send(*, delivery_id: int, clock: Clock) -> None:
     if held is not None:
         delivery_hold(delivery=delivery, held=held, now=clock())
         return
+    if delivery.lease_until is None or clock() >= delivery.lease_until:
+        return  # this process stood still past its lease: whoever took over says what holds now
     attempt = _attempt(delivery, target)
     duration_seconds.labels(delivery.notifier).observe(attempt.duration_s)
     endpoint_leave(

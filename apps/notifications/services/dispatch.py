@@ -1,12 +1,13 @@
 """From alerts to deliveries: route, group, wait, decide (Alertmanager's dispatcher, in SQL)."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
 from apps.notifications.models import AlertGroup, RoutedAlert, RoutingTree
@@ -27,6 +28,8 @@ from detectviz.tenancy.writing import rows_write
 BATCH = 500  # rows of one statement
 ROUTED_AT_ONCE = 5_000  # alerts of one transaction
 RESOLVED_KEPT = timedelta(minutes=30)
+PUT_OFF = timedelta(seconds=30)  # a group whose flush fails
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -51,13 +54,26 @@ def dispatch(*, now: datetime) -> DispatchReport:
     while due := _due_groups(now):
         snapshots = Snapshots(now=now)  # what is silenced is looked up once for many groups
         for group_id in due:
-            created = group_flush(group_id=group_id, now=now, snapshots=snapshots)
+            created = _flush(group_id, now, snapshots)
             flushed += created is not None
             deliveries += created or 0
         if len(due) < BATCH:
             break
     _forget_old_alerts(now)
     return DispatchReport(routed=routed, flushed=flushed, deliveries=deliveries)
+
+
+def _flush(group_id: int, now: datetime, snapshots: Snapshots) -> int | None:
+    """Flush one group; one that fails is tried again later and keeps no other one waiting."""
+    try:
+        return group_flush(group_id=group_id, now=now, snapshots=snapshots)
+    except (OperationalError, InterfaceError):
+        raise  # it is the database that fails
+    except Exception:
+        logger.exception("A group can't be flushed; it is tried again.", extra={"group": group_id})
+    groups = AlertGroup.objects.across_orgs(reason="one dispatcher serves every org")
+    groups.filter(pk=group_id).update(next_flush_at=now + PUT_OFF)
+    return None
 
 
 @transaction.atomic
@@ -164,8 +180,10 @@ def _is_news(alert: RoutedAlert) -> bool:
 
 
 def _groups(org_id: int, digests: Sequence[str]) -> dict[str, AlertGroup]:
-    rows = AlertGroup.objects.for_org(org_id).select_for_update()
-    found = [row for part in _parts(digests) for row in rows.filter(key_digest__in=part)]
+    # In one order, so that two dispatchers don't wait for each other.
+    rows = AlertGroup.objects.for_org(org_id).select_for_update().order_by("key_digest")
+    parts = _parts(sorted(digests))
+    found = [row for part in parts for row in rows.filter(key_digest__in=part)]
     return {row.key_digest: row for row in found}
 
 

@@ -77,6 +77,10 @@ def delivery_complete(
     *, delivery: Delivery, attempt: Attempt, receipt: Receipt, now: datetime
 ) -> None:
     """Write down the yes, and with it what the receiver now believes."""
+    # The group before the delivery, as a flush takes them: the other way round the two would wait
+    # for each other, and a flush in between would decide on what the receiver believed before.
+    groups = AlertGroup.objects.for_org(delivery.org_id).filter(key_digest=delivery.key_digest)
+    group = groups.select_for_update().first()
     entry = {"status": "delivered", "status_code": receipt.status_code, "answer": receipt.answer}
     if not _update(
         delivery,
@@ -97,9 +101,8 @@ def delivery_complete(
         _remember_original(delivery, now)
     elif not delivery.firing:
         fallback_resolve(delivery=delivery, now=now)
-    group = AlertGroup.objects.for_org(delivery.org_id).filter(key_digest=delivery.key_digest)
-    for row in group.select_for_update():
-        group_clean(group=row, now=now)
+    if group is not None:
+        group_clean(group=group, now=now)
     sent_total.labels(delivery.notifier, "delivered").inc()
 
 

@@ -25,6 +25,7 @@ from apps.notifications.services import payload
 from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.configuration import contact_point_write, routing_tree_write
 from apps.notifications.services.delivery import deliveries_due
+from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.threads import thread_of, thread_stored
 from detectviz.contracts.errors import DeliveryError
 from detectviz.contracts.notifier import (
@@ -251,6 +252,20 @@ def test_an_org_without_a_contact_point_tells_nobody_and_breaks_nothing(world: W
 
     assert world.receiver.told == []
     assert not Delivery.all_orgs.exists()
+
+
+def test_a_group_that_cannot_be_flushed_keeps_no_other_waiting(world: World) -> None:
+    world.say("a")
+    world.say("b", alertname="Other")
+    dispatch(now=world.now)
+    broken = AlertGroup.all_orgs.filter(group_labels={"alertname": "Down"})
+    broken.update(route_options={"mute_time_intervals": 5})
+    world.run(100)
+    assert world.receiver.words == [("firing", ["b"], [])]
+
+    broken.update(route_options={})
+    world.run(60)
+    assert world.receiver.words[1:] == [("firing", ["a"], [])]
 
 
 def test_a_thread_is_handed_back_until_the_group_is_over(world: World) -> None:

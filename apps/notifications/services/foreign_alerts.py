@@ -24,6 +24,7 @@ from detectviz.runtime.wakeups import wake_on_commit
 from detectviz.tenancy.writing import rows_write
 
 RESOLVE_TIMEOUT = timedelta(minutes=5)
+UNATTENDED = timedelta(minutes=1)  # an end that passed so long ago passed while we were down
 MAX_ACTIVE = 100_000
 MAX_LABELS = 128
 MAX_NAME_BYTES = 1024
@@ -129,13 +130,18 @@ def _leave_closed(org_id: int, words: dict[str, _Word], now: datetime) -> int:
 
 
 def foreign_alerts_expire(*, now: datetime) -> int:
-    """Resolve foreign alerts whose end has passed; return how many."""
+    """Resolve foreign alerts whose end has passed; return how many.
+
+    While we were down no sender could renew its alerts. Those whose end passed meanwhile have
+    ``RESOLVE_TIMEOUT`` from now on, else every outage would tell their end and then their start.
+    """
     rows = RoutedAlert.objects.across_orgs(reason=_ACROSS)
     lapsed = rows.filter(is_external=True, is_resolved=False, ends_at__lte=now)
     if not lapsed.exists():
         return 0  # an idle tick must not take SQLite's write lock
     ended = 0
     with transaction.atomic():
+        lapsed.filter(ends_at__lt=now - UNATTENDED).update(ends_at=now + RESOLVE_TIMEOUT)
         by_org: dict[int, list[RoutedAlert]] = {}
         for row in lapsed.select_for_update(skip_locked=True).order_by("pk")[: 10 * _BATCH]:
             by_org.setdefault(row.org_id, []).append(row)

@@ -112,6 +112,22 @@ def test_an_alert_whose_sender_is_silent_ends_by_itself(org: Org) -> None:
     assert AlertEvent.objects.for_org(org).first().reason == "SenderSilent"  # type: ignore[union-attr]  # it is there
 
 
+def test_senders_have_time_to_renew_what_lapsed_while_nobody_listened(org: Org) -> None:
+    send(org)
+    assert foreign_alerts_expire(now=after(3600)) == 0
+    send(org, at_s=3660)
+    assert foreign_alerts_expire(now=after(3900)) == 0
+    assert row(org).starts_at == START
+    assert foreign_alerts_expire(now=after(3960)) == 1
+
+
+def test_an_end_said_after_nobody_listened_holds_at_once(org: Org) -> None:
+    send(org)
+    foreign_alerts_expire(now=after(3600))
+    send(org, at_s=3610, starts_at=START, ends_at=after(1800))
+    assert row(org).is_resolved
+
+
 def test_resolved_alerts_leave_the_pages_after_a_while(org: Org) -> None:
     send(org)
     foreign_alerts_expire(now=after(300))

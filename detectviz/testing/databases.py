@@ -3,11 +3,13 @@
 import os
 import pwd
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import run
+from subprocess import Popen, run
 
 import psycopg
 from django.core.management import call_command
@@ -27,6 +29,44 @@ def postgresql_server() -> Iterator[str]:
     The role of the URL owns the database and is no superuser, so that row security applies to it.
     PostgreSQL refuses to run as root; then the account ``postgres`` of Debian's package is used.
     """
+    with restartable_postgresql() as server:
+        yield server.url
+
+
+@dataclass(slots=True)
+class PostgresqlServer:
+    """A private server that can be shut down under its clients and started again."""
+
+    port: int
+    argv: Sequence[str]
+    process: Popen[bytes] | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def url(self) -> str:
+        """Where an ordinary role finds its empty database."""
+        return f"postgresql://test@127.0.0.1:{self.port}/test"
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        server = run_server(self.argv, ready=lambda: _answers(self.port))
+        self.process = self._stack.enter_context(server)
+
+    def restart(self, *, is_immediate: bool = False) -> None:
+        """End every session and start again; immediately is as a crash: without a checkpoint."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT if is_immediate else signal.SIGINT)
+            self.process.wait(30)
+        self.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._stack.close()
+
+
+@contextmanager
+def restartable_postgresql() -> Iterator[PostgresqlServer]:
+    """Run a private server as `postgresql_server` does, and yield what restarts it."""
     directory = Path(tempfile.mkdtemp(prefix="detectviz-postgresql-"))
     port, data = free_port(), directory / "data"
     try:
@@ -43,10 +83,13 @@ def postgresql_server() -> Iterator[str]:
         settings = {"port": port, "fsync": "off", "listen_addresses": "127.0.0.1"}
         settings["unix_socket_directories"] = ""
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        argv = _as_owner("postgres", "-D", data, *options)
-        with run_server(argv, ready=lambda: _answers(port)):
+        server = PostgresqlServer(port, _as_owner("postgres", "-D", data, *options))
+        try:
+            server.start()
             _make_ordinary_role(port)
-            yield f"postgresql://test@127.0.0.1:{port}/test"
+            yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -20,7 +20,7 @@ from detectviz.testing.services import free_port, run_server
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN_PASSWORD = "Correct-horse-7-battery"
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 180.0  # all migrations on a busy machine
 POLL_S = 0.1
 
 

@@ -19,13 +19,17 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 @dataclass(slots=True)
 class Hook:
-    """A webhook receiver: what it answers and how late; ``arrived`` is set by every request."""
+    """A webhook receiver: what it answers and how late; ``arrived`` is set by every request.
+
+    ``times`` are when the accepted ``calls`` came (Unix seconds).
+    """
 
     port: int
     status: int = 200
     delay_s: float = 0.0
     arrived: threading.Event = field(default_factory=threading.Event)
     calls: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -52,9 +56,11 @@ def webhook_receiver() -> Iterator[Hook]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            now = time.time()
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hook.arrived.set()
             if hook.status < 300:
+                hook.times.append(now)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 hook.calls.append((headers, json.loads(body)))
             time.sleep(hook.delay_s)

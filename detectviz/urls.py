@@ -23,7 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orgs/", include("apps.alerting.api.prometheus.urls")),
     path("", include("apps.oncall.api.urls")),
     path("orgs/", include("apps.notifications.api.alertmanager.urls")),
-    path("orgs/", include("apps.notifications.api.watchdog_urls")),
+    path("orgs/", include("apps.notifications.api.watchdog.urls")),
     path("healthz", observability.healthz),
     path("readyz", observability.readyz),
     path("metrics", observability.metrics),

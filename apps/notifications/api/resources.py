@@ -20,7 +20,7 @@ from apps.notifications.api.suppression.resources import (
     SilenceKind,
     TimeIntervalKind,
 )
-from apps.notifications.api.watchdogs import WatchdogKind
+from apps.notifications.api.watchdog.resources import WatchdogKind
 from apps.notifications.models import ContactPoint, NotificationTemplate, RoutingTree
 from apps.notifications.services.alertmanager.documents import alertmanager_file_to_manifests
 from apps.notifications.services.alertmanager.export import alertmanager_export

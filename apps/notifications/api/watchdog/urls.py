@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.notifications.api.watchdogs import echo
+from apps.notifications.api.watchdog.views import echo
 
 app_name = "watchdog-api"
 urlpatterns = [path("<str:org>/watchdog/<str:token>", echo, name="echo")]

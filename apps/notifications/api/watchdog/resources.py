@@ -1,38 +1,14 @@
-"""The kind Watchdog, and the door its receivers call back."""
+"""The kind Watchdog."""
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.views.decorators.csrf import csrf_exempt
-from rest_framework import serializers
-
-from apps.notifications.api.serializers import DurationField
-from apps.notifications.enums import WatchdogProof
+from apps.notifications.api.watchdog.serializers import WatchdogSpec
 from apps.notifications.models import Watchdog
 from apps.notifications.services.watchdog_specs import watchdog_write
-from apps.notifications.services.watchdogs import watchdog_echo, watchdog_points
+from apps.notifications.services.watchdogs import watchdog_points
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import format_duration
 from detectviz.resources.registry import ResourceKind, Write
-
-
-class WatchdogSpec(serializers.Serializer[Any]):
-    """Which path is watched, how often, and who is told when it fails."""
-
-    title = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
-    labels = serializers.DictField(
-        child=serializers.CharField(max_length=1000), required=False, default=dict
-    )
-    every = DurationField(required=False, default="15m")
-    within = DurationField(required=False, default="10m")
-    proof = serializers.ChoiceField(
-        choices=WatchdogProof.choices, required=False, default=WatchdogProof.DELIVERED.value
-    )
-    fallback = serializers.CharField(max_length=63, required=False, default="", allow_blank=True)
-    dead_mans_switch_url = serializers.CharField(
-        max_length=1000, required=False, default="", allow_blank=True
-    )
-    enabled = serializers.BooleanField(required=False, default=True)
 
 
 class WatchdogKind(ResourceKind[Watchdog]):
@@ -81,13 +57,3 @@ class WatchdogKind(ResourceKind[Watchdog]):
         return watchdog_write(
             org=change.org, name=change.name, spec=change.spec, instance=change.instance
         )
-
-
-@csrf_exempt  # the signed token of the round is the credential, no session is looked at
-def echo(request: HttpRequest, org: str, token: str) -> HttpResponse:
-    """Take a receiver's word that a watchdog's alert arrived."""
-    if request.method not in {"GET", "HEAD", "POST"}:
-        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    is_proof = watchdog_echo(org=org, token=token, now=utc_now())
-    said = "Thank you.\n" if is_proof else "There is no such round, or it is over.\n"
-    return HttpResponse(said, status=200 if is_proof else 404, content_type="text/plain")

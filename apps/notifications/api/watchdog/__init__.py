@@ -1,0 +1,1 @@
+"""Watchdogs: the kind, and the door its receivers call back."""

@@ -1,6 +1,7 @@
 """Our dispatcher in virtual time, its webhooks recorded."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,13 +42,13 @@ def run_ours(scenarios: Sequence[Scenario]) -> list[Told]:
         document = configuration(scenarios, _PORT)
         assert [loss.path for loss in documents_losses([document])] == []
         manifests_apply(org=player.org, actor=None, access=None, documents=[document])
-        steps = sorted(
-            ((step.at_s, scenario.name, step) for scenario in scenarios for step in scenario.steps),
-            key=lambda each: each[0],
-        )
-        for at_s, name, step in steps:
+        moments: dict[float, list[tuple[str, Say | Hush]]] = defaultdict(list)
+        for scenario in scenarios:
+            for step in scenario.steps:
+                moments[step.at_s].append((scenario.name, step))
+        for at_s, steps in sorted(moments.items()):
             player.run_until(at_s)
-            player.play(step, name)
+            player.play(steps)
         player.run_until(max(scenario.until_s for scenario in scenarios))
         return player.told
 
@@ -68,35 +69,19 @@ class Player:
         self.told.append(Told(at_s=at_s, path=path, body=json.loads(body)))
         return Receipt(status_code=200)
 
-    def play(self, step: Say | Hush, scenario: str) -> None:
-        """Take one step now."""
-        match step:
-            case Say():
-                alert = ForeignAlert(
-                    labels={SCENARIO: scenario, **step.labels},
-                    annotations=step.annotations,
-                    starts_at=BEGIN + timedelta(seconds=step.starts_s),
-                    ends_at=BEGIN + timedelta(seconds=step.ends_s),
-                )
-                taken = foreign_alerts_accept(
-                    org_id=self.org.pk, alerts=[alert], sender="conformance", now=self.now
-                )
-                assert taken.errors == []
-            case Hush():
-                matchers = {SCENARIO: scenario, **step.matchers}
-                draft = SilenceDraft(
-                    matcher_sets=[[f'{name}="{value}"' for name, value in matchers.items()]],
-                    starts_at=BEGIN + timedelta(seconds=step.starts_s),
-                    ends_at=BEGIN + timedelta(seconds=step.ends_s),
-                )
-                silence_write(
-                    org=self.org,
-                    name=f"{scenario}-{step.at_s:g}".replace(".", "-"),
-                    draft=draft,
-                    instance=None,
-                    actor=None,
-                    now=self.now,
-                )
+    def play(self, steps: Sequence[tuple[str, Say | Hush]]) -> None:
+        """Take the steps of now: silences, then all alerts at once."""
+        alerts: list[ForeignAlert] = []
+        for scenario, step in steps:
+            match step:
+                case Say():
+                    alerts.append(_alert(step, scenario))
+                case Hush():
+                    self._hush(step, scenario)
+        taken = foreign_alerts_accept(
+            org_id=self.org.pk, alerts=alerts, sender="conformance", now=self.now
+        )
+        assert taken.errors == []
         self._tick()
 
     def run_until(self, at_s: float) -> None:
@@ -106,6 +91,22 @@ class Player:
             self.now = due
             self._tick()
         self.now = ends_at
+
+    def _hush(self, step: Hush, scenario: str) -> None:
+        matchers = {SCENARIO: scenario, **step.matchers}
+        draft = SilenceDraft(
+            matcher_sets=[[f'{name}="{value}"' for name, value in matchers.items()]],
+            starts_at=_moment(step.starts_s),
+            ends_at=_moment(step.ends_s),
+        )
+        silence_write(
+            org=self.org,
+            name=f"{scenario}-{step.at_s:g}".replace(".", "-"),
+            draft=draft,
+            instance=None,
+            actor=None,
+            now=self.now,
+        )
 
     def _tick(self) -> None:
         foreign_alerts_expire(now=self.now)
@@ -120,6 +121,19 @@ class Player:
             *pending.values_list("next_attempt_at", flat=True),
         ]
         return min((moment for moment in times if moment > self.now), default=None)
+
+
+def _moment(at_s: float) -> datetime:
+    return BEGIN + timedelta(seconds=at_s)
+
+
+def _alert(step: Say, scenario: str) -> ForeignAlert:
+    return ForeignAlert(
+        labels={SCENARIO: scenario, **step.labels},
+        annotations=step.annotations,
+        starts_at=_moment(step.starts_s),
+        ends_at=_moment(step.ends_s),
+    )
 
 
 @contextmanager

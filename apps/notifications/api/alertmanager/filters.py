@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import re2
 from django.http import HttpRequest, QueryDict
 
-from apps.notifications.api.alertmanager.door import AnswerError
 from apps.notifications.services.matchers import (
     LabelMatcher,
     MatcherError,
     all_match,
     parse_matcher,
 )
+from detectviz.doors.alertmanager import AnswerError
 
 # Go's swag.ConvertBool
 _TRUE = frozenset({"true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"})

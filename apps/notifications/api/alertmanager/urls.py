@@ -2,7 +2,6 @@
 
 from django.urls import path
 
-from apps.notifications.api.alertmanager.silences import SilencesView, SilenceView
 from apps.notifications.api.alertmanager.views import (
     AlertGroupsView,
     AlertsView,
@@ -11,6 +10,7 @@ from apps.notifications.api.alertmanager.views import (
     ReceiversView,
     StatusView,
 )
+from apps.notifications.api.alertmanager_silences.views import SilencesView, SilenceView
 
 app_name = "alertmanager"
 _DOOR = "<str:org>/alertmanager"

@@ -5,14 +5,17 @@ from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.notifications.api.alertmanager.bodies import alerts_of
-from apps.notifications.api.alertmanager.door import AlertmanagerView, AnswerError, json_answer
 from apps.notifications.api.alertmanager.filters import (
     AlertFilter,
     receiver_matchers_of,
     receiver_matches,
 )
-from apps.notifications.api.alertmanager.serializers import alerts_json, groups_json, status_json
+from apps.notifications.api.alertmanager.serializers import (
+    alerts_json,
+    alerts_of,
+    groups_json,
+    status_json,
+)
 from apps.notifications.selectors import contact_point_list
 from apps.notifications.services.alertmanager.export import alertmanager_yaml
 from apps.notifications.services.alertmanager.listing import (
@@ -22,6 +25,7 @@ from apps.notifications.services.alertmanager.listing import (
 )
 from apps.notifications.services.foreign_alerts import foreign_alerts_accept
 from detectviz.clock import utc_now
+from detectviz.doors.alertmanager import AlertmanagerView, AnswerError, json_answer
 from detectviz.observability.context import current_context
 
 _GONE = {

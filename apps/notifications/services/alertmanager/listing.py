@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 import orjson
@@ -40,15 +41,15 @@ ACTIVE = Status()
 
 @dataclass(slots=True, kw_only=True)
 class ListedAlert:
-    """One active alert; label and annotation maps as JSON text, as they are stored."""
+    """One active alert; maps as JSON text and times as text (UTC), as the database writes them."""
 
     pk: int
     fingerprint: str
     labels_json: str
     annotations_json: str
-    starts_at: datetime
-    ends_at: datetime | None
-    updated_at: datetime
+    starts_text: str
+    ends_text: str | None
+    updated_text: str
     generator_url: str
     rule_group: str
     rule: str
@@ -63,6 +64,11 @@ class ListedAlert:
         if self._labels is None:
             self._labels = orjson.loads(self.labels_json)
         return self._labels
+
+    @property
+    def starts_at(self) -> datetime:
+        """When it began, read when somebody asks."""
+        return datetime.fromisoformat(self.starts_text).replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,16 +122,29 @@ def groups_listed(
 
 def _active(org: models.Model, now: datetime) -> Iterable[ListedAlert]:
     rows = RoutedAlert.objects.for_org(org).filter(is_resolved=False)
-    rows = rows.filter(Q(is_external=False) | Q(ends_at__gt=now)).order_by("fingerprint")
-    found = [
+    rows = rows.filter(Q(is_external=False) | Q(ends_at__gt=now))
+    lapsed = _lapsed(org, rows, now)
+    found = rows.order_by("fingerprint").values_list(
+        "pk",
+        "fingerprint",
+        _text("labels"),
+        _text("annotations"),
+        _text("starts_at"),
+        _text("ends_at"),
+        _text("updated_at"),
+        "generator_url",
+        "rule_group",
+        "rule",
+    )
+    return [
         ListedAlert(
             pk=pk,
             fingerprint=fingerprint,
             labels_json=labels,
             annotations_json=annotations,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            updated_at=updated_at,
+            starts_text=starts,
+            ends_text=ends,
+            updated_text=updated,
             generator_url=generator_url,
             rule_group=rule_group,
             rule=rule,
@@ -135,38 +154,35 @@ def _active(org: models.Model, now: datetime) -> Iterable[ListedAlert]:
             fingerprint,
             labels,
             annotations,
-            starts_at,
-            ends_at,
-            updated_at,
+            starts,
+            ends,
+            updated,
             generator_url,
             rule_group,
             rule,
-        ) in rows.values_list(
-            "pk",
-            "fingerprint",
-            Cast("labels", TextField()),
-            Cast("annotations", TextField()),
-            "starts_at",
-            "ends_at",
-            "updated_at",
-            "generator_url",
-            "rule_group",
-            "rule",
-        ).iterator(chunk_size=5000)
+        ) in found.iterator(chunk_size=5000)
+        if pk not in lapsed
     ]
-    over = {each.rule_group for each in found if each.ends_at is not None and each.ends_at <= now}
-    evaluated = evaluated_at(org, over) if over else {}
-    return [each for each in found if not _has_lapsed(each, evaluated, now)]
 
 
-def _has_lapsed(
-    alert: ListedAlert, evaluated: Mapping[str, datetime | None], now: datetime
-) -> bool:
-    """Say whether an alert's rule went on past its end without renewing it."""
-    if alert.ends_at is None or alert.ends_at > now:
-        return False
-    looked_at = evaluated.get(alert.rule_group, now)
-    return looked_at is not None and looked_at >= alert.ends_at
+def _text(column: str) -> Cast:
+    """Take a column as the database writes it: reading maps and times takes longest of all."""
+    return Cast(column, TextField())
+
+
+def _lapsed(
+    org: models.Model, rows: "models.QuerySet[RoutedAlert]", now: datetime
+) -> AbstractSet[int]:
+    """Return the alerts whose rule went on past their end without renewing them."""
+    over = list(rows.filter(ends_at__lte=now).values_list("pk", "rule_group", "ends_at"))
+    evaluated = evaluated_at(org, {group for _, group, _ in over}) if over else {}
+    return {
+        pk
+        for pk, group, ends_at in over
+        if ends_at is not None
+        and (looked_at := evaluated.get(group, now)) is not None
+        and looked_at >= ends_at
+    }
 
 
 def _receivers(org: models.Model) -> dict[int, list[str]]:

@@ -1,41 +1,31 @@
 """Silences of Alertmanager's API v2, kept as Silence resources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.notifications.api.alertmanager.bodies import (
-    json_body,
-    missing,
-    moment_of,
-    texts_of,
-    unreadable,
-    wrong_type,
-)
-from apps.notifications.api.alertmanager.door import AlertmanagerView, AnswerError, json_answer
 from apps.notifications.api.alertmanager.filters import is_wanted, matchers_of
-from apps.notifications.api.alertmanager.serializers import moment_json, uid_of, uuid_of
+from apps.notifications.api.alertmanager.serializers import json_body, uid_of, uuid_of, wrong_type
+from apps.notifications.api.alertmanager_silences.serializers import (
+    silence_body,
+    silence_json,
+    silence_spec,
+)
 from apps.notifications.enums import SilenceState
 from apps.notifications.models import Silence
 from apps.notifications.selectors import silence_queryset
-from apps.notifications.services.matchers import (
-    LabelMatcher,
-    MatcherError,
-    matcher_of,
-    parse_matcher,
-)
+from apps.notifications.services.matchers import LabelMatcher, parse_matcher
 from apps.notifications.services.silences import silence_expire, silence_state, silence_uid_of
 from detectviz.clock import utc_now
+from detectviz.doors.alertmanager import AlertmanagerView, AnswerError, json_answer
 from detectviz.resources.models import new_uid
 from detectviz.resources.registry import registry
 from detectviz.resources.services import resource_write
 
 _API_VERSION, _KIND = "alerting/v1", "Silence"
 _ORDER = {SilenceState.ACTIVE: 1, SilenceState.PENDING: 2, SilenceState.EXPIRED: 3}
-_OPERATORS = {(True, False): "=", (True, True): "=~", (False, False): "!=", (False, True): "!~"}
-_REQUIRED = ("matchers", "startsAt", "endsAt", "createdBy", "comment")
 
 
 class SilencesView(AlertmanagerView):
@@ -62,11 +52,11 @@ class SilencesView(AlertmanagerView):
             and _has_matchers(row, matchers)
         ]
         shown.sort(key=lambda row: _sort_key(row, now))
-        return json_answer([_silence_json(row, now) for row in shown])
+        return json_answer([silence_json(row, now) for row in shown])
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Create a silence, or change the one whose id is given."""
-        body = _valid(json_body(request.body, "silence"))
+        body = silence_body(json_body(request.body, "silence"))
         instance = None
         if body.get("id"):
             instance = _found(self.org, str(body["id"]), status=404, body="silence not found")
@@ -78,7 +68,7 @@ class SilencesView(AlertmanagerView):
             org=self.org,
             actor=request.user,  # type: ignore[arg-type]  # a caller is a person or a program
             name=instance.name if instance is not None else f"silence-{new_uid()}",
-            spec=_spec(body, instance),
+            spec=silence_spec(body, instance),
         )
         return json_answer({"silenceID": uuid_of(written.instance.uid)})
 
@@ -97,7 +87,7 @@ class SilenceView(AlertmanagerView):
         """Show one."""
         row = _found(self.org, uuid)
         self.access.require("silences:read", row)
-        return json_answer(_silence_json(row, utc_now()))
+        return json_answer(silence_json(row, utc_now()))
 
     def delete(self, request: HttpRequest, uuid: str) -> HttpResponse:
         """Expire one; it stays listed for a while."""
@@ -118,61 +108,6 @@ def _found(org: Any, uuid: str, *, status: int = 404, body: Any = None) -> Silen
     return row
 
 
-def _valid(body: object) -> Mapping[str, Any]:
-    if not isinstance(body, Mapping):
-        raise unreadable("silence", "it is no silence")
-    for name in _REQUIRED:
-        if body.get(name) is None:
-            raise missing(name)
-    if not isinstance(body["matchers"], list):
-        raise unreadable("silence", "matchers is a list")
-    if not body["matchers"]:
-        message = "matchers in body should have at least 1 items"
-        raise AnswerError(422, {"code": 612, "message": message})
-    return body
-
-
-def _spec(body: Mapping[str, Any], instance: Silence | None) -> dict[str, Any]:
-    """Return the resource's spec; refuse in Alertmanager's words what it refuses."""
-    starts_at = moment_of(body["startsAt"], "silence")
-    ends_at = moment_of(body["endsAt"], "silence")
-    now = utc_now()
-    if ends_at is None or (starts_at or now) >= ends_at:
-        raise AnswerError(400, "Failed to create silence: start time must be before end time")
-    if ends_at < now:
-        raise AnswerError(400, "Failed to create silence: end time can't be in the past")
-    matchers = [_matcher(each, index) for index, each in enumerate(body["matchers"])]
-    if all(matcher.matches_empty for matcher in matchers):
-        raise AnswerError(
-            400, "invalid silence: at least one matcher must not match the empty string"
-        )
-    return {
-        "title": instance.title if instance is not None else "",
-        "matchers": [str(matcher) for matcher in matchers],
-        "starts_at": (starts_at or now).isoformat(),
-        "ends_at": ends_at.isoformat(),
-        "created_by": str(body["createdBy"]),
-        "comment": str(body["comment"]),
-        "annotations": texts_of(body.get("annotations"), "silence"),
-    }
-
-
-def _matcher(each: object, index: int) -> LabelMatcher:
-    if not isinstance(each, Mapping):
-        raise unreadable("silence", "a matcher is an object")
-    for name in ("name", "value", "isRegex"):
-        if each.get(name) is None:
-            raise missing(f"matchers.{index}.{name}")
-    is_equal = each.get("isEqual") is not False
-    op = _OPERATORS[is_equal, bool(each["isRegex"])]
-    try:
-        return matcher_of(str(each["name"]), op, str(each["value"]))
-    except MatcherError as error:
-        raise AnswerError(
-            400, f"invalid silence: invalid label matcher {index}: {error}"
-        ) from error
-
-
 def _has_matchers(row: Silence, wanted: Sequence[LabelMatcher]) -> bool:
     """Say whether a silence has each matcher of a filter, as written."""
     own = {parse_matcher(text) for texts in row.matcher_sets for text in texts}
@@ -185,26 +120,3 @@ def _sort_key(row: Silence, now: datetime) -> tuple[int, float]:
         return _ORDER[state], row.starts_at.timestamp()
     ends = row.ends_at.timestamp()
     return _ORDER[state], ends if state is SilenceState.ACTIVE else -ends
-
-
-def _silence_json(row: Silence, now: datetime) -> dict[str, Any]:
-    matchers = [parse_matcher(text) for text in row.matcher_sets[0]]
-    return {
-        "id": uuid_of(row.uid),
-        "status": {"state": silence_state(row, now).value},
-        "updatedAt": moment_json(row.updated_at),
-        "annotations": row.annotations,
-        "comment": row.comment,
-        "createdBy": row.created_by,
-        "endsAt": moment_json(row.ends_at),
-        "matchers": [
-            {
-                "isEqual": matcher.op in {"=", "=~"},
-                "isRegex": "~" in matcher.op,
-                "name": matcher.name,
-                "value": matcher.value,
-            }
-            for matcher in matchers
-        ],
-        "startsAt": moment_json(row.starts_at),
-    }

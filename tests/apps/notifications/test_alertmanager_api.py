@@ -357,3 +357,17 @@ def test_a_wrong_silence_is_refused(api: Api, body: Any, status: int, words: str
 def test_a_silence_there_is_not_is_an_empty_404(api: Api) -> None:
     answer = api.ask("GET", "api/v2/silence/00000000-0000-0000-0000-000000000000")
     assert (answer.status_code, answer.content) == (404, b"")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.000Z"),
+        ("2026-01-02T03:04:05.1Z", "2026-01-02T03:04:05.100Z"),
+        ("2026-01-02T05:04:05.123456789+02:00", "2026-01-02T03:04:05.123Z"),
+    ],
+)
+def test_times_are_shown_in_milliseconds_of_utc(api: Api, said: str, shown: str) -> None:
+    api.post_alerts({**ALERT, "startsAt": said, "generatorURL": 'http://p/?q="a"'})
+    (alert,) = api.get("api/v2/alerts")
+    assert (alert["startsAt"], alert["generatorURL"]) == (shown, 'http://p/?q="a"')

@@ -14,6 +14,7 @@ import yaml
 from detectviz.testing.product import Product, embedded_product, until
 from detectviz.testing.services import find_program, free_port, run_server
 
+pytestmark = pytest.mark.timeout(300)  # a whole product starts, which a busy machine takes long for
 CONFIGURATION = """
 route:
   receiver: ops

@@ -132,7 +132,8 @@ class ProposalPage:
     @property
     def may_update(self) -> bool:
         """Return whether the user may take the proposal over."""
-        return self.scope.can("rulegroups:update", self.rule.group)
+        group = self.rule.group
+        return not group.owner and self.scope.can("rulegroups:update", group)
 
     @property
     def for_url(self) -> str:

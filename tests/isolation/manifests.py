@@ -50,8 +50,7 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
                 }
             ],
         },
-        "SLO": {"title": mark, "objective": 99, "sli": {"monitor": name}},
-        "AnomalyRule": {"title": mark, "expr": f'load{{mark="{mark}"}}', "labels": {"mark": mark}},
+        **_generated_specs(mark, name),
         "ContactPoint": {
             "title": mark,
             "receivers": [
@@ -88,6 +87,13 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
         },
     }
     return specs[kind]
+
+
+def _generated_specs(mark: str, name: str) -> dict[str, dict[str, Any]]:
+    return {
+        "SLO": {"title": mark, "objective": 99, "sli": {"monitor": name}},
+        "AnomalyRule": {"title": mark, "expr": f'load{{mark="{mark}"}}', "labels": {"mark": mark}},
+    }
 
 
 def _muting_specs(mark: str) -> dict[str, dict[str, Any]]:

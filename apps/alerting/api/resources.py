@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from apps.alerting.api.generated import AnomalyRuleKind, SloKind
+from apps.alerting.api.generated.resources import AnomalyRuleKind, SloKind
 from apps.alerting.api.serializers import EmptySpecSerializer, RuleGroupSpecSerializer
 from apps.alerting.api.views import ALERT_SUBRESOURCES, RULEGROUP_SUBRESOURCES
 from apps.alerting.enums import RuleEvaluator

@@ -16,7 +16,8 @@ from detectviz.resources.errors import ConflictError, InvalidFieldsError
 def generated_group_write(
     *, owner: GeneratedRules, rules: Sequence[dict[str, Any]], interval_ms: int, now: datetime
 ) -> RuleGroup:
-    """Write the group of a saved owner anew; raise when a rule is wrong or the name is taken."""
+    """Save an owner and write its group anew; raise when a rule is wrong or the name is taken."""
+    owner.save()
     problems = rules_problems(rules)
     if problems:
         told = sorted({f"{place}: {' '.join(texts)}" for place, texts in problems.items()})

@@ -134,7 +134,6 @@ class _GeneratedKind(ResourceKind[Any]):
         row.title, row.is_enabled = spec.pop("title"), spec.pop("enabled")
         row.spec, row.labels = spec, dict(change.labels)
         row.folder_id = change.folder.pk if change.folder else None
-        row.save()
         rules, interval_ms = self.rules_of(row)
         generated_group_write(owner=row, rules=rules, interval_ms=interval_ms, now=utc_now())
         return row

@@ -7,6 +7,8 @@ from django.apps import apps
 from django.db import models
 
 from apps.accounts.models import Membership, User
+from apps.alerting.enums import AlertState
+from apps.alerting.models import Alert
 from apps.orgs.models import Org
 from detectviz.clock import utc_now
 from detectviz.tenancy.models import OrgOwned
@@ -46,6 +48,7 @@ MACHINE_TEXTS = {
     "group_name": "a reference by name",
     "rule_group": "a reference by name",
 }
+STATES: dict[type[models.Model], str] = {Alert: AlertState.FIRING}  # the first is not listed
 MARKED_JSON = {"labels", "annotations", "evidence", "shared_labels", "group_labels"}
 
 
@@ -128,7 +131,7 @@ def _value(field: Any, org: Org, mark: str) -> Any:
     if field.is_relation:
         return _related(field.related_model, org)
     if field.choices:
-        return field.choices[0][0]
+        return STATES.get(field.model, field.choices[0][0])
     if field.name == "name":
         return SHARED
     if field.name == "value":

@@ -313,6 +313,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "AssigneeKind": "apps.alerting.enums.AssigneeKind",
+        "BurnWindow": "apps.alerting.api.generated.resources.BURN_WINDOWS",
         "Weekday": "apps.oncall.services.schedules.WEEKDAYS",
     },
 }

@@ -35,7 +35,7 @@ from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.registry import ResourceKind, Write
 
 _LONGEST_NAME = 55  # the prefix of the group's name comes before it
-_WINDOWS = (*SHORT_WINDOWS, *LONG_WINDOWS)
+BURN_WINDOWS = (*SHORT_WINDOWS, *LONG_WINDOWS)
 
 
 class SliSerializer(serializers.Serializer[Any]):
@@ -60,8 +60,8 @@ class BurnRateSerializer(serializers.Serializer[Any]):
     """Share of the error budget in percent, gone within ``long`` and still going in ``short``."""
 
     budget = serializers.FloatField(min_value=0.01, max_value=100)
-    long = serializers.ChoiceField(choices=_WINDOWS)
-    short = serializers.ChoiceField(choices=_WINDOWS)
+    long = serializers.ChoiceField(choices=BURN_WINDOWS)
+    short = serializers.ChoiceField(choices=BURN_WINDOWS)
 
 
 class BurnAlertSerializer(serializers.Serializer[Any]):

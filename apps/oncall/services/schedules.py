@@ -22,7 +22,7 @@ from apps.oncall.services.rotations import (
 )
 from detectviz.events.bus import publish
 from detectviz.events.types import SecurityEventOccurred
-from detectviz.resources.errors import InvalidFieldsError, NotFoundError
+from detectviz.resources.errors import InvalidFieldsError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -97,11 +97,11 @@ def override_create(
 
 
 def override_delete(*, schedule: OnCallSchedule, uid: str, actor: Any) -> None:
-    """Take an override away; raise NotFoundError."""
+    """Take an override away; raise InvalidFieldsError when the schedule has none of this uid."""
     rows = OnCallOverride.objects.for_org(schedule.org_id).filter(schedule=schedule, uid=uid)
     deleted, _ = rows.delete()
     if not deleted:
-        raise NotFoundError
+        raise InvalidFieldsError({"override": ["The schedule has no such override; list them."]})
     _audit(schedule, "oncallschedule.override-end", actor, {"override": uid})
 
 

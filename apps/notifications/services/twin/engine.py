@@ -224,6 +224,8 @@ class _Twin:
             "flapping": {},
             "datasources_down": {},
             "handlings": {},
+            "maintained_monitors": {},
+            "maintained_alerts": (),
         }
         return Snapshot.of_known(org_id=self._plan.org_id, now=now, known=known)
 

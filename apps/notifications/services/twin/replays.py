@@ -20,7 +20,7 @@ MAX_WINDOW = timedelta(days=31)
 MAX_ROWS = 1000
 ASSUMPTIONS = (
     "Every notification is taken as delivered at once.",
-    "Acknowledgements, snoozes, flapping and dependencies are left out on both sides.",
+    "Acknowledgements, snoozes, flapping, dependencies and maintenance are left out on both sides.",
     "What fired before the window is told at its beginning.",
 )
 

@@ -71,7 +71,7 @@ def spec_of(kind: str, mark: str, name: str = SHARED) -> dict[str, Any]:
         },
         "NotificationTemplate": {
             "title": mark,
-            "template": f'{{{{ define "{name}" }}}}{mark}{{{{ end }}}}',
+            "template": f'{{{{ define "{name} of {mark}" }}}}{mark}{{{{ end }}}}',
             "sample": {"alerts": [{"labels": {"alertname": mark}}]},
         },
         "RoutingTree": {

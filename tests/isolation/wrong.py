@@ -16,6 +16,7 @@ _BY_FIELD: tuple[tuple[type, tuple[Any, ...]], ...] = (
     (serializers.DictField, ("text", [1], 5)),
     (serializers.BooleanField, ("perhaps", ["x"], {"x": 1}, 17)),
     (serializers.IntegerField, ("x", ["x"], {"x": 1}, 1.5, -(10**9), 10**18)),
+    (serializers.FloatField, ("x", "nan", ["x"], {"x": 1}, -(10**9), 10**18)),
     (serializers.DateTimeField, ("yesterday", 5, ["x"], {"x": 1})),
     (serializers.MultipleChoiceField, ("no-such", {"x": 1})),
     (serializers.ChoiceField, ("no-such", 5, ["x"], {"x": 1})),

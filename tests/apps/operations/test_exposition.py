@@ -90,7 +90,7 @@ def test_a_real_prometheus_scrapes_it(live_server: Any, tmp_path: Path) -> None:
     key = make_api_key(acme, make_bound_member(acme, "reader", "admin"))
     port = free_port()
     config = {
-        "global": {"scrape_interval": "1s"},
+        "global": {"scrape_interval": "3s", "scrape_timeout": "3s"},
         "scrape_configs": [
             {
                 "job_name": "acme",

@@ -1,5 +1,6 @@
 """``alerting/v1`` SLO and AnomalyRule: resources whose rules are generated."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,6 +39,17 @@ _LONGEST_NAME = 55  # the prefix of the group's name comes before it
 BURN_WINDOWS = (*SHORT_WINDOWS, *LONG_WINDOWS)
 
 
+class FiniteField(serializers.FloatField):
+    """A number that is one: ``nan`` passes every comparison with bounds."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Return the number; refuse NaN and infinities."""
+        value = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
 class SliSerializer(serializers.Serializer[Any]):
     """What is good and what is all: PromQL with ``$window``, or a monitor."""
 
@@ -59,7 +71,7 @@ class SliSerializer(serializers.Serializer[Any]):
 class BurnRateSerializer(serializers.Serializer[Any]):
     """Share of the error budget in percent, gone within ``long`` and still going in ``short``."""
 
-    budget = serializers.FloatField(min_value=0.01, max_value=100)
+    budget = FiniteField(min_value=0.01, max_value=100)
     long = serializers.ChoiceField(choices=BURN_WINDOWS)
     short = serializers.ChoiceField(choices=BURN_WINDOWS)
 
@@ -85,7 +97,7 @@ class SloSpecSerializer(serializers.Serializer[Any]):
 
     title = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
     enabled = serializers.BooleanField(default=True)
-    objective = serializers.FloatField(min_value=1, max_value=99.9999)
+    objective = FiniteField(min_value=1, max_value=99.9999)
     window = serializers.ChoiceField(choices=PERIODS, default="30d")
     sli = SliSerializer()
     alerting = AlertingSerializer(required=False, default=dict)
@@ -103,8 +115,8 @@ class AnomalySpecSerializer(serializers.Serializer[Any]):
         max_length=10,
     )
     weeks = serializers.IntegerField(min_value=2, max_value=8, default=4)
-    deviations = serializers.FloatField(min_value=1, max_value=100, default=6)
-    least_percent = serializers.FloatField(min_value=0, max_value=1000, default=10)
+    deviations = FiniteField(min_value=1, max_value=100, default=6)
+    least_percent = FiniteField(min_value=0, max_value=1000, default=10)
     direction = serializers.ChoiceField(choices=("both", "above", "below"), default="both")
     labels = TextMapField(required=False, default=dict)
     annotations = TextMapField(required=False, default=dict)

@@ -76,7 +76,7 @@ def sign_in(page: Page, product: Product) -> None:
 def make_contact_point(page: Page, hook: Hook) -> None:
     go(page, "Contact points")
     page.get_by_role("main").get_by_role("link", name="Add contact point").first.click()
-    page.get_by_role("link", name="Webhook").click()
+    page.get_by_role("link", name="Webhook Posts alerts").click()
     box(page, "Title").fill("On call")
     expect(box(page, "Name")).to_have_value("on-call")
     box(page.get_by_role("region", name="Webhook"), "URL").fill(hook.url)

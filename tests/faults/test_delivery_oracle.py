@@ -248,6 +248,10 @@ def test_every_word_is_heard_while_processes_of_the_embedded_size_are_killed(
         oracle.assert_told_once()
 
 
+@pytest.mark.skipif(
+    "DETECTVIZ_CHAOS_PHASES" not in os.environ,  # noqa: TID251 - read by tests only
+    reason="takes six minutes and more: run it with DETECTVIZ_CHAOS_PHASES=2",
+)
 @pytest.mark.services("postgres", "redis-server")
 def test_every_word_is_heard_while_the_standard_size_and_its_servers_fail(
     tmp_path: Path, hook: Hook

@@ -1,14 +1,11 @@
 """Questions about notifications."""
 
-from typing import Any
-
 from django.db import models
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Cast
 
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import (
-    AlertGroup,
     ContactPoint,
     Delivery,
     NotificationTemplate,
@@ -132,14 +129,6 @@ def routed_alert_list(*, org: models.Model, limit: int) -> list[RoutedAlert]:
     """Return the alerts that were heard of last."""
     rows: QuerySet[RoutedAlert] = RoutedAlert.objects.for_org(org)
     return list(rows.order_by("-updated_at")[:limit])
-
-
-def group_list(*, org: models.Model) -> list[dict[str, Any]]:
-    """Return the groups that wait for their next flush."""
-    rows = AlertGroup.objects.for_org(org).order_by("next_flush_at")
-    return list(
-        rows.values("group_key", "contact_point", "group_labels", "next_flush_at", "flush_number")
-    )
 
 
 def receivers_of(*, org_id: int, contact_point: str) -> list[tuple[str, str]]:

@@ -101,14 +101,6 @@ def cut_bytes(text: str, max_bytes: int) -> str:
     return kept + _ELLIPSIS if max_bytes >= len(_ELLIPSIS.encode()) else kept
 
 
-def cut_utf16(text: str, max_units: int) -> str:
-    """Return at most so many UTF-16 code units, as Telegram and Discord's clients count."""
-    if len(text.encode("utf-16-le", "replace")) // 2 <= max_units:
-        return text
-    kept = text.encode("utf-16-le", "replace")[: (max_units - 1) * 2]
-    return kept.decode("utf-16-le", "ignore") + _ELLIPSIS
-
-
 # --- alerts
 def summary_of(alert: NotifiedAlert) -> str:
     """Return one line that says what is wrong: the summary, else the description, else the name."""

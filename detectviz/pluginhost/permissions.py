@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,17 +25,6 @@ def granted_as_declared(manifest: Manifest) -> Permissions:
 def may_hear(permissions: Permissions, event: str) -> bool:
     """Tell whether a plugin with these permissions is told of events of this type."""
     return any(fnmatchcase(f"subscribe:{event}", each) for each in permissions.events)
-
-
-def permissions_within(declared: Permissions, approved: Permissions) -> Permissions:
-    """Return what is both declared and approved; no hosts declared means those configured."""
-    kept = {
-        name: tuple(each for each in getattr(declared, name) if each in getattr(approved, name))
-        for name in ("network", "files", "secrets", "series", "events", "commands", "platform")
-    }
-    wanted = declared.hosts or (CONFIGURED,)
-    hosts = tuple(each for each in wanted if each in (approved.hosts or (CONFIGURED,)))
-    return replace(declared, **kept, hosts=hosts or ("",))
 
 
 @dataclass(slots=True, kw_only=True)

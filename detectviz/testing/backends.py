@@ -1,12 +1,11 @@
 """Private servers that keep series: VictoriaMetrics and Prometheus from Debian."""
 
-import http.client
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from detectviz.testing.services import find_program, free_port, run_server
+from detectviz.testing.services import find_program, free_port, http_is_ready, run_server
 
 VICTORIA_METRICS_FLAGS = ("-maxLabelsPerTimeseries=65",)
 _PROMETHEUS_CONFIG = """
@@ -28,7 +27,7 @@ def victoria_metrics(
         "-retentionPeriod=1",
         *flags,
     ]
-    with run_server(argv, ready=lambda: _answers(port, "/health")) as process:
+    with run_server(argv, ready=lambda: http_is_ready(port, "/health")) as process:
         yield port, process
 
 
@@ -51,14 +50,5 @@ def prometheus(
         "--log.level=error",
         *flags,
     ]
-    with run_server(argv, ready=lambda: _answers(port, "/-/ready")) as process:
+    with run_server(argv, ready=lambda: http_is_ready(port, "/-/ready")) as process:
         yield port, process
-
-
-def _answers(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    finally:
-        connection.close()

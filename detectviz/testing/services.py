@@ -5,6 +5,7 @@ A test that needs installed programs says so with ``@pytest.mark.services("victo
 ``DETECTVIZ_REQUIRE_SERVICES=1``.
 """
 
+import http.client
 import os
 import shutil
 import socket
@@ -50,6 +51,16 @@ def port_is_open(port: int, host: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((host, port)) == 0
+
+
+def http_is_ready(port: int, path: str = "/-/ready") -> bool:
+    """Say whether GET is answered with 200: ``ready`` of what listens before it serves."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    finally:
+        connection.close()
 
 
 @contextmanager

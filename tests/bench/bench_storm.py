@@ -19,7 +19,13 @@ from typing import Any, Final
 import psutil
 
 from detectviz.testing.product import Product, embedded_product
-from detectviz.testing.services import find_program, free_port, port_is_open, run_server
+from detectviz.testing.services import (
+    find_program,
+    free_port,
+    http_is_ready,
+    port_is_open,
+    run_server,
+)
 from tests.bench.bench_product import latencies, signed_in
 from tests.bench.table import Row, show
 
@@ -138,7 +144,7 @@ def alertmanager_storm() -> Storm | None:
             "--cluster.listen-address=",
             "--log.level=error",
         ]
-        with run_server(argv, ready=lambda: port_is_open(port)) as process:
+        with run_server(argv, ready=lambda: http_is_ready(port)) as process:
             return _storm("/api/v2/alerts", port, {}, process.pid, seen)
 
 

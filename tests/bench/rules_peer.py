@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import psutil
 
-from detectviz.testing.services import find_program, free_port, port_is_open, run_server
+from detectviz.testing.services import find_program, free_port, http_is_ready, run_server
 from detectviz.tsdb.labels import label_key
 from detectviz.tsdb.remote_write import HEADERS, compressed, encode_labels, encode_series
 from tests.bench.rules_data import SLOT_S, expressions, samples_at
@@ -41,7 +41,7 @@ def prometheus_cycle_s(rules: int) -> tuple[float, float] | None:
             f"--web.listen-address=127.0.0.1:{port}",
             "--log.level=error",
         ]
-        with run_server(argv, ready=lambda: port_is_open(port)) as process:
+        with run_server(argv, ready=lambda: http_is_ready(port)) as process:
             time.sleep(1)
             _fill(port, rules)
             idle_s = _cpu_s(process.pid, CYCLES * INTERVAL_S)

@@ -1,6 +1,6 @@
 """What is in maintenance: which monitors a window covers, and what is covered now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,12 +75,6 @@ def maintained_monitors(org: models.Model | int, now: datetime) -> dict[str, lis
     for name in flagged.order_by().values_list("name", flat=True):
         found.setdefault(name, []).append(Maintenance())
     return found
-
-
-def members_counts(org: models.Model | int) -> Mapping[int, int]:
-    """Return how many monitors are in each window now."""
-    rows = MonitorMaintenance.objects.for_org(org).order_by()
-    return dict(rows.values_list("window_id").annotate(count=models.Count("pk")))
 
 
 def maintenance_value(window: MaintenanceWindow, until: datetime) -> Maintenance:

@@ -1,6 +1,6 @@
 """Lists, counts and histories of monitors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -191,12 +191,6 @@ def last_failure(monitor: Monitor) -> StateChange | None:
 def heartbeat_get(monitor: Monitor) -> Heartbeat | None:
     """Return what a push monitor has heard, None for other monitors."""
     return Heartbeat.objects.for_org(monitor.org_id).filter(monitor=monitor).first()
-
-
-def maintained_names(org: models.Model | int, names: Iterable[str]) -> frozenset[str]:
-    """Return which of the named monitors are flagged as in maintenance."""
-    rows = Monitor.objects.for_org(org).filter(name__in=list(names), is_in_maintenance=True)
-    return frozenset(rows.values_list("name", flat=True))
 
 
 def _rank() -> models.Case:

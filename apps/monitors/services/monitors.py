@@ -1,6 +1,6 @@
 """Making, changing, pausing and deleting monitors."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from apps.monitors.services.configuration import (
 from apps.monitors.services.heartbeats import heartbeat_ensure, heartbeat_remove
 from apps.monitors.services.maintenance import windows_look_again
 from apps.monitors.services.samples import series_end
-from apps.monitors.services.schedule import schedule_make_due, schedule_renew
+from apps.monitors.services.schedule import schedule_renew
 from apps.monitors.services.scrapes import scrapes_end
 from apps.series.selectors import series_store
 from detectviz.clock import to_ms, utc_now
@@ -149,13 +149,6 @@ def monitor_delete(*, monitor: Monitor, now: datetime | None = None) -> None:
     # First the schedule: it fences results in flight, which would write history meanwhile.
     MonitorSchedule.objects.for_org(monitor.org_id).filter(monitor=monitor).delete()
     monitor.delete()
-
-
-def monitor_check_soon(*, monitors: Iterable[Monitor], now: datetime | None = None) -> int:
-    """Make monitors due now instead of at their next slot; paused ones stay paused."""
-    count = schedule_make_due(monitors=[each.pk for each in monitors], now=now or utc_now())
-    send_on_commit("collector", {})
-    return count
 
 
 def _reschedule(monitor: Monitor, now: datetime) -> None:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-OPERATORS = ("=~", "!~", "!=", "=")
 RESERVED = frozenset("{}!=~,\\\"'`")
 _CLASSIC = re.compile(  # noqa: TID251 - our own constant
     r"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*$",

@@ -11,7 +11,6 @@ from apps.monitors.selectors.monitors import (
     broken_list,
     certificate_list,
     last_failure,
-    maintained_names,
     monitor_count,
     monitor_get,
     monitor_list,
@@ -150,10 +149,7 @@ def test_certificates_that_end_soon(org: Org, access: Access) -> None:
     assert [monitor.name for monitor in found] == ["soon"]
 
 
-def test_maintained_names_and_unknown_names(org: Org) -> None:
-    make_monitor(org, "quiet", is_in_maintenance=True)
-    make_monitor(org, "loud")
-    assert maintained_names(org, ["quiet", "loud", "none"]) == {"quiet"}
+def test_an_unknown_name_is_not_found(org: Org) -> None:
     with pytest.raises(NotFoundError):
         monitor_get(org, "none")
 

@@ -15,7 +15,7 @@ from apps.operations.services.execution import run_execute
 from apps.operations.services.runs import run_start
 from apps.orgs.models import Org
 from detectviz.clock import utc_now
-from detectviz.testing.services import find_program, free_port, port_is_open, run_server
+from detectviz.testing.services import find_program, free_port, http_is_ready, run_server
 from tests.factories.accounts import make_api_key, make_bound_member, make_full_org
 from tests.factories.orgs import make_org
 from tests.factories.pages import make_browser
@@ -113,7 +113,7 @@ def test_a_real_prometheus_scrapes_it(live_server: Any, tmp_path: Path) -> None:
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=error",
     ]
-    with run_server(argv, ready=lambda: port_is_open(port)):
+    with run_server(argv, ready=lambda: http_is_ready(port)):
         found = _asked(port, 'value{job="acme"}')
         assert (found["metric"]["site"], found["value"][1]) == ("web", "2")
         assert _asked(port, 'up{job="nobody"}')["value"][1] == "0"

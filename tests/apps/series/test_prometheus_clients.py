@@ -17,7 +17,7 @@ from detectviz.clock import to_ms, utc_now
 from detectviz.contracts.histograms import Histogram
 from detectviz.promql.memory_store import MemoryStore
 from detectviz.testing.product import until
-from detectviz.testing.services import find_program, free_port, port_is_open, run_server
+from detectviz.testing.services import find_program, free_port, http_is_ready, run_server
 from detectviz.tsdb.interface import Sample
 from tests.factories.accounts import make_api_key, make_bound_member, make_full_org
 from tests.factories.queries import Asker
@@ -139,7 +139,7 @@ def test_a_prometheus_federates_from_us_and_evaluates_rules_on_it(
         "--log.level=error",
         "--enable-feature=native-histograms",
     ]
-    with run_server(argv, ready=lambda: port_is_open(port)):
+    with run_server(argv, ready=lambda: http_is_ready(port)):
 
         def answered(query: str) -> Any:
             connection = HTTPConnection("127.0.0.1", port, timeout=5)

@@ -4,7 +4,6 @@ import json
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import yaml
 
 from detectviz.testing.product import Product, embedded_product, until
-from detectviz.testing.services import find_program, free_port, run_server
+from detectviz.testing.services import find_program, free_port, http_is_ready, run_server
 
 pytestmark = pytest.mark.timeout(300)  # a whole product starts, which a busy machine takes long for
 CONFIGURATION = """
@@ -198,15 +197,13 @@ def prometheus(product: Product, tmp_path: Path) -> Iterator[int]:
         f"--web.listen-address=127.0.0.1:{port}",
     ]
 
-    def is_ready() -> bool:
-        connection = HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/-/ready")
-            return connection.getresponse().status == 200
-        finally:
-            connection.close()
-
-    with run_server(argv, ready=is_ready, timeout_s=60, cwd=tmp_path, env={"PATH": "/usr/bin"}):
+    with run_server(
+        argv,
+        ready=lambda: http_is_ready(port),
+        timeout_s=60,
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin"},
+    ):
         yield port
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from detectviz.testing.services import find_program, free_port, run_server
+from detectviz.testing.services import find_program, free_port, http_is_ready, run_server
 from tests.conformance.alertmanager.script import SCENARIO, Hush, Say, Scenario, configuration
 from tests.conformance.alertmanager.told import Told
 
@@ -90,15 +90,7 @@ def alertmanager(config: Any, folder: Path) -> Iterator[int]:
         "--cluster.listen-address=",
     ]
 
-    def is_ready() -> bool:
-        connection = HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/-/ready")
-            return connection.getresponse().status == 200
-        finally:
-            connection.close()
-
-    with run_server(argv, ready=is_ready, cwd=folder):
+    with run_server(argv, ready=lambda: http_is_ready(port), cwd=folder):
         yield port
 
 

@@ -25,7 +25,7 @@ from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 from prometheus_client.exposition import basic_auth_handler
 
 from detectviz.testing.product import Product, embedded_product, until
-from detectviz.testing.services import find_program, free_port, run_server
+from detectviz.testing.services import find_program, free_port, http_is_ready, run_server
 from tests.factories.prompb import V2, RequestV2, snappy
 
 Answer = dict[tuple[tuple[str, str], ...], float]
@@ -94,15 +94,9 @@ def prometheus(product: Product, tmp_path_factory: pytest.TempPathFactory) -> It
         "--enable-feature=exemplar-storage",
     ]
 
-    def is_ready() -> bool:
-        connection = HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/-/ready")
-            return connection.getresponse().status == 200
-        finally:
-            connection.close()
-
-    with run_server(argv, ready=is_ready, timeout_s=60, cwd=folder, env={"PATH": "/usr/bin"}):
+    with run_server(
+        argv, ready=lambda: http_is_ready(port), timeout_s=60, cwd=folder, env={"PATH": "/usr/bin"}
+    ):
         yield port
 
 

@@ -9,7 +9,6 @@ from detectviz.contracts.rendering import (
     colour_number_of,
     colour_of,
     cut_bytes,
-    cut_utf16,
     escape_html,
     escape_markdown,
     escape_slack,
@@ -73,11 +72,6 @@ def test_only_web_addresses_become_links(url: str, *, is_one: bool) -> None:
 def test_no_character_is_halved(size: int) -> None:
     assert len(cut_bytes("ééé🔥", size).encode()) <= size
     assert cut_bytes("é", 2) == "é"
-
-
-def test_utf16_counts_as_clients_count() -> None:
-    assert cut_utf16("🔥🔥", 4) == "🔥🔥"
-    assert cut_utf16("🔥🔥🔥", 4) == "🔥…"
 
 
 def test_a_line_tells_what_sets_an_alert_apart() -> None:

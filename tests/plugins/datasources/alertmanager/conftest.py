@@ -8,7 +8,7 @@ import pytest
 
 from detectviz.contracts.network import HttpRequest
 from detectviz.net.http import SyncHttpClient
-from detectviz.testing.services import find_program, free_port, port_is_open, run_server
+from detectviz.testing.services import find_program, free_port, http_is_ready, run_server
 
 ALERTS = (
     {"alertname": "Down", "severity": "page", "job": "a"},
@@ -33,7 +33,7 @@ def alertmanager_url(
         "--cluster.listen-address=",
     ]
     url = f"http://127.0.0.1:{port}"
-    with run_server(argv, ready=lambda: port_is_open(port)):
+    with run_server(argv, ready=lambda: http_is_ready(port)):
         now = datetime.now(UTC)
         later = (now + timedelta(hours=1)).isoformat()
         matcher = {"name": "job", "value": "b", "isRegex": False, "isEqual": True}

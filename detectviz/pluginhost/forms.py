@@ -38,7 +38,8 @@ class FormField:
     ``name`` is the path without the leading slash (``auth/password``): the name of the HTML input
     and of the secret. ``fields`` are the inner fields of an object-group; ``item`` describes one
     entry of a list, its path ending in ``-``. ``show_if`` maps the names of other fields to the
-    values with which this one is shown. A secret too can be ``is_multiline`` (a private key).
+    values with which this one is shown. ``suggestions`` complete a text that may be another. A
+    secret too can be ``is_multiline`` (a private key).
     """
 
     pointer: str
@@ -63,6 +64,7 @@ class FormField:
     is_multiline: bool = False
     is_nullable: bool = False
     format: str = ""
+    suggestions: tuple[str, ...] = ()
 
 
 def form_fields(schema: JsonObject, path: tuple[str, ...] = ()) -> tuple[FormField, ...]:
@@ -103,6 +105,7 @@ def _field(described: JsonObject, path: tuple[str, ...], *, is_required: bool) -
         is_multiline=described.get("x-widget") in _MULTILINE,
         is_nullable="null" in _texts(described.get("type")),
         format=_text(described, "format"),
+        suggestions=_texts(described.get("x-suggestions")),
     )
 
 

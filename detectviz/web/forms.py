@@ -11,7 +11,7 @@ from detectviz.contracts.types import JsonObject, JsonValue
 from detectviz.pluginhost.forms import Choice, FormField
 
 Errors: TypeAlias = Mapping[str, Sequence[str]]
-BLANK_ROW = "__row__"
+_PLACEHOLDERS = ("__row__", "__inner__", "__innermost__")  # lists in lists: each its own
 _INDEX = re.compile(r"\[(\d+)\]")  # noqa: TID251 - a constant pattern of ours
 
 
@@ -48,6 +48,11 @@ class BoundField:
     def id(self) -> str:
         """The HTML id of the input."""
         return f"f-{self.name.replace('/', '-')}"
+
+    @property
+    def placeholder(self) -> str:
+        """What stands for the number of a new row in the blank one."""
+        return placeholder_of(self.name)
 
     @property
     def described_by(self) -> str:
@@ -192,7 +197,9 @@ class SchemaForm:
             is_visible=_is_visible(described, siblings),
             fields=self._bind_all(described.fields, f"{name}/", value, errors),
             rows=tuple(self._rows(described, name, value, errors)),
-            blank=self._row(described, f"{name}/{BLANK_ROW}", {}, {}) if has_rows else None,
+            blank=self._row(described, f"{name}/{placeholder_of(name)}", {}, {})
+            if has_rows
+            else None,
         )
 
     def _rows(
@@ -222,6 +229,11 @@ def sections_of(bound: Sequence[BoundField]) -> tuple[Section, ...]:
         )
         for title, fields in groups.items()
     )
+
+
+def placeholder_of(name: str) -> str:
+    """Return what stands for a new row's number in a list of this name; one for each depth."""
+    return next(each for each in _PLACEHOLDERS if each not in name)
 
 
 def walk(fields: Iterable[BoundField]) -> Iterator[BoundField]:

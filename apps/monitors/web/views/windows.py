@@ -24,7 +24,7 @@ from detectviz.clock import utc_now
 from detectviz.resources.services import resource_delete
 from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
-from detectviz.web.specs import SpecText, spec_save
+from detectviz.web.spec_text import SpecText, spec_save
 from detectviz.web.writes import kind_of
 
 _AHEAD = 10

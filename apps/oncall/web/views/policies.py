@@ -11,20 +11,11 @@ from django.views.decorators.http import require_POST
 from apps.oncall.models import EscalationPolicy, EscalationRun
 from apps.oncall.selectors import policy_get, policy_list, run_list, runs_of
 from apps.oncall.services.policies import target_of
+from apps.oncall.web.editors import POLICY_EDITOR
 from detectviz.resources.services import resource_delete
 from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
-from detectviz.web.specs import SpecText, spec_save
-from detectviz.web.writes import kind_of
-
-EXAMPLE = """\
-title: First line, then everybody
-repeat: 1                  # how often to begin again
-steps:
-  - wait: 5m               # for an answer, before the next step
-    targets:
-      - user: {user}       # or schedule, team, contact_point
-"""
+from detectviz.web.specs import spec_create, spec_edit
 
 
 @dataclass(frozen=True)
@@ -115,18 +106,15 @@ def policy_detail(request: PageRequest, scope: OrgScope, *, name: str) -> HttpRe
 
 @org_page("escalations:create")
 def policy_create(request: PageRequest, scope: OrgScope) -> HttpResponse:
-    """Show the text of a new policy and take it."""
-    text = EXAMPLE.format(user=scope.user.username)
-    page = SpecText(scope, _kind(), text=text, back=_list_url(scope))
-    return spec_save(request, page, template="oncall/policy_edit.html", done=_detail_url)
+    """Show the form of a new policy and take it."""
+    return spec_create(request, scope, POLICY_EDITOR)
 
 
 @org_page("escalations:update")
 def policy_edit(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
-    """Show the text of a policy and take it."""
+    """Show the form of a policy and take it."""
     policy = _policy_of(scope, name, "escalations:update")
-    page = SpecText.of(scope, _kind(), policy, back=_detail_url(scope, name))
-    return spec_save(request, page, template="oncall/policy_edit.html", done=_detail_url)
+    return spec_edit(request, scope, POLICY_EDITOR, policy)
 
 
 @require_POST
@@ -134,8 +122,9 @@ def policy_edit(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResp
 def policy_delete(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
     """Delete a policy."""
     _policy_of(scope, name, "escalations:delete")
-    resource_delete(_kind(), org=scope.org, actor=scope.user, name=name)
-    return go_to(request, _list_url(scope), said=f"{name} is deleted.")
+    resource_delete(POLICY_EDITOR.resource, org=scope.org, actor=scope.user, name=name)
+    back = reverse(POLICY_EDITOR.list_route, args=[scope.org.name])
+    return go_to(request, back, said=f"{name} is deleted.")
 
 
 @org_page()
@@ -149,15 +138,3 @@ def _policy_of(scope: OrgScope, name: str, permission: str) -> EscalationPolicy:
     policy = policy_get(scope.org, name)
     scope.access.require(permission, policy)
     return policy
-
-
-def _kind() -> Any:
-    return kind_of("notifications/v1", "EscalationPolicy")
-
-
-def _list_url(scope: OrgScope) -> str:
-    return reverse("oncall:policy-list", args=[scope.org.name])
-
-
-def _detail_url(scope: OrgScope, name: str) -> str:
-    return reverse("oncall:policy-detail", args=[scope.org.name, name])

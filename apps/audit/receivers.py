@@ -20,7 +20,7 @@ def on_resource_changed(event: ResourceChanged) -> None:
     """Record a write."""
     audit_record(
         Entry(
-            action=f"{event.kind.lower()}.{event.action}",
+            action=f"{event.kind.lower()}.{event.verb or event.action}",
             org_id=event.org_id,
             actor_id=event.actor_id,
             kind=event.kind,

@@ -19,6 +19,7 @@ class ResourceChanged:
     uid: str
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
+    verb: str = ""  # what was done, where that has a name of its own, such as expire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,8 @@ class Subresource:
     """An extra path below an object, such as ``…/monitors/{name}/run``.
 
     ``handler`` receives (request, org, object) and returns plain data (rendered by the API) or a
-    response of its own; ``permission`` is the action checked on the object.
+    response of its own; ``permission`` is the action checked on the object. One that changes the
+    object says ``is_act``, unless its service tells audit by itself.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Subresource:
     request: type[serializers.Serializer[Any]] | None = None
     summary: str = ""
     is_collection: bool = False  # below …/{resource}, not below one object
+    is_act: bool = False  # changes the object: done locked, and written down for audit
 
 
 class ResourceKind(ABC, Generic[M]):

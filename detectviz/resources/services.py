@@ -1,8 +1,8 @@
 """The one way to write or delete a resource, whoever asks: API, page, YAML or command line."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from django.apps import apps
 from django.conf import settings
@@ -24,6 +24,7 @@ from detectviz.resources.models import NAME_MESSAGE, ResourceModel, is_name
 from detectviz.resources.registry import ResourceKind, Write
 from detectviz.resources.validation import validate_spec
 
+T = TypeVar("T")
 Mode = Literal["create", "update", "upsert"]
 Outcome = Literal["created", "updated", "unchanged"]
 
@@ -134,6 +135,31 @@ def resource_delete(
     _publish(kind, org=org, actor=actor, before=before, after=None)
 
 
+@transaction.atomic
+def resource_act(
+    kind: ResourceKind[Any],
+    *,
+    org: models.Model,
+    actor: models.Model | None,
+    name: str,
+    verb: str,
+    act: Callable[[Any], T],
+) -> T:
+    """Do something to one resource that is no write of its spec, and tell audit and events.
+
+    ``act`` gets the locked row and its answer is returned; ``verb`` names it (``expire`` becomes
+    the audit's ``silence.expire``). Raises NotFoundError, and what ``act`` raises.
+    """
+    instance = _locked(kind, org, name)
+    if instance is None:
+        raise NotFoundError
+    before = envelope_of(kind, instance)
+    answer = act(instance)
+    after = envelope_of(kind, kind.queryset(org).get(pk=instance.pk))
+    _publish(kind, org=org, actor=actor, before=before, after=after, verb=verb)
+    return answer
+
+
 def _locked(kind: ResourceKind[Any], org: models.Model, name: str) -> Any:
     # FOR UPDATE OF self: nullable joins of the kind's queryset cannot be locked on PostgreSQL.
     return kind.queryset(org).select_for_update(of=("self",)).filter(name=name).first()
@@ -218,6 +244,7 @@ def _publish(
     actor: models.Model | None,
     before: dict[str, Any] | None,
     after: dict[str, Any] | None,
+    verb: str = "",
 ) -> None:
     action: Literal["create", "update", "delete"] = "update"
     if before is None or after is None:
@@ -234,5 +261,6 @@ def _publish(
             uid=subject["metadata"]["uid"],
             before=before,
             after=after,
+            verb=verb,
         )
     )

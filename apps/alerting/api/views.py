@@ -9,7 +9,7 @@ from apps.alerting.api.handling.views import HANDLING_SUBRESOURCES
 from apps.alerting.api.serializers import BackfillSerializer, BacktestSerializer, PreviewSerializer
 from apps.alerting.models import Alert, RuleGroup
 from apps.alerting.selectors import alert_history, rulegroup_plain_list, rulegroup_queryset
-from apps.alerting.services.backfills import backfill_json, rules_backfill
+from apps.alerting.services.backfills import backfill_json, backfill_record, rules_backfill
 from apps.alerting.services.backtest_requests import backtest_of
 from apps.alerting.services.backtests import backtest_json
 from apps.alerting.services.builtin import builtin_restore
@@ -114,6 +114,7 @@ def backfill(request: Any, org: Any, instance: RuleGroup) -> JsonObject:
         slot_offset_ms=slot_offset_ms(instance.uid, instance.interval_ms),
         timeout_s=BACKFILL_TIMEOUT_S,
     )
+    backfill_record(org_id=org.pk, name=instance.name, actor_id=request.user.pk, found=found)
     return backfill_json(found)
 
 

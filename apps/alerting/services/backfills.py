@@ -21,6 +21,8 @@ from apps.series.selectors import Tenant
 from apps.series.services import series_store
 from detectviz.clock import from_ms, to_ms
 from detectviz.contracts.types import JsonObject
+from detectviz.events.bus import publish
+from detectviz.events.types import SecurityEventOccurred
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.tsdb.interface import METRIC_NAME, STALE_NAN, Matcher, MatchOp, Sample
 
@@ -168,6 +170,20 @@ class _Filling:
         report = self.querier.store.append(self.querier.tenant, samples)
         self.found.stored += report.stored
         self.found.refused.update(one.reason for one in report.rejected)
+
+
+def backfill_record(*, org_id: int, name: str, actor_id: int | None, found: Backfill) -> None:
+    """Tell audit that somebody wrote a group's series into the past."""
+    publish(
+        SecurityEventOccurred(
+            action="rulegroup.backfill",
+            org_id=org_id,
+            actor_id=actor_id,
+            kind="RuleGroup",
+            name=name,
+            details=backfill_json(found),
+        )
+    )
 
 
 def backfill_json(found: Backfill) -> JsonObject:

@@ -246,6 +246,7 @@ SUBRESOURCES = (
         method="POST",
         permission="monitors:update",
         handler=handle_rotate,
+        is_act=True,
         summary="Give a push monitor a new address",
     ),
 )

@@ -56,6 +56,16 @@ def note_write(*, incident: Incident, text: str, actor: Any, now: datetime) -> N
     _audit(incident, "incident.note", actor, {"text": text})
 
 
+def alerts_gather(*, incident: Incident, alerts: Iterable[Alert], actor: Any, now: datetime) -> int:
+    """Have somebody add alerts to an incident, known to audit; return how many are new to it."""
+    chosen = list(alerts)
+    added = alerts_add(incident=incident, alerts=chosen, by=str(actor), now=now)
+    if added:
+        details = {"alerts": [one.name for one in chosen], "added": added}
+        _audit(incident, "incident.gather", actor, details)
+    return added
+
+
 def alerts_add(*, incident: Incident, alerts: Iterable[Alert], by: str, now: datetime) -> int:
     """Have alerts belong to an incident; return how many are new to it."""
     rows = IncidentAlert.objects.for_org(incident.org_id).filter(incident=incident)

@@ -33,7 +33,13 @@ from detectviz.resources.manifests import (
 from detectviz.resources.models import is_name
 from detectviz.resources.registry import ResourceKind, Subresource, registry
 from detectviz.resources.selectors import DEFAULT_LIMIT, MAX_LIMIT, ListQuery, resource_list
-from detectviz.resources.services import Mode, folder_get, resource_delete, resource_write
+from detectviz.resources.services import (
+    Mode,
+    folder_get,
+    resource_act,
+    resource_delete,
+    resource_write,
+)
 from detectviz.resources.yaml import load_documents
 from detectviz.tenancy.requests import org_access
 
@@ -183,8 +189,21 @@ class SubresourceView(ItemView):
         """Check the permission on the object and call the kind's handler."""
         instance = self.instance(name) if name is not None else None
         self.require(self.subresource.permission, instance)
-        answer = self.subresource.handler(request, self.org, instance)
+        answer = self._answer(request, instance)
         return answer if isinstance(answer, HttpResponseBase) else Response(answer)
+
+    def _answer(self, request: Request, instance: Any) -> Any:
+        asked = self.subresource
+        if not asked.is_act or instance is None:
+            return asked.handler(request, self.org, instance)
+        return resource_act(
+            self.kind,
+            org=self.org,
+            actor=caller(request),
+            name=instance.name,
+            verb=asked.name,
+            act=lambda row: asked.handler(request, self.org, row),
+        )
 
     get = post = handle  # type: ignore[assignment]  # the URL allows only the declared method
 

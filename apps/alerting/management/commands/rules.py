@@ -16,7 +16,12 @@ from rich.progress import Progress, TaskID
 
 from apps.alerting.models import RuleGroup
 from apps.alerting.selectors import rulegroup_queryset
-from apps.alerting.services.backfills import Backfill, backfill_json, rules_backfill
+from apps.alerting.services.backfills import (
+    Backfill,
+    backfill_json,
+    backfill_record,
+    rules_backfill,
+)
 from apps.alerting.services.backtest_requests import DEFAULT_RANGE, backtest_of
 from apps.alerting.services.backtests import Backtest, backtest_json
 from apps.alerting.services.groups import plan_of
@@ -150,7 +155,7 @@ class Command(BaseCommand):
         with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
             for plan, offset_ms in _plans(org, options["source"]):
                 task = bar.add_task(plan.name)
-                reports[plan.name] = rules_backfill(
+                found = reports[plan.name] = rules_backfill(
                     tenant=org,
                     group=plan,
                     start=start,
@@ -158,6 +163,7 @@ class Command(BaseCommand):
                     slot_offset_ms=offset_ms,
                     progress=partial(_advance, bar, task),
                 )
+                backfill_record(org_id=org.pk, name=plan.name, actor_id=None, found=found)
         if options["output"] == "json":
             answers = {name: backfill_json(found) for name, found in reports.items()}
             self.stdout.write(orjson.dumps(answers).decode())

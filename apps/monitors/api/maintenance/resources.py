@@ -54,6 +54,7 @@ class MaintenanceWindowKind(ResourceKind[MaintenanceWindow]):
             method="POST",
             permission="update",
             handler=_begin,
+            is_act=True,
             summary="Begin the window now, for its whole length; its plan stays.",
         ),
         Subresource(
@@ -61,6 +62,7 @@ class MaintenanceWindowKind(ResourceKind[MaintenanceWindow]):
             method="POST",
             permission="update",
             handler=_end,
+            is_act=True,
             summary="End what is on now; the times to come stay.",
         ),
     )

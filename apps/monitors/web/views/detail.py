@@ -32,6 +32,7 @@ from detectviz.clock import utc_now
 from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.errors import PluginHostError
+from detectviz.resources.services import resource_act
 from detectviz.tsdb.interface import StoreError
 from detectviz.web.charts import chart_problem
 from detectviz.web.heartbeats import Beat
@@ -39,6 +40,7 @@ from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
 from detectviz.web.states import look_of
 from detectviz.web.templatetags.web import duration
+from detectviz.web.writes import kind_of
 
 _SUMMARY = "monitors/partials/_monitor_summary.html"
 _CERTIFICATE_SOON = timedelta(days=21)
@@ -269,6 +271,13 @@ def monitor_enable(request: PageRequest, scope: OrgScope, *, name: str) -> HttpR
 @org_page("monitors:update")
 def monitor_rotate(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
     """Give a push monitor a new address."""
-    heartbeat_rotate(monitor=monitor_of(scope, name, "monitors:update"))
+    resource_act(
+        kind_of("monitoring/v1", "Monitor"),
+        org=scope.org,
+        actor=scope.user,
+        name=monitor_of(scope, name, "monitors:update").name,
+        verb="rotate-token",
+        act=lambda monitor: heartbeat_rotate(monitor=monitor),
+    )
     target = reverse("monitors:monitor-detail", args=[scope.org.name, name])
     return go_to(request, target, said="There is a new address. The old one no longer works.")

@@ -21,7 +21,7 @@ from apps.monitors.services.window_specs import (
 )
 from apps.monitors.services.windows import Span, span_at, spans
 from detectviz.clock import utc_now
-from detectviz.resources.services import resource_delete
+from detectviz.resources.services import resource_act, resource_delete
 from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
 from detectviz.web.spec_text import SpecText, spec_save
@@ -206,7 +206,15 @@ def window_turn(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResp
     """Begin a window now, or end what is on."""
     window = window_allowed(scope, name, "maintenancewindows:update")
     is_begin = request.POST.get("turn", "begin") == "begin"
-    (window_begin if is_begin else window_end)(window=window, now=utc_now())
+    turn = window_begin if is_begin else window_end
+    resource_act(
+        window_kind(),
+        org=scope.org,
+        actor=scope.user,
+        name=window.name,
+        verb="begin" if is_begin else "end",
+        act=lambda row: turn(window=row, now=utc_now()),
+    )
     said = f"{name} is {'on' if is_begin else 'over'}."
     return go_to(request, _detail_url(scope, name), said=said)
 

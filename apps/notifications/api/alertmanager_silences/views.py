@@ -21,8 +21,8 @@ from apps.notifications.services.silences import silence_expire, silence_state, 
 from detectviz.clock import utc_now
 from detectviz.doors.alertmanager import AlertmanagerView, AnswerError, json_answer
 from detectviz.resources.models import new_uid
-from detectviz.resources.registry import registry
-from detectviz.resources.services import resource_write
+from detectviz.resources.registry import ResourceKind, registry
+from detectviz.resources.services import resource_act, resource_write
 
 _API_VERSION, _KIND = "alerting/v1", "Silence"
 _ORDER = {SilenceState.ACTIVE: 1, SilenceState.PENDING: 2, SilenceState.EXPIRED: 3}
@@ -61,10 +61,8 @@ class SilencesView(AlertmanagerView):
         if body.get("id"):
             instance = _found(self.org, str(body["id"]), status=404, body="silence not found")
             self.access.require("silences:update", instance)
-        kind = registry.by_kind(_API_VERSION, _KIND)
-        assert kind is not None
         written = resource_write(
-            kind,
+            _kind(),
             org=self.org,
             actor=request.user,  # type: ignore[arg-type]  # a caller is a person or a program
             name=instance.name if instance is not None else f"silence-{new_uid()}",
@@ -93,8 +91,21 @@ class SilenceView(AlertmanagerView):
         """Expire one; it stays listed for a while."""
         row = _found(self.org, uuid)
         self.access.require("silences:update", row)
-        silence_expire(silence=row, now=utc_now())
+        resource_act(
+            _kind(),
+            org=self.org,
+            actor=request.user,  # type: ignore[arg-type]  # a caller is a person or a program
+            name=row.name,
+            verb="expire",
+            act=lambda silence: silence_expire(silence=silence, now=utc_now()),
+        )
         return json_answer(None)
+
+
+def _kind() -> ResourceKind[Any]:
+    kind = registry.by_kind(_API_VERSION, _KIND)
+    assert kind is not None
+    return kind
 
 
 def _found(org: Any, uuid: str, *, status: int = 404, body: Any = None) -> Silence:

@@ -75,6 +75,7 @@ class SilenceKind(ResourceKind[Silence]):
             permission="update",
             handler=_expire,
             summary="End a silence now; it is kept for five days.",
+            is_act=True,
         ),
         Subresource(
             name="preview",

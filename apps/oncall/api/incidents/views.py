@@ -8,7 +8,7 @@ from rest_framework import serializers
 from apps.alerting.selectors import alert_names
 from apps.oncall.api.incidents.serializers import GatherSerializer, NoteSerializer
 from apps.oncall.models import Incident
-from apps.oncall.services.incidents import alerts_add, note_write
+from apps.oncall.services.incidents import alerts_gather, note_write
 from apps.oncall.services.timelines import incident_timeline, post_mortem
 from detectviz.clock import utc_now
 from detectviz.contracts.types import JsonObject
@@ -35,8 +35,8 @@ def gather(request: Any, org: Any, instance: Incident) -> JsonObject:
     body = _valid(GatherSerializer(data=request.data))
     _, access = org_access(request, str(org))
     found = access.filter(alert_names(org, body["names"]), "alerts:read")
-    by = str(request.user)
-    return {"added": alerts_add(incident=instance, alerts=found, by=by, now=utc_now())}
+    user = request.user
+    return {"added": alerts_gather(incident=instance, alerts=found, actor=user, now=utc_now())}
 
 
 def markdown(request: Any, org: Any, instance: Incident) -> HttpResponse:

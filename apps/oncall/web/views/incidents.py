@@ -13,7 +13,7 @@ from apps.alerting.selectors import alert_names, alert_open_list
 from apps.oncall.enums import IncidentSeverity, IncidentStatus
 from apps.oncall.models import Incident, IncidentAlert
 from apps.oncall.selectors import incident_alerts, incident_get, incident_list
-from apps.oncall.services.incidents import FIRING, alerts_add, note_write
+from apps.oncall.services.incidents import FIRING, alerts_gather, note_write
 from apps.oncall.services.participants import participant_list
 from apps.oncall.services.timelines import Moment, incident_timeline, post_mortem
 from detectviz.clock import utc_now
@@ -200,7 +200,7 @@ def incident_gather(request: PageRequest, scope: OrgScope, *, name: str) -> Http
     incident = _incident_of(scope, name, "incidents:update")
     wanted = alert_names(scope.org, request.POST.getlist("alert")[:_MOST_OFFERED])
     found = scope.access.filter(wanted, "alerts:read")
-    added = alerts_add(incident=incident, alerts=found, by=str(scope.user), now=utc_now())
+    added = alerts_gather(incident=incident, alerts=found, actor=scope.user, now=utc_now())
     return go_to(request, _detail_url(scope, name), said=f"Added: {added}.")
 
 

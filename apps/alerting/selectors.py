@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Value, When
+from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
-from apps.alerting.enums import AlertState, RuleHealth
+from apps.alerting.enums import AlertState, HandlingAction, RuleHealth
 from apps.alerting.models import (
     Alert,
     AlertEvent,
@@ -65,6 +66,23 @@ def _is_closed(org: models.Model | int) -> Exists:
     )
 
 
+def alert_handled_queryset(org: models.Model | int, now: datetime) -> models.QuerySet[Alert]:
+    """Return an org's alerts, to be filtered by how they stand with people at a time.
+
+    Filters: ``is_acknowledged``, ``is_snoozed``, ``is_closed`` and ``assigned_to`` (a name or "").
+    """
+    of_firing = AlertHandling.objects.for_org(org).filter(
+        fingerprint=OuterRef("fingerprint"), starts_at__gte=OuterRef("active_at")
+    )
+    lasting = Q(acknowledged_until__isnull=True) | Q(acknowledged_until__gt=now)
+    return alert_queryset(org).alias(
+        is_acknowledged=Exists(of_firing.filter(lasting, acknowledged_at__isnull=False)),
+        is_snoozed=Exists(of_firing.filter(snoozed_until__gt=now)),
+        is_closed=Exists(of_firing.filter(closed_at__isnull=False)),
+        assigned_to=Coalesce(Subquery(of_firing.values("assignee")[:1]), Value("")),
+    )
+
+
 def alert_get(org: models.Model | int, name: str) -> Alert | None:
     """Return one alert by its name or, as notifications link to it, by its fingerprint."""
     return alert_queryset(org).filter(Q(name=name) | Q(fingerprint=name)).first()
@@ -94,6 +112,15 @@ def handling_map(org: models.Model | int, alerts: Collection[Alert]) -> dict[str
     began = {alert.fingerprint: alert.active_at for alert in alerts}
     rows = AlertHandling.objects.for_org(org).filter(fingerprint__in=began)
     return {row.fingerprint: row for row in rows if row.speaks_of(began[row.fingerprint])}
+
+
+def comment_counts(org: models.Model | int, fingerprints: Sequence[str]) -> dict[str, int]:
+    """Return how many comments are kept about each of these alerts that has any."""
+    rows = HandlingEvent.objects.for_org(org).filter(
+        fingerprint__in=fingerprints, action=HandlingAction.COMMENT
+    )
+    counted = rows.order_by().values("fingerprint").annotate(count=Count("id"))
+    return {row["fingerprint"]: row["count"] for row in counted}
 
 
 def handlings_quieting(org: models.Model | int) -> dict[str, AlertHandling]:

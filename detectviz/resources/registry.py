@@ -1,7 +1,7 @@
 """What an app says about a resource kind, and the registry it says it to."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -78,6 +78,9 @@ class ResourceKind(ABC, Generic[M]):
         """Return the org's rows with what to_spec and to_status read, prefetched."""
         rows: models.QuerySet[M] = self.model.objects.for_org(org).select_related("org")
         return rows.select_related("folder") if self.has_folder else rows
+
+    def load(self, rows: Sequence[M]) -> None:
+        """Fetch, for the rows of one page together, what no join of ``queryset`` can."""
 
     @property
     def has_folder(self) -> bool:

@@ -50,6 +50,7 @@ def resource_list(
     found = list(rows[: query.limit + 1])
     more = len(found) > query.limit
     found = found[: query.limit]
+    kind.load(found)
     return Page(found, _encode_token(found[-1].name) if more else "")
 
 

@@ -1,6 +1,6 @@
 """The registration of ``alerting/v1`` RuleGroup and Alert."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db import models
@@ -10,9 +10,10 @@ from apps.alerting.api.serializers import EmptySpecSerializer, RuleGroupSpecSeri
 from apps.alerting.api.views import ALERT_SUBRESOURCES, RULEGROUP_SUBRESOURCES
 from apps.alerting.enums import RuleEvaluator
 from apps.alerting.models import Alert, RuleGroup
-from apps.alerting.selectors import alert_queryset, rulegroup_queryset
+from apps.alerting.selectors import alert_handled_queryset, rulegroup_queryset
 from apps.alerting.services.conditions import queries_require
 from apps.alerting.services.generated_groups import generated_refuse
+from apps.alerting.services.handled_alerts import standing_map
 from apps.alerting.services.rule_files import rule_file_to_manifests
 from apps.alerting.services.rule_specs import rules_queries
 from apps.alerting.services.rulegroups import RuleGroupDraft, rulegroup_delete, rulegroup_write
@@ -145,19 +146,31 @@ class AlertKind(ResourceKind[Any]):
         "rule_group": "rule__group__name",
         "fingerprint": "fingerprint",
         "status.flapping": "is_flapping",
+        "status.handling.acknowledged": "is_acknowledged",
+        "status.handling.snoozed": "is_snoozed",
+        "status.handling.closed": "is_closed",
+        "status.handling.assignee": "assigned_to",
     }
     subresources = ALERT_SUBRESOURCES
 
     def queryset(self, org: models.Model) -> "models.QuerySet[Any]":
         """Return alerts with their rules and groups."""
-        return alert_queryset(org.pk)
+        return alert_handled_queryset(org.pk, utc_now())
+
+    def load(self, rows: Sequence[Any]) -> None:
+        """Fetch how a page of alerts stands with people."""
+        found = standing_map(rows[0].org_id, rows) if rows else {}
+        for row in rows:
+            row.standing = found[row.fingerprint]
 
     def to_spec(self, instance: Any) -> dict[str, Any]:
         """Return nothing: nobody writes alerts."""
         return {}
 
     def to_status(self, instance: Any) -> dict[str, Any]:
-        """Return which rule raised the alert, and its timers."""
+        """Return which rule raised the alert, its timers, and how it stands with people."""
+        if not hasattr(instance, "standing"):
+            self.load([instance])
         return {
             "state": instance.state,
             "condition": instance.condition or None,
@@ -171,6 +184,7 @@ class AlertKind(ResourceKind[Any]):
             "keep_firing_since": instance.keep_firing_since,
             "resolved_at": instance.resolved_at,
             "last_sent_at": instance.last_sent_at,
+            "handling": instance.standing.as_json(utc_now()),
         }
 
     def to_top(self, instance: Any) -> dict[str, Any]:

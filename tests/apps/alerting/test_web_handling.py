@@ -1,5 +1,6 @@
 """Acting on alerts from their pages and through REST."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -156,3 +157,36 @@ def test_a_time_that_is_over_is_refused(group: RuleGroup, operator: Client) -> N
     answer = post(operator, "home/snooze", until=utc_now().isoformat())
     assert answer.status_code == 422
     assert post(operator, "home/snooze").status_code == 422
+
+
+def test_programs_see_in_lists_how_alerts_stand_with_people_and_choose_by_it(
+    group: RuleGroup, operator: Client, django_assert_max_num_queries: Any
+) -> None:
+    for name in ("home", "shop", "mail", "news"):
+        make_alert(group, name)
+    post(operator, "home/acknowledge")
+    post(operator, "shop/assign", assignee="operator")
+    post(operator, "shop/comment", comment="the disk again")
+    post(operator, "mail/snooze", until=(utc_now() + timedelta(hours=1)).isoformat())
+    post(operator, "mail/close")
+
+    def chosen(selector: str) -> list[str]:
+        answer = operator.get(REST, {"field_selector": selector})
+        return [item["metadata"]["name"] for item in answer.json()["items"]]
+
+    assert chosen("status.handling.acknowledged=true") == ["home"]
+    assert chosen("status.handling.acknowledged!=true") == ["mail", "news", "shop"]
+    assert chosen("status.handling.snoozed=true") == ["mail"]
+    assert chosen("status.handling.closed=true") == ["mail"]
+    assert chosen("status.handling.assignee=operator") == ["shop"]
+    assert chosen("status.handling.closed=false,status.handling.assignee=") == ["home", "news"]
+    with django_assert_max_num_queries(16):
+        items = operator.get(REST).json()["items"]
+    stand = {item["metadata"]["name"]: item["status"]["handling"] for item in items}
+    assert stand["home"]["acknowledged_by"] == "operator"
+    assert stand["shop"]["assignee"] == {"kind": "user", "name": "operator"}
+    assert [stand[name]["comments"] for name in ("home", "shop")] == [0, 1]
+    assert stand["mail"]["closed"] is stand["mail"]["snoozed"] is True
+    assert operator.get(f"{REST}/news").json()["status"]["handling"]["acknowledged"] is False
+    AlertHandling.objects.for_org(group.org_id).filter(fingerprint="mail").update(snoozed_until=START)
+    assert chosen("status.handling.snoozed=true") == []

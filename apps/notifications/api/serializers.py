@@ -151,6 +151,7 @@ class RouteSerializer(serializers.Serializer[Any]):
     notify_resolved_while_muted = serializers.BooleanField(required=False)
     resolve_immediately = serializers.BooleanField(required=False)
     silence_policy = SilencePolicySerializer(required=False)
+    resolve_timeout = DurationField(required=False)
     routes = serializers.ListField(child=RouteField(), required=False)
 
     def get_fields(self) -> dict[str, Any]:
@@ -167,12 +168,12 @@ class RouteSerializer(serializers.Serializer[Any]):
         return value
 
     def validate_group_interval(self, value: str) -> str:
-        """A group interval of zero would flush without end."""
+        """A group interval of zero would flush without end; other times of zero mean nothing."""
         if parse_duration_s(value) <= 0:
             raise serializers.ValidationError("Must be more than zero.")
         return value
 
-    validate_repeat_interval = validate_group_interval
+    validate_repeat_interval = validate_resolve_timeout = validate_group_interval
 
 
 class RouteExplainSerializer(serializers.Serializer[Any]):

@@ -32,6 +32,7 @@ DISPATCH = "notifications.dispatch"
 
 # Alertmanager's defaults: it has them off for mail, Slack and WeChat, on for all others.
 RECEIVER_TEXTS = ("title_template", "text_template", "rate_limit")
+ORG_WIDE = frozenset({"silence_policy", "resolve_timeout"})  # on a tree's root, about no route
 RELIABILITY = {"fallback": "", "fallback_after": "5m", "give_up_after": "1d"}
 QUIET_ABOUT_RESOLVED = frozenset({"email", "slack", "wecom"})
 
@@ -167,7 +168,7 @@ def routing_tree_write(
     if errors:
         raise InvalidFieldsError(errors)
     tree = instance or RoutingTree(org_id=org.pk, name=name)
-    is_changed = instance is None or tree.root != dict(root)
+    is_changed = instance is None or _routing(tree.root) != _routing(root)
     tree.root = dict(root)
     tree.save()
     if is_changed:
@@ -176,6 +177,11 @@ def routing_tree_write(
         RoutedAlert.objects.for_org(org).update(routed_version=0)
         wake_on_commit(DISPATCH)
     return tree
+
+
+def _routing(root: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a tree says of where alerts go."""
+    return {name: value for name, value in root.items() if name not in ORG_WIDE}
 
 
 def _named(
@@ -235,8 +241,8 @@ def _tree_errors(
             f"{path}.escalation",
             [f"There is no escalation policy {policy!r}. Known: {names}."],
         )
-    if not is_root and node.get("silence_policy"):
-        yield f"{path}.silence_policy", ["It holds for the whole org: put it on the root."]
+    for field in sorted(ORG_WIDE & node.keys()) if not is_root else ():
+        yield f"{path}.{field}", ["It holds for the whole org: put it on the root."]
     if is_root and node.get("matchers"):
         yield f"{path}.matchers", ["The root must match every alert; put matchers on its routes."]
     if is_root and node.get("continue"):

@@ -20,10 +20,10 @@ from apps.alerting.services.fingerprints import fingerprint
 from apps.alerting.services.handling import handlings_end
 from apps.notifications.models import RoutedAlert
 from apps.notifications.services.inbox import DISPATCH
+from apps.notifications.services.resolve_timeouts import resolve_timeout
 from detectviz.runtime.wakeups import wake_on_commit
 from detectviz.tenancy.writing import rows_write
 
-RESOLVE_TIMEOUT = timedelta(minutes=5)
 UNATTENDED = timedelta(minutes=1)  # an end that passed so long ago passed while we were down
 MAX_ACTIVE = 100_000
 MAX_LABELS = 128
@@ -86,13 +86,15 @@ def foreign_alerts_accept(
 ) -> Intake:
     """Take the valid ones of ``alerts`` and say what is wrong with the others.
 
-    A missing start is now (or the end), a missing end ``RESOLVE_TIMEOUT`` from now. What a rule of
+    A missing start is now (or the end), a missing end the org's
+    ``resolve_timeout`` from now. What a rule of
     the org says of the same label set counts more: the foreign word is then left aside.
     """
     words: dict[str, _Word] = {}
     errors: list[str] = []
+    until = now + resolve_timeout(org_id)
     for alert in alerts:
-        word = _completed(alert, now)
+        word = _completed(alert, now, until)
         problem = _problem(word)
         if problem:
             errors.append(problem)
@@ -133,7 +135,7 @@ def foreign_alerts_expire(*, now: datetime) -> int:
     """Resolve foreign alerts whose end has passed; return how many.
 
     While we were down no sender could renew its alerts. Those whose end passed meanwhile have
-    ``RESOLVE_TIMEOUT`` from now on, else every outage would tell their end and then their start.
+    ``resolve_timeout`` from now on, else every outage would tell their end and then their start.
     """
     rows = RoutedAlert.objects.across_orgs(reason=_ACROSS)
     lapsed = rows.filter(is_external=True, is_resolved=False, ends_at__lte=now)
@@ -141,7 +143,9 @@ def foreign_alerts_expire(*, now: datetime) -> int:
         return 0  # an idle tick must not take SQLite's write lock
     ended = 0
     with transaction.atomic():
-        lapsed.filter(ends_at__lt=now - UNATTENDED).update(ends_at=now + RESOLVE_TIMEOUT)
+        unattended = lapsed.filter(ends_at__lt=now - UNATTENDED)
+        for org_id in set(unattended.order_by().values_list("org_id", flat=True)):
+            unattended.filter(org_id=org_id).update(ends_at=now + resolve_timeout(org_id))
         by_org: dict[int, list[RoutedAlert]] = {}
         for row in lapsed.select_for_update(skip_locked=True).order_by("pk")[: 10 * _BATCH]:
             by_org.setdefault(row.org_id, []).append(row)
@@ -172,7 +176,7 @@ def foreign_alerts_sweep(*, now: datetime) -> None:
             external_alerts_sweep(org_id=org_id, active=active.get(org_id, ()), now=now)
 
 
-def _completed(alert: ForeignAlert, now: datetime) -> _Word:
+def _completed(alert: ForeignAlert, now: datetime, until: datetime) -> _Word:
     labels = {name: value for name, value in alert.labels.items() if value != ""}
     starts_at = alert.starts_at or alert.ends_at or now
     return _Word(
@@ -180,7 +184,7 @@ def _completed(alert: ForeignAlert, now: datetime) -> _Word:
         labels=labels,
         annotations=dict(alert.annotations),
         starts_at=starts_at,
-        ends_at=alert.ends_at or now + RESOLVE_TIMEOUT,
+        ends_at=alert.ends_at or until,
         generator_url=alert.generator_url,
         is_timeout=alert.ends_at is None,
     )

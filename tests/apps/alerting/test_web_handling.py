@@ -188,5 +188,7 @@ def test_programs_see_in_lists_how_alerts_stand_with_people_and_choose_by_it(
     assert [stand[name]["comments"] for name in ("home", "shop")] == [0, 1]
     assert stand["mail"]["closed"] is stand["mail"]["snoozed"] is True
     assert operator.get(f"{REST}/news").json()["status"]["handling"]["acknowledged"] is False
-    AlertHandling.objects.for_org(group.org_id).filter(fingerprint="mail").update(snoozed_until=START)
+    AlertHandling.objects.for_org(group.org_id).filter(fingerprint="mail").update(
+        snoozed_until=START
+    )
     assert chosen("status.handling.snoozed=true") == []

@@ -224,7 +224,7 @@ def test_what_a_field_left_out_means_there_is_written_out() -> None:
 def test_what_has_no_counterpart_is_named_with_its_reason() -> None:
     found = convert(
         """
-        global: {resolve_timeout: 10m}
+        global: {resolve_timeout: 10m, http_config: {follow_redirects: false}}
         route: {receiver: a}
         receivers: [{name: a, jira_configs: [{project: x}], labels: {owner: me}}]
         templates: [/etc/alertmanager/*.tmpl]
@@ -233,7 +233,7 @@ def test_what_has_no_counterpart_is_named_with_its_reason() -> None:
     assert lost(found) == {
         "receivers[0].jira_configs": "there is no notifier for this integration",
         "receivers[0].labels": "labels of receivers have no counterpart",
-        "global.resolve_timeout": "alerts whose sender names no end are resolved after 5m",
+        "global.http_config": "connections are made by the deployment's rules",
         "templates[0]": "write the templates of /etc/alertmanager/*.tmpl as NotificationTemplate "
         "manifests",
     }
@@ -261,7 +261,7 @@ def test_the_way_back_is_the_same_file_without_secrets() -> None:
     org = make_full_org()
     document = yaml.safe_load(
         """
-        global: {resolve_timeout: 5m}
+        global: {resolve_timeout: 10m}
         route:
           receiver: ops
           group_by: [alertname]

@@ -12,6 +12,7 @@ from apps.alerting.services.fingerprints import fingerprint
 from apps.alerting.services.handling import Actor, alerts_close, subject_of
 from apps.notifications.models import RoutedAlert
 from apps.notifications.services import foreign_alerts
+from apps.notifications.services.configuration import routing_tree_write
 from apps.notifications.services.foreign_alerts import (
     ForeignAlert,
     Intake,
@@ -22,6 +23,7 @@ from apps.notifications.services.foreign_alerts import (
 from apps.notifications.services.inbox import alerts_receive
 from apps.orgs.models import Org
 from detectviz.events.types import AlertChanged
+from detectviz.resources.errors import InvalidFieldsError
 from tests.factories.orgs import make_org
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +55,22 @@ def test_an_alert_without_times_starts_now_and_ends_after_the_resolve_timeout(or
     assert send(org) == Intake(accepted=1, errors=[])
     assert (row(org).starts_at, row(org).ends_at) == (START, after(300))
     assert row(org).is_timeout
+
+
+def test_the_resolve_timeout_is_the_org_s_own_and_changing_it_routes_nothing_anew(org: Org) -> None:
+    tree = routing_tree_write(org=org, name="default", root={}, instance=None)
+    send(org)
+    RoutedAlert.objects.for_org(org).update(routed_version=1)
+    routing_tree_write(org=org, name="default", root={"resolve_timeout": "1m"}, instance=tree)
+    assert row(org).routed_version == 1
+    send(org, 10)
+    assert row(org).ends_at == after(70)
+    assert foreign_alerts_expire(now=after(1000)) == 0  # nobody listened for so long
+    assert row(org).ends_at == after(1060)
+    with pytest.raises(InvalidFieldsError, match="put it on the root"):
+        routing_tree_write(
+            org=org, name="default", root={"routes": [{"resolve_timeout": "1m"}]}, instance=tree
+        )
 
 
 def test_an_alert_with_an_end_alone_starts_at_its_end(org: Org) -> None:

@@ -16,6 +16,7 @@ from apps.notifications.services.alertmanager.routes import (
     route_to_spec,
 )
 from apps.notifications.services.bootstrap import TREE_NAME
+from apps.notifications.services.resolve_timeouts import DEFAULT_RESOLVE_TIMEOUT
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.manifests import Conversion
 
@@ -30,11 +31,9 @@ _FIELDS = {
     "tracing",
 }
 _GLOBAL = {
-    "resolve_timeout": "alerts whose sender names no end are resolved after 5m",
     "http_config": "connections are made by the deployment's rules",
 }
 _MAIL_LOST = "mail leaves through the server of the deployment (DETECTVIZ_SMTP_*)"
-_DEFAULT_RESOLVE = "5m"
 
 
 def alertmanager_file_to_manifests(data: Mapping[str, Any]) -> Conversion | None:
@@ -120,12 +119,15 @@ class _Import:
             interval_name=self._intervals.of,
             losses=self._losses,
         )
+        timeout = str(self._common.get("resolve_timeout") or DEFAULT_RESOLVE_TIMEOUT)
+        if timeout != DEFAULT_RESOLVE_TIMEOUT:
+            root["resolve_timeout"] = timeout
         return _manifest("notifications/v1", "RoutingTree", TREE_NAME, root)
 
     def _lose_the_rest(self) -> None:
         used = {key for one in INTEGRATIONS.values() for key in one.common.values()}
-        for name, value in self._common.items():
-            if name in used or (name == "resolve_timeout" and value == _DEFAULT_RESOLVE):
+        for name in self._common:
+            if name in used or name == "resolve_timeout":
                 continue
             why = _MAIL_LOST if name.startswith("smtp_") else "no notifier has this default"
             self._losses.add(f"global.{name}", _GLOBAL.get(name, why))

@@ -22,10 +22,11 @@ from apps.notifications.services.alertmanager.receivers import (
 )
 from apps.notifications.services.alertmanager.routes import spec_to_route
 from apps.notifications.services.configuration import receiver_secrets
+from apps.notifications.services.resolve_timeouts import resolve_timeout_text
 from detectviz.resources.manifests import Exported
 
 NOBODY = "nobody"
-_RESOLVE_TIMEOUT = "5m"
+_ORG_WIDE = frozenset({"resolve_timeout"})
 
 
 def alertmanager_yaml(*, org: models.Model) -> str:
@@ -39,7 +40,9 @@ def alertmanager_export(*, org: models.Model) -> Exported:
     losses = Losses()
     points = list(ContactPoint.objects.for_org(org).order_by("name"))
     tree = RoutingTree.objects.for_org(org).first()
-    route = spec_to_route(tree.root if tree else {}, "route", losses)
+    root = tree.root if tree else {}
+    told = {name: value for name, value in root.items() if name not in _ORG_WIDE}
+    route = spec_to_route(told, "route", losses)
     names = {point.name for point in points}
     schemas = notifier_schemas()
     receivers = [_receiver(point, schemas, losses) for point in points]
@@ -47,7 +50,7 @@ def alertmanager_export(*, org: models.Model) -> Exported:
         route["receiver"] = _free(NOBODY, names)
         receivers.append({"name": route["receiver"]})
     document: dict[str, Any] = {
-        "global": {"resolve_timeout": _RESOLVE_TIMEOUT, **_mail(receivers)},
+        "global": {"resolve_timeout": resolve_timeout_text(root), **_mail(receivers)},
         "route": route,
         "receivers": receivers,
     }

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from apps.notifications.services.resolve_timeouts import DEFAULT_RESOLVE_TIMEOUT
 from apps.notifications.services.routing import Route
 from apps.notifications.services.tree_edits import place_indexes
 from detectviz.contracts.durations import format_duration
@@ -12,6 +13,7 @@ from detectviz.pluginhost.forms import FormField, form_fields
 from detectviz.web.forms import Errors
 
 _ROOT_LACKS = frozenset({"matchers", "continue"})
+_ROOT_ALONE = frozenset({"resolve_timeout"})
 _ASKED = frozenset(
     {
         "matchers",
@@ -23,6 +25,7 @@ _ASKED = frozenset(
         "repeat_interval",
         "continue",
         "routes",
+        *_ROOT_ALONE,
     }
 )
 _LABEL = re.compile(  # noqa: TID251 - a constant pattern of ours
@@ -73,9 +76,18 @@ def route_fields(
                 "title": "Continue: try the routes after this one too",
                 "default": False,
             },
+            "resolve_timeout": {
+                "type": "string",
+                "format": "duration",
+                "title": "Resolve timeout",
+                "description": "When alerts of other programs that name no end are over, if they "
+                "are not sent again. For the whole org.",
+                "x-placeholder": DEFAULT_RESOLVE_TIMEOUT,
+            },
         },
     }
-    return tuple(each for each in form_fields(schema) if not (is_root and each.name in _ROOT_LACKS))
+    lacks = _ROOT_LACKS if is_root else _ROOT_ALONE
+    return tuple(each for each in form_fields(schema) if each.name not in lacks)
 
 
 def _escalation_field(

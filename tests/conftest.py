@@ -1,10 +1,14 @@
 """What every test shares."""
 
 import pytest
+from django.conf import settings
 
 # Suites live outside of tests/; without this their failing asserts would show no values.
 pytest.register_assert_rewrite("detectviz.testing")
 
+from detectviz.testing.migrated import (  # noqa: E402 - registered before it is imported
+    migrated_database,
+)
 from detectviz.testing.services import (  # noqa: E402 - registered before it is imported
     missing_programs,
     services_are_required,
@@ -19,3 +23,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail(f"install {', '.join(missing)}: this test must run here", pytrace=False)
         elif missing:
             pytest.skip(f"install {', '.join(missing)} to run this test")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Begin with a copy of a migrated database on SQLite: migrating takes ten seconds."""
+    if _is_sqlite():
+        path = tmp_path_factory.mktemp("database") / "test.sqlite"
+        migrated_database(path)
+        settings.DATABASES["default"]["TEST"] = {"NAME": str(path)}
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Have the copy kept as it is; what it lacks, which is nothing, would be migrated."""
+    return _is_sqlite()
+
+
+def _is_sqlite() -> bool:
+    return bool(settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3")

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from detectviz.testing.migrated import DATABASE_NAME, migrated_database
 from detectviz.testing.services import free_port, run_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,10 +116,16 @@ def until(condition: Callable[[], Any], what: str, *, timeout_s: float = 60.0) -
 
 @contextmanager
 def embedded_product(
-    data_dir: Path, *, arguments: Sequence[str] = (), **variables: str
+    data_dir: Path, *, arguments: Sequence[str] = (), is_bare: bool = False, **variables: str
 ) -> Iterator[Product]:
-    """Run `detectviz up` in an empty environment, with further ``arguments``."""
+    """Run `detectviz up` in an empty environment, with further ``arguments``.
+
+    The tables are there already, so that a test starts sooner, unless the folder must be bare.
+    """
     product = _product(data_dir, variables)
+    database = data_dir / "var" / DATABASE_NAME
+    if not is_bare and not database.exists():
+        migrated_database(database)
     with running(product, "all", arguments=arguments):
         yield product
 

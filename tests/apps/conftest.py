@@ -12,15 +12,15 @@ from detectviz.testing.databases import (
     tables_clear,
     tables_make,
 )
+from detectviz.testing.migrated import migrated_database
 
 
 @pytest.fixture(scope="session")
-def sqlite_url(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> str:
+def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the URL of a SQLite file with our tables."""
-    url = f"sqlite://{tmp_path_factory.mktemp('database') / 'detectviz.sqlite'}"
-    with django_db_blocker.unblock(), default_database(url):
-        tables_make()
-    return url
+    path = tmp_path_factory.mktemp("database") / "detectviz.sqlite"
+    migrated_database(path)
+    return f"sqlite://{path}"
 
 
 @pytest.fixture(scope="session")

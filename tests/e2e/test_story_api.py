@@ -60,7 +60,7 @@ def states(product: Product) -> list[str]:
 
 
 def test_the_story_on_a_bare_machine(tmp_path: Path, hook: Hook, mailbox: Mailbox) -> None:
-    with embedded_product(tmp_path, DETECTVIZ_SMTP_PORT=str(mailbox.port)) as product:
+    with embedded_product(tmp_path, is_bare=True, DETECTVIZ_SMTP_PORT=str(mailbox.port)) as product:
         tell_the_story(product, hook, mailbox)
 
 

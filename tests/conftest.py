@@ -1,7 +1,7 @@
 """What every test shares."""
 
 import pytest
-from django.conf import settings
+from django.db import connection
 
 # Suites live outside of tests/; without this their failing asserts would show no values.
 pytest.register_assert_rewrite("detectviz.testing")
@@ -33,7 +33,7 @@ def django_db_modify_db_settings(
     if _is_sqlite():
         path = tmp_path_factory.mktemp("database") / "test.sqlite"
         migrated_database(path)
-        settings.DATABASES["default"]["TEST"] = {"NAME": str(path)}
+        connection.settings_dict["TEST"]["NAME"] = str(path)
 
 
 @pytest.fixture(scope="session")
@@ -43,4 +43,4 @@ def django_db_keepdb() -> bool:
 
 
 def _is_sqlite() -> bool:
-    return bool(settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3")
+    return connection.vendor == "sqlite"

@@ -12,6 +12,7 @@ from detectviz.pluginhost.forms import Choice, FormField
 
 Errors: TypeAlias = Mapping[str, Sequence[str]]
 _PLACEHOLDERS = ("__row__", "__inner__", "__innermost__")  # lists in lists: each its own
+_INPUTS = {"date": "date", "time": "time", "datetime-local": "datetime-local"}
 _INDEX = re.compile(r"\[(\d+)\]")  # noqa: TID251 - a constant pattern of ours
 
 
@@ -72,6 +73,11 @@ class BoundField:
         if self.field.type == "select" and self.field.is_multiple:
             return "checkboxes"
         return "group" if self.field.type == "object-group" else self.field.type
+
+    @property
+    def input_type(self) -> str:
+        """The type of the HTML input of a text."""
+        return _INPUTS.get(self.field.format, "text")
 
     @property
     def is_wide(self) -> bool:

@@ -193,6 +193,13 @@ def spec_draft(request: PageRequest, scope: OrgScope, editor: SpecEditor) -> Dra
         return Draft(None, {"": [error.message]})
 
 
+def draft_problems(scope: OrgScope, editor: SpecEditor, errors: Errors) -> list[str]:
+    """Return errors as sentences that begin with the label of their field, for a preview."""
+    fields = form_fields(editor.schema(scope))
+    named = SchemaForm(fields, {}, errors).problems
+    return [f"{label}: {text}" if label else text for label, _, text in named]
+
+
 def _submitted(request: PageRequest, stored: SpecPage) -> HttpResponse:
     data = request.POST
     page = replace(

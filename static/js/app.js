@@ -228,6 +228,25 @@
     }
   });
 
+  // lists of lines whose entries are known: what is chosen becomes a line
+  const addLine = (box) => {
+    const lines = document.getElementById(box.dataset.lineAdd);
+    const chosen = box.value.trim();
+    if (!chosen) return;
+    const there = lines.value.split("\n").map((line) => line.trim()).filter(Boolean);
+    lines.value = there.includes(chosen) ? there.join("\n") : [...there, chosen].join("\n");
+    box.value = "";
+    lines.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-line-add]")) addLine(event.target);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("[data-line-add]")) return;
+    event.preventDefault();
+    addLine(event.target);
+  });
+
   // the name of a new thing follows its title until somebody writes a name of his own
   document.addEventListener("input", (event) => {
     const name = event.target.closest("[data-schema-form]")?.querySelector("#f-name");

@@ -23,7 +23,7 @@ APP_FILES = {
 }
 EDGE_FILES = {
     "api": {"__init__", "resources", "serializers", "filters", "views", "urls"},
-    "web": {"__init__", "forms", "views", "urls", "menu"},
+    "web": {"__init__", "editors", "forms", "views", "urls", "menu"},
 }
 SPLIT_EDGE = 3
 EXEMPT = {

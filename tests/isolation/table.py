@@ -354,6 +354,7 @@ TABLE: Mapping[str, Rule] = {
     "monitors:window-list": _look("maintenancewindows:read"),
     "monitors:window-create": _look("maintenancewindows:create"),
     "monitors:window-detail": _look("maintenancewindows:read"),
+    "monitors:window-preview": _button("maintenancewindows:read"),
     "monitors:window-edit": _look("maintenancewindows:update"),
     "monitors:window-turn": _button("maintenancewindows:update"),
     "monitors:window-delete": _button("maintenancewindows:delete"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
 from django.db import models
@@ -11,11 +12,13 @@ from apps.monitors.models import MaintenanceWindow
 from apps.monitors.services.windows import (
     LONGEST,
     WEEKDAYS,
+    Span,
     Window,
     WindowError,
     next_span,
     nth_weekday,
     span_at,
+    spans,
     window_check,
     zone_of,
 )
@@ -84,23 +87,35 @@ def window_write(
     now: datetime,
 ) -> MaintenanceWindow:
     """Create or change a window from its spec; raise InvalidFieldsError."""
-    if errors := dict(_errors(spec)):
+    if errors := {**dict(_time_errors(spec)), **dict(_cover_errors(spec))}:
         raise InvalidFieldsError(errors)
     row = instance or MaintenanceWindow(org_id=org.pk, name=name)
     before = [getattr(row, each) for each in (*_TIMES, "duration_ms")]
-    for each in (*_TIMES, *_COVERED, "title", "note"):
-        setattr(row, each, spec[each])
-    row.duration_ms = round((spec["duration"] or 0) * 1000)
-    row.covers_all, row.is_enabled = spec["all_monitors"], spec["enabled"]
-    row.is_collecting = spec["collect"]
+    _fill(row, spec)
     row.folder_id = folder.pk if folder else None
     if before != [getattr(row, each) for each in (*_TIMES, "duration_ms")]:
         row.begun_at = row.ended_at = None  # what was done by hand was about other times
-    try:
-        window_check(window_of(row), now)
-    except WindowError as error:
-        raise InvalidFieldsError({f"spec.{error.field}": [str(error)]}) from error
+    _times_require(row, now)
     return _saved(row, now)
+
+
+def window_draft(*, org: models.Model, spec: Mapping[str, Any], now: datetime) -> MaintenanceWindow:
+    """Return a window as typed so far, with the times of its spec; nothing is saved.
+
+    What it covers may be missing or wrong still. Raise InvalidFieldsError about its times.
+    """
+    if errors := dict(_time_errors(spec)):
+        raise InvalidFieldsError(errors)
+    row = MaintenanceWindow(org_id=org.pk)
+    _fill(row, spec)
+    _times_require(row, now)
+    return row
+
+
+def window_ahead(row: MaintenanceWindow, *, now: datetime, limit: int) -> list[Span]:
+    """Return the next times that begin after ``now``."""
+    found = spans(window_of(row), after=now)
+    return list(islice((each for each in found if each.starts_at > now), limit))
 
 
 def window_begin(*, window: MaintenanceWindow, now: datetime) -> MaintenanceWindow:
@@ -124,6 +139,21 @@ def window_end(*, window: MaintenanceWindow, now: datetime) -> MaintenanceWindow
     return _saved(window, now)
 
 
+def _fill(row: MaintenanceWindow, spec: Mapping[str, Any]) -> None:
+    for each in (*_TIMES, *_COVERED, "title", "note"):
+        setattr(row, each, spec[each])
+    row.duration_ms = round((spec["duration"] or 0) * 1000)
+    row.covers_all, row.is_enabled = spec["all_monitors"], spec["enabled"]
+    row.is_collecting = spec["collect"]
+
+
+def _times_require(row: MaintenanceWindow, now: datetime) -> None:
+    try:
+        window_check(window_of(row), now)
+    except WindowError as error:
+        raise InvalidFieldsError({f"spec.{error.field}": [str(error)]}) from error
+
+
 def _saved(row: MaintenanceWindow, now: datetime) -> MaintenanceWindow:
     row.next_change_at = now  # whoever applies windows looks at once
     row.save()
@@ -131,7 +161,7 @@ def _saved(row: MaintenanceWindow, now: datetime) -> MaintenanceWindow:
     return row
 
 
-def _errors(spec: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+def _time_errors(spec: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     strategy = spec["strategy"]
     for each in _NEEDED[strategy]:
         if not spec[each]:
@@ -143,23 +173,22 @@ def _errors(spec: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         yield "spec.days", ["Say on which days, or on which weekdays of the month."]
     if spec["duration"] and spec["duration"] > LONGEST.total_seconds():
         yield "spec.duration", ["A recurring window lasts 31 days at most."]
+    for text in spec["nth_weekdays"]:
+        try:
+            nth_weekday(text)
+        except WindowError as error:
+            yield "spec.nth_weekdays", [str(error)]
+
+
+def _cover_errors(spec: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     if not spec["all_monitors"] and not any(spec[each] for each in _COVERED):
         yield "spec.monitors", ["Say what is worked on: monitors, a selector, folders or matchers."]
-    yield from _pattern_errors(spec)
-
-
-def _pattern_errors(spec: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     try:
         parse_label_selector(spec["selector"])
     except InvalidFieldsError as error:
         yield "spec.selector", [text for texts in error.fields.values() for text in texts]
     if wrong := [text for text in spec["matchers"] if not _is_matcher(text)]:
         yield "spec.matchers", [f'{text!r} is no matcher such as team="web".' for text in wrong]
-    for text in spec["nth_weekdays"]:
-        try:
-            nth_weekday(text)
-        except WindowError as error:
-            yield "spec.nth_weekdays", [str(error)]
 
 
 def _is_matcher(text: str) -> bool:

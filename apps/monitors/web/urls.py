@@ -39,6 +39,7 @@ urlpatterns = [
     ),
     path("o/<slug:org>/maintenance", windows.window_page, name="window-list"),
     path("o/<slug:org>/maintenance/new", windows.window_create, name="window-create"),
+    path("o/<slug:org>/maintenance/preview", windows.window_preview, name="window-preview"),
     path("o/<slug:org>/maintenance/w/<slug:name>", windows.window_detail, name="window-detail"),
     path("o/<slug:org>/maintenance/w/<slug:name>/edit", windows.window_edit, name="window-edit"),
     path("o/<slug:org>/maintenance/w/<slug:name>/turn", windows.window_turn, name="window-turn"),

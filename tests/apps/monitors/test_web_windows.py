@@ -13,6 +13,7 @@ from tests.factories.orgs import make_org
 from tests.factories.pages import make_browser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("probe", "store")]
+NEW = "/o/acme/maintenance/new"
 TEXT = """\
 title: Patch night
 strategy: weekly
@@ -26,6 +27,27 @@ note: We patch
 """
 
 
+MONTHLY = {
+    "view": "form",
+    "name": "patch",
+    "title": "Patch night",
+    "strategy": "monthly",
+    "days": "-1",
+    "~nth_weekdays": "",
+    "nth_weekdays/0/which": "second",
+    "nth_weekdays/0/weekday": "saturday",
+    "start_time": "03:00",
+    "duration": "2h",
+    "location": "Europe/Berlin",
+    "starts_at": "2026-07-01T00:00",
+    "~all_monitors": "",
+    "monitors": "home",
+    "~collect": "",
+    "~enabled": "",
+    "enabled": "true",
+}
+
+
 @pytest.fixture
 def acme() -> Org:
     return make_org("acme")
@@ -34,9 +56,9 @@ def acme() -> Org:
 def test_a_window_is_written_begun_seen_on_its_monitor_ended_and_deleted(acme: Org) -> None:
     make_monitor(acme, "home", config={"host": "a.example", "answer": "up"})
     browser = make_browser(acme, "admin")
-    page = browser.get("/o/acme/maintenance/new").content.decode()
+    page = browser.get(f"{NEW}?view=yaml").content.decode()
     assert "second saturday" in page
-    answer = browser.post("/o/acme/maintenance/new", {"name": "patch", "text": TEXT})
+    answer = browser.post(NEW, {"view": "yaml", "name": "patch", "text": TEXT})
     assert answer["Location"] == "/o/acme/maintenance/w/patch"
     detail = browser.get("/o/acme/maintenance/w/patch").content.decode()
     assert "03:00 CE" in detail
@@ -53,10 +75,50 @@ def test_a_window_is_written_begun_seen_on_its_monitor_ended_and_deleted(acme: O
 
 def test_what_is_wrong_is_named(acme: Org) -> None:
     text = TEXT.replace("2h", "40d")
-    answer = make_browser(acme).post("/o/acme/maintenance/new", {"name": "patch", "text": text})
+    said = {"view": "yaml", "name": "patch", "text": text}
+    answer = make_browser(acme).post(NEW, said)
     assert answer.status_code == 422
     assert "duration" in answer.content.decode()
 
 
 def test_an_org_without_windows_is_invited_to_add_one(acme: Org) -> None:
     assert "Nothing is planned" in make_browser(acme).get("/o/acme/maintenance").content.decode()
+
+
+def test_a_form_makes_a_window_by_the_clocks_of_its_place_and_shows_it_again(acme: Org) -> None:
+    browser = make_browser(acme)
+    assert browser.post(NEW, MONTHLY).status_code == 302
+    window = MaintenanceWindow.objects.for_org(acme).get()
+    assert window.nth_weekdays == ["second saturday"]
+    assert (window.days, window.monitors, window.is_collecting) == ([-1], ["home"], False)
+    assert window.starts_at is not None
+    assert window.starts_at.isoformat() == "2026-06-30T22:00:00+00:00"
+    shown = browser.get("/o/acme/maintenance/w/patch/edit").content.decode()
+    assert 'value="2026-07-01T00:00:00"' in shown
+    assert '<option value="second" selected' in shown
+    again = {**MONTHLY, "resource_version": "1"}
+    assert browser.post("/o/acme/maintenance/w/patch/edit", again).status_code == 302
+    window.refresh_from_db()
+    assert window.starts_at.isoformat() == "2026-06-30T22:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "Covers now"),
+        ({"monitors": ""}, "Covers no monitor yet"),
+        ({}, "05:00 CE"),
+        ({"duration": ""}, "needs it"),
+        ({"location": "Atlantis"}, "no time zone"),
+        ({"strategy": "cron", "cron": "0 3 * *", "days": ""}, "cron"),
+        ({"view": "yaml", "text": TEXT}, "Sat "),
+        ({"view": "yaml", "text": "a: ["}, "Not valid YAML"),
+    ],
+)
+def test_the_next_times_are_shown_while_one_writes(
+    acme: Org, change: dict[str, str], said: str
+) -> None:
+    make_monitor(acme, "home", config={"host": "a.example", "answer": "up"})
+    answer = make_browser(acme).post("/o/acme/maintenance/preview", {**MONTHLY, **change})
+    assert said in answer.content.decode()
+    assert not MaintenanceWindow.objects.for_org(acme).exists()

@@ -1,1 +1,1 @@
-"""Silences, inhibition rules, time intervals, and the ledger of what was held back."""
+"""Maintenance windows over REST."""

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import islice
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
@@ -14,41 +12,26 @@ from django.views.decorators.http import require_POST
 from apps.monitors.models import MaintenanceWindow, Monitor
 from apps.monitors.selectors.maintenance import window_get, window_list, window_monitors
 from apps.monitors.services.window_specs import (
+    window_ahead,
     window_begin,
+    window_draft,
     window_end,
     window_of,
     window_state,
 )
-from apps.monitors.services.windows import Span, span_at, spans
+from apps.monitors.services.windows import Span, span_at
+from apps.monitors.web.editors import WINDOW_EDITOR
 from detectviz.clock import utc_now
+from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.services import resource_act, resource_delete
+from detectviz.web.forms import Errors, field_errors
 from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
-from detectviz.web.spec_text import SpecText, spec_save
-from detectviz.web.writes import kind_of
+from detectviz.web.specs import draft_problems, spec_create, spec_draft, spec_edit
 
 _AHEAD = 10
 _MOST_MONITORS = 50
 _LOOKS = {"active": "maintenance", "scheduled": "queued", "over": "done", "disabled": "off"}
-EXAMPLE = """\
-title: Patch night
-strategy: monthly          # once, cron, weekly or monthly
-nth_weekdays: [second saturday]
-start_time: "03:00"
-duration: 2h
-location: Europe/Berlin
-# once:    starts_at: {day}T22:00:00Z, ends_at: {day}T23:00:00Z
-# cron:    cron: "0 3 * * sat"
-# weekly:  weekdays: [saturday, sunday]
-# monthly: days: [1, -1]   # -1 is the last day
-all_monitors: false
-monitors: []               # by name
-selector: ""               # by label: team=web,env!=test
-folders: []
-matchers: []               # alerts of whatever monitor: ['severity="warning"']
-collect: true              # false: nothing is checked meanwhile
-note: ""                   # for everybody
-"""
 
 
 @dataclass(frozen=True)
@@ -81,11 +64,8 @@ class ShownWindow:
     @cached_property
     def ahead(self) -> list[Span]:
         """The spans to come."""
-        if not self.window.is_enabled:
-            return []
-        now = utc_now()
-        found = spans(window_of(self.window), after=now)
-        return list(islice((each for each in found if each.starts_at > now), _AHEAD))
+        is_on = self.window.is_enabled
+        return window_ahead(self.window, now=utc_now(), limit=_AHEAD) if is_on else []
 
     @property
     def following(self) -> Span | None:
@@ -158,9 +138,34 @@ class WindowPage:
         return self.scope.can("maintenancewindows:delete", self.window)
 
 
-def window_kind() -> Any:
-    """Return the registered kind."""
-    return kind_of("monitoring/v1", "MaintenanceWindow")
+@dataclass(frozen=True)
+class WindowPreview:
+    """A window as typed so far; without one the errors say why there is none."""
+
+    scope: OrgScope
+    window: MaintenanceWindow | None
+    errors: Errors
+
+    @cached_property
+    def shown(self) -> ShownWindow | None:
+        """The window with its times."""
+        return ShownWindow(self.window) if self.window else None
+
+    @cached_property
+    def monitors(self) -> list[Monitor]:
+        """The monitors it would cover that somebody may read."""
+        if self.window is None:
+            return []
+        rows = self.scope.access.filter(window_monitors(self.window), "monitors:read")
+        try:
+            return list(rows.order_by("name")[:_MOST_MONITORS])
+        except InvalidFieldsError:
+            return []
+
+    @property
+    def problems(self) -> list[str]:
+        """What is missing or wrong."""
+        return draft_problems(self.scope, WINDOW_EDITOR, self.errors)
 
 
 def window_allowed(scope: OrgScope, name: str, permission: str) -> MaintenanceWindow:
@@ -185,19 +190,31 @@ def window_detail(request: PageRequest, scope: OrgScope, *, name: str) -> HttpRe
 
 @org_page("maintenancewindows:create")
 def window_create(request: PageRequest, scope: OrgScope) -> HttpResponse:
-    """Show the text of a new window and take it."""
+    """Show the form of a new window and take it."""
     scope.access.require("maintenancewindows:create")
-    text = EXAMPLE.format(day=f"{utc_now():%Y-%m-%d}")
-    page = SpecText(scope, window_kind(), text=text, back=_list_url(scope))
-    return spec_save(request, page, template="monitors/window_edit.html", done=_detail_url)
+    return spec_create(request, scope, WINDOW_EDITOR)
 
 
 @org_page("maintenancewindows:update")
 def window_edit(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
-    """Show the text of a window and take it."""
+    """Show the form of a window and take it."""
     window = window_allowed(scope, name, "maintenancewindows:update")
-    page = SpecText.of(scope, window_kind(), window, back=_detail_url(scope, name))
-    return spec_save(request, page, template="monitors/window_edit.html", done=_detail_url)
+    return spec_edit(request, scope, WINDOW_EDITOR, window)
+
+
+@require_POST
+@org_page("maintenancewindows:read")
+def window_preview(request: PageRequest, scope: OrgScope) -> HttpResponse:
+    """Show the next times of a window as typed so far, and what it covers; nothing is saved."""
+    draft = spec_draft(request, scope, WINDOW_EDITOR)
+    page = WindowPreview(scope, None, draft.errors)
+    if draft.spec is not None:
+        try:
+            window = window_draft(org=scope.org, spec=draft.spec, now=utc_now())
+            page = WindowPreview(scope, window, {})
+        except InvalidFieldsError as error:
+            page = WindowPreview(scope, None, field_errors(error.fields))
+    return render_page(request, "monitors/partials/_window_preview.html", page)
 
 
 @require_POST
@@ -208,7 +225,7 @@ def window_turn(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResp
     is_begin = request.POST.get("turn", "begin") == "begin"
     turn = window_begin if is_begin else window_end
     resource_act(
-        window_kind(),
+        WINDOW_EDITOR.resource,
         org=scope.org,
         actor=scope.user,
         name=window.name,
@@ -224,7 +241,7 @@ def window_turn(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResp
 def window_delete(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
     """Delete a window."""
     window_allowed(scope, name, "maintenancewindows:delete")
-    resource_delete(window_kind(), org=scope.org, actor=scope.user, name=name)
+    resource_delete(WINDOW_EDITOR.resource, org=scope.org, actor=scope.user, name=name)
     return go_to(request, _list_url(scope), said=f"{name} is deleted.")
 
 

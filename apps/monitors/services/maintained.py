@@ -1,4 +1,4 @@
-"""What the windows that are on now say of alerts."""
+"""What the windows that are on, now or at another time, say of alerts and monitors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,13 @@ from datetime import datetime
 
 from django.db import models
 
-from apps.monitors.selectors.maintenance import Maintenance, maintenance_value, window_list
+from apps.monitors.models import Monitor
+from apps.monitors.selectors.maintenance import (
+    Maintenance,
+    maintenance_value,
+    window_list,
+    window_monitors,
+)
 from apps.monitors.services.window_specs import window_of
 from apps.monitors.services.windows import span_at
 
@@ -34,3 +40,17 @@ def maintained_alerts(org: models.Model | int, now: datetime) -> list[Maintained
                 )
             )
     return found
+
+
+def maintained_then(org: models.Model | int, monitor: str, at: datetime) -> list[Maintenance]:
+    """Return the windows that a monitor is in at a time, as they are planned now.
+
+    One that somebody set to maintenance is taken to be so then.
+    """
+    found = []
+    for row in window_list(org=org).filter(is_enabled=True):
+        span = span_at(window_of(row), at)
+        if span is not None and window_monitors(row).filter(name=monitor).exists():
+            found.append(maintenance_value(row, span.ends_at))
+    flagged = Monitor.objects.for_org(org).filter(name=monitor, is_in_maintenance=True)
+    return [*found, Maintenance()] if flagged.exists() else found

@@ -33,10 +33,13 @@ from apps.notifications.services.configuration import (
     routing_tree_write,
 )
 from apps.notifications.services.endpoint_states import endpoints_of
+from apps.notifications.services.explanations import routes_explain
 from apps.notifications.services.previews import template_preview
+from apps.notifications.services.route_times import moment_asked
 from apps.notifications.services.samples import notification_sample
 from apps.notifications.services.templates import template_write
-from apps.notifications.services.trials import contact_point_try, routes_explain
+from apps.notifications.services.trials import contact_point_try
+from detectviz.clock import utc_now
 from detectviz.contracts.durations import format_duration
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.resources.manifests import Exporter, register_converter, register_exporter
@@ -64,7 +67,14 @@ def _preview(request: Any, org: Any, instance: None) -> JsonObject:
 def _explain(request: Any, org: Any, instance: RoutingTree) -> JsonObject:
     body = RouteExplainSerializer(data=request.data)
     body.is_valid(raise_exception=True)
-    return {"routes": routes_explain(org=org, labels=body.validated_data["labels"])}
+    asked, now = body.validated_data, utc_now()
+    asked["at"] = moment_asked(asked["at"], asked["location"], now)
+    routes = routes_explain(org=org, now=now, **asked)
+    return {
+        "at": asked["at"].isoformat(),
+        "told": any(each.is_told for each in routes),
+        "routes": [each.as_json() for each in routes],
+    }
 
 
 class ContactPointKind(ResourceKind[ContactPoint]):
@@ -191,7 +201,7 @@ class RoutingTreeKind(ResourceKind[RoutingTree]):
             permission="read",
             handler=_explain,
             request=RouteExplainSerializer,
-            summary="Say which routes an alert with these labels would take.",
+            summary="Which routes an alert with these labels would take, and whether it is told.",
         ),
     )
 

@@ -177,6 +177,8 @@ class RouteSerializer(serializers.Serializer[Any]):
 
 
 class RouteExplainSerializer(serializers.Serializer[Any]):
-    """Labels to explain."""
+    """Labels to explain, at a time (now) by the clocks of a place."""
 
     labels = serializers.DictField(child=serializers.CharField())
+    at = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+    location = serializers.CharField(max_length=63, required=False, default="UTC")

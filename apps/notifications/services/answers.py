@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from math import ceil
 from typing import Any
 
@@ -65,7 +65,7 @@ class Suppression:
         is_over = self.ended_at is not None
         told = ("was told" if is_over else "is told") if whom == "Nobody" else None
         verb = told or ("was not told" if is_over else "is not told")
-        reasons = "; and ".join(_phrase(cause) for cause in self.causes)
+        reasons = "; and ".join(cause_phrase(cause) for cause in self.causes)
         return f"{whom} {verb}{_times(self)}: {reasons}."
 
 
@@ -227,12 +227,15 @@ def _standing(
     )
 
 
-def _phrase(cause: Mapping[str, Any]) -> str:
+def cause_phrase(cause: Mapping[str, Any], zone: tzinfo = UTC) -> str:
+    """Say a cause in words, with its end, where that is known, by the clocks of a time zone."""
     words = _PHRASES.get(cause["kind"], "{detail}").format_map(
         {"name": cause.get("name") or "?", "detail": cause.get("detail") or "no more is known"}
     )
     until = cause.get("until")
-    return f"{words}, until {_moment(datetime.fromisoformat(until))}" if until else words
+    if not until:
+        return words
+    return f"{words}, until {_moment(datetime.fromisoformat(until).astimezone(zone))}"
 
 
 def _times(row: Suppression) -> str:
@@ -245,4 +248,4 @@ def _times(row: Suppression) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return moment.strftime("%Y-%m-%d %H:%M:%S %Z")

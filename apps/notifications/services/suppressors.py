@@ -30,7 +30,7 @@ class _Muting:
 
 def inhibition_causes(given: SuppressionInput) -> Causes:
     """Say which alerts are muted by a firing one."""
-    inhibitor = given.snapshot.recall("inhibitor", lambda: _inhibitor(given.snapshot))
+    inhibitor = given.snapshot.recall("inhibitor", lambda: inhibitor_of(given.snapshot))
     if inhibitor is None:
         return {}
     found: dict[str, list[Cause]] = {}
@@ -119,7 +119,8 @@ def firing_labelled(snapshot: Snapshot) -> Sequence[Labelled]:
     return [(row.fingerprint, row.labels) for row in rows if row.fingerprint not in over]
 
 
-def _inhibitor(snapshot: Snapshot) -> Inhibitor | None:
+def inhibitor_of(snapshot: Snapshot) -> Inhibitor | None:
+    """Return what says who is inhibited by what fires; None without rules."""
     rules = InhibitionRule.objects.for_org(snapshot.org_id).filter(is_enabled=True)
     read = [inhibition_of(row) for row in rules.order_by("name")]
     return Inhibitor(read, firing_labelled(snapshot)) if read else None

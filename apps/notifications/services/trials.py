@@ -1,24 +1,14 @@
-"""Try a contact point with a sample alert; explain where labels would go."""
+"""Try a contact point with a sample alert."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import models
-
-from apps.notifications.models import ContactPoint, RoutingTree
+from apps.notifications.models import ContactPoint
 from apps.notifications.services.configuration import receiver_secrets
 from apps.notifications.services.delivery import notifier_schema, receiver_notify
-from apps.notifications.services.routing import (
-    Route,
-    build_tree,
-    group_key,
-    group_labels,
-    match_routes,
-)
 from apps.notifications.services.samples import trial_notification
 from apps.notifications.services.templates import notification_render
-from detectviz.contracts.durations import format_duration
 from detectviz.contracts.notifier import Notification
 
 
@@ -85,29 +75,3 @@ def receiver_try(
         status_code=receipt.status_code if receipt else getattr(error, "status_code", None),
         duration_s=attempt.duration_s,
     )
-
-
-def routes_explain(*, org: models.Model, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return, in order, the routes an alert with these labels would take and its groups there."""
-    tree = RoutingTree.objects.for_org(org.pk).first()
-    if tree is None:
-        return []
-    return [_explained(route, labels) for route in match_routes(build_tree(tree.root), labels)]
-
-
-def _explained(route: Route, labels: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "route": route.path,
-        "matchers": _shown(route),
-        "contact_point": route.contact_point,
-        "group_labels": group_labels(route, labels),
-        "group_key": group_key(route, labels),
-        "group_wait": format_duration(route.group_wait_ms / 1000),
-        "group_interval": format_duration(route.group_interval_ms / 1000),
-        "repeat_interval": format_duration(route.repeat_interval_ms / 1000),
-        "continue": route.does_continue,
-    }
-
-
-def _shown(route: Route) -> Sequence[str]:
-    return [str(matcher) for matcher in route.matchers]

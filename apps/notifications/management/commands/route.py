@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 from django.core.management.base import CommandError
 
-from apps.notifications.services.trials import routes_explain
+from apps.notifications.services.explanations import routes_explain
+from apps.notifications.services.route_times import moment_asked
 from apps.notifications.services.twin.diff import Difference
 from apps.notifications.services.twin.replays import Replay, routes_replay
 from apps.notifications.services.twin.requests import replay_asked
@@ -36,6 +37,8 @@ class Command(OrgCommand):
         explain = verbs.add_parser("explain", help="where would an alert go?")
         super().add_arguments(explain)
         explain.add_argument("--label", action="append", default=[], metavar="NAME=VALUE")
+        explain.add_argument("--at", default="", help="a time such as 2026-01-31T03:00, else now")
+        explain.add_argument("--location", default="UTC", help="whose clocks tell that time")
         explain.add_argument("-o", "--output", choices=("table", "json"), default="table")
         diff = verbs.add_parser("diff", help="who would have been told by another configuration?")
         super().add_arguments(diff)
@@ -114,16 +117,20 @@ class Command(OrgCommand):
 
     def _explain(self, org: Any, options: dict[str, Any]) -> None:
         labels = dict(self._pair(text) for text in options["label"])
-        routes = routes_explain(org=org, labels=labels)
+        now, location = utc_now(), options["location"]
+        at = moment_asked(options["at"], location, now)
+        found = routes_explain(org=org, labels=labels, now=now, at=at, location=location)
+        routes = [each.as_json() for each in found]
         if options["output"] == "json":
             self.stdout.write(orjson.dumps(routes, option=orjson.OPT_INDENT_2).decode())
             return
         self.print_table(
-            ("ROUTE", "CONTACT POINT", "GROUP", "WAIT", "INTERVAL", "REPEAT"),
+            ("ROUTE", "CONTACT POINT", "TOLD", "GROUP", "WAIT", "INTERVAL", "REPEAT"),
             [
                 (
                     route["route"],
                     route["contact_point"] or "(nobody)",
+                    "yes" if route["told"] else "no",
                     route["group_key"],
                     route["group_wait"],
                     route["group_interval"],
@@ -132,6 +139,8 @@ class Command(OrgCommand):
                 for route in routes
             ],
         )
+        for route in routes:
+            self.stdout.write(route["sentence"])
 
     def _pair(self, text: str) -> tuple[str, str]:
         name, separator, value = text.partition("=")

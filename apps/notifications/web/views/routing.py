@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
@@ -13,6 +15,8 @@ from apps.notifications.models import RoutingTree
 from apps.notifications.selectors import contact_point_list, routing_tree_get
 from apps.notifications.services.bootstrap import DEFAULT_ROOT, TREE_NAME
 from apps.notifications.services.escalation import policy_titles
+from apps.notifications.services.explanations import RouteExplained, routes_explain
+from apps.notifications.services.route_times import Intervals, intervals_of, moment_asked
 from apps.notifications.services.routing import Route, build_tree, flatten
 from apps.notifications.services.tree_edits import (
     ROOT,
@@ -23,10 +27,10 @@ from apps.notifications.services.tree_edits import (
     with_moved,
     without,
 )
-from apps.notifications.services.trials import routes_explain
 from apps.notifications.web.forms.routes import labels_of, node_errors, own_spec, route_fields
 from apps.notifications.web.views.tree import RouteNode, route_nodes
-from detectviz.resources.errors import ConflictError, NotFoundError
+from detectviz.clock import utc_now
+from detectviz.resources.errors import ConflictError, InvalidFieldsError, NotFoundError
 from detectviz.resources.yaml import MalformedYamlError, dump_documents, load_documents
 from detectviz.web.forms import Errors, SchemaForm
 from detectviz.web.pages import PageRequest, go_to, render_page
@@ -63,8 +67,48 @@ class RoutingPage:
     @cached_property
     def root(self) -> RouteNode:
         """The tree as nodes."""
-        hits = frozenset(str(each["route"]) for each in self.explained)
-        return route_nodes(self.spec, self.route, hits)
+        return route_nodes(
+            self.spec,
+            self.route,
+            hits={each.route.path: each.is_told for each in self.explained},
+            intervals=self.intervals,
+            at=self.at,
+        )
+
+    @cached_property
+    def intervals(self) -> Intervals:
+        """The org's times by name."""
+        return intervals_of(self.scope.org)
+
+    @property
+    def at_text(self) -> str:
+        """The time to explain as it was written."""
+        return self.query.get("at", "").strip()[:40]
+
+    @property
+    def location(self) -> str:
+        """Whose clocks tell it."""
+        return self.query.get("location", "").strip()[:63] or "UTC"
+
+    @cached_property
+    def problem(self) -> str:
+        """What is wrong with the time asked about."""
+        try:
+            moment_asked(self.at_text, self.location, utc_now())
+        except InvalidFieldsError as error:
+            return " ".join(text for texts in error.fields.values() for text in texts)
+        return ""
+
+    @cached_property
+    def at(self) -> datetime:
+        """The time to explain: now, unless another one is asked about."""
+        now = utc_now()
+        return now if self.problem else moment_asked(self.at_text, self.location, now)
+
+    @property
+    def local_at(self) -> str:
+        """The same in words, by the clocks asked for."""
+        return f"{self.at.astimezone(ZoneInfo(self.location)):%a %d %b %Y %H:%M %Z}"
 
     @cached_property
     def route(self) -> Route:
@@ -87,9 +131,17 @@ class RoutingPage:
         return bool(self.labels_text) and not self.labels
 
     @cached_property
-    def explained(self) -> list[dict[str, Any]]:
-        """Where the labels would go, in order."""
-        return routes_explain(org=self.scope.org, labels=self.labels) if self.labels else []
+    def explained(self) -> list[RouteExplained]:
+        """Where the labels would go, in order, and who would be told then."""
+        if not self.labels or self.problem:
+            return []
+        return routes_explain(
+            org=self.scope.org,
+            labels=self.labels,
+            now=utc_now(),
+            at=self.at,
+            location=self.location,
+        )
 
     @cached_property
     def points(self) -> dict[str, str]:

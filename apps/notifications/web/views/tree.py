@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from apps.notifications.services.route_times import Intervals, RouteTime, is_open, route_times
 from apps.notifications.services.routing import Route
 from apps.notifications.services.tree_edits import ROOT
 from detectviz.contracts.durations import format_duration
@@ -17,6 +19,8 @@ class RouteNode:
     spec: Mapping[str, Any]
     route: Route
     is_hit: bool
+    is_told: bool
+    times: tuple[RouteTime, ...]
     is_first: bool
     is_last: bool
     children: "tuple[RouteNode, ...]" = ()
@@ -25,6 +29,11 @@ class RouteNode:
     def is_root(self) -> bool:
         """Return whether it takes every alert."""
         return self.at == ROOT
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether its times let alerts through at the time asked about."""
+        return is_open(self.times)
 
     @property
     def has_own_point(self) -> bool:
@@ -58,17 +67,32 @@ class RouteNode:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The routes to mark with whether they tell somebody, and the time the tree is shown for."""
+
+    hits: Mapping[str, bool]
+    intervals: Intervals
+    at: datetime
+
+
 def route_nodes(
-    spec: Mapping[str, Any], route: Route, hits: frozenset[str], at: str = ROOT
+    spec: Mapping[str, Any],
+    route: Route,
+    *,
+    hits: Mapping[str, bool],
+    intervals: Intervals,
+    at: datetime,
 ) -> RouteNode:
     """Return the tree as nodes; ``hits`` holds the paths of the routes to mark."""
-    return _node(spec, route, hits, at, is_first=True, is_last=True)
+    asked = _Asked(hits=hits, intervals=intervals, at=at)
+    return _node(spec, route, asked, ROOT, is_first=True, is_last=True)
 
 
 def _node(
     spec: Mapping[str, Any],
     route: Route,
-    hits: frozenset[str],
+    asked: _Asked,
     at: str,
     *,
     is_first: bool,
@@ -79,14 +103,16 @@ def _node(
         at=at,
         spec=spec,
         route=route,
-        is_hit=route.path in hits,
+        is_hit=route.path in asked.hits,
+        is_told=asked.hits.get(route.path, False),
+        times=route_times(route, asked.intervals, asked.at),
         is_first=is_first,
         is_last=is_last,
         children=tuple(
             _node(
                 child,
                 inner,
-                hits,
+                asked,
                 f"{at}-{index}",
                 is_first=index == 0,
                 is_last=index == len(pairs) - 1,

@@ -13,4 +13,5 @@ class OncallConfig(AppConfig):
     def ready(self) -> None:
         """Subscribe, and tell notifications of policies and of people's contact methods."""
         import_module("apps.oncall.receivers")
+        import_module("apps.oncall.services.telemetry")
         import_module("apps.oncall.services.wiring").wire()

@@ -147,6 +147,13 @@ def _of_entry(row: SuppressionEntry) -> Suppression:
     )
 
 
+def repeat_of(
+    group: AlertGroup, alert: RoutedAlert, record: NotificationRecord, now: datetime
+) -> Suppression:
+    """Return that a receiver knows of an alert and is told again at the group's next repeat."""
+    return _standing(group, alert, record.receiver, _dedup(group, record, now), record.sent_at)
+
+
 def _standing_of(group: AlertGroup, alert: RoutedAlert, now: datetime) -> Iterator[Suppression]:
     """Say for each receiver of a group why it is not being told now."""
     point = ContactPoint.objects.for_org(group.org_id).filter(name=group.contact_point).first()

@@ -23,6 +23,12 @@ from apps.oncall.services.participants import TEAM, members_of
 from apps.oncall.services.policies import target_of
 from apps.oncall.services.preferences import urgency_of
 from apps.oncall.services.schedules import schedule_participant
+from apps.oncall.services.telemetry import (
+    notices_ended,
+    run_started,
+    run_turned,
+    step_taken,
+)
 from detectviz.contracts.durations import parse_duration_s
 from detectviz.events.types import AlertGroupFlushed, AlertHandled
 from detectviz.runtime.wakeups import wake_on_commit
@@ -131,6 +137,7 @@ def notice_send(*, notice_id: int, now: datetime) -> bool:
     if not is_wanted or found is None:
         notice.state = NoticeState.CANCELLED if found else NoticeState.UNREACHABLE
         notice.save(update_fields=["state"])
+        notices_ended(outcome=notice.state)
         return True
     key = f"{run.uid}/{notice.round}/{notice.step}/{notice.contact_point}/{notice.receiver}"
     delivery = direct_delivery_create(
@@ -149,6 +156,7 @@ def notice_send(*, notice_id: int, now: datetime) -> bool:
     )
     notice.state, notice.sent_at, notice.delivery = NoticeState.SENT, now, delivery.uid
     notice.save(update_fields=["state", "sent_at", "delivery"])
+    notices_ended(outcome=NoticeState.SENT)
     return True
 
 
@@ -168,10 +176,12 @@ def _begin(event: AlertGroupFlushed) -> None:
         started_at=event.at,
         next_at=event.at,
     )
+    run_started()
     wake_on_commit(TICK)
 
 
 def _end(run: EscalationRun, state: RunState, now: datetime) -> None:
+    run_turned(before=run.state, after=state)
     run.state, run.ended_at, run.next_at = state, now, None
     run.save(update_fields=["state", "ended_at", "next_at"])
     _call_off(run)
@@ -179,7 +189,8 @@ def _end(run: EscalationRun, state: RunState, now: datetime) -> None:
 
 def _call_off(run: EscalationRun) -> None:
     planned = EscalationNotice.objects.for_org(run.org_id).filter(run=run)
-    planned.filter(state=NoticeState.PLANNED).update(state=NoticeState.CANCELLED)
+    ended = planned.filter(state=NoticeState.PLANNED).update(state=NoticeState.CANCELLED)
+    notices_ended(outcome=NoticeState.CANCELLED, count=ended)
 
 
 def _hold(run: EscalationRun, standing: Standing, now: datetime) -> None:
@@ -187,7 +198,9 @@ def _hold(run: EscalationRun, standing: Standing, now: datetime) -> None:
     chains = standing.causes.values()
     kinds = {cause.kind for chain in chains for cause in chain}
     is_answered = SuppressionKind.ACKNOWLEDGED in kinds
-    run.state = RunState.ACKNOWLEDGED if is_answered else RunState.PAUSED
+    state = RunState.ACKNOWLEDGED if is_answered else RunState.PAUSED
+    run_turned(before=run.state, after=state)
+    run.state = state
     ends = [cause.until for chain in chains for cause in chain if cause.until is not None]
     run.next_at = min([now + LOOK_AGAIN, *(end for end in ends if end > now)])
     run.save(update_fields=["state", "next_at"])
@@ -197,6 +210,7 @@ def _hold(run: EscalationRun, standing: Standing, now: datetime) -> None:
 def _step(run: EscalationRun, standing: Standing, now: datetime) -> None:
     """Plan whom this step tells and set the timer of the next."""
     if run.round > run.repeat:
+        run_turned(before=run.state, after=RunState.EXHAUSTED)
         run.state, run.next_at = RunState.EXHAUSTED, now + LOOK_AGAIN
         run.save(update_fields=["state", "next_at"])
         return
@@ -217,6 +231,7 @@ def _step(run: EscalationRun, standing: Standing, now: datetime) -> None:
     ]
     EscalationNotice.objects.for_org(run.org_id).bulk_create(rows, ignore_conflicts=True)
     wait = timedelta(seconds=parse_duration_s(step["wait"]))
+    step_taken()
     run.state = RunState.RUNNING
     run.step += 1
     if run.step >= len(run.steps):

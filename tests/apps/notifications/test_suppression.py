@@ -11,10 +11,13 @@ from apps.notifications.models import (
     AlertGroup,
     ContactPoint,
     InhibitionRule,
+    NotificationRecord,
     Silence,
     SuppressionEntry,
     TimeInterval,
 )
+from apps.notifications.services.answers import suppressions_of
+from apps.notifications.services.ledger_pages import LedgerPages
 from apps.notifications.services.silences import SilenceDraft, silence_expire, silence_write
 from apps.orgs.models import Folder
 from tests.factories.alerting import make_rulegroup
@@ -219,6 +222,27 @@ def test_an_alert_over_before_its_group_was_told_is_in_the_ledger(world: World) 
     world.say("a", "resolved")
     world.run(60)
     assert ledger(world) == [("a", "grouping", "over", False)]
+
+
+def test_repeats_that_are_not_due_are_listed_with_their_time(world: World) -> None:
+    world.say("a")
+    world.run(15)
+    told_at = NotificationRecord.objects.for_org(world.org).get().sent_at
+    pages = LedgerPages(org=world.org, now=world.now, kind="dedup")
+    (repeat,) = pages.page(offset=0, limit=10)
+    assert (pages.count, repeat.fingerprint, repeat.contact_point) == (1, "a", "ops")
+    assert repeat.until is not None
+    assert repeat.until - told_at >= timedelta(seconds=300)
+    assert "repeated every 5m" in repeat.sentence
+    (live,) = suppressions_of(org=world.org, fingerprint="a", now=world.now)
+    assert live == repeat
+    world.run((repeat.until - world.now).total_seconds() - 5)
+    assert world.receiver.words == [TOLD_A]
+    world.run(30)
+    assert world.receiver.words == [TOLD_A, TOLD_A]
+    world.say("a", "resolved")
+    world.run(120)
+    assert LedgerPages(org=world.org, now=world.now, kind="dedup").page(offset=0, limit=10) == []
 
 
 def test_nobody_to_tell_is_a_reason(world: World) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY, generate_latest
 
 from apps.alerting.services.handling import (
     Actor,
@@ -23,6 +24,7 @@ from apps.oncall.services.escalations import escalations_tick, notice_send, run_
 from apps.oncall.services.methods import preference_write
 from apps.oncall.services.policies import policy_delete, policy_write
 from apps.oncall.services.schedules import token_digest
+from apps.oncall.services.telemetry import escalations_read
 from detectviz.resources.errors import InvalidFieldsError, ResourceInUseError
 from tests.factories.accounts import make_member, make_team
 from tests.factories.dispatch import World, world_made
@@ -111,6 +113,31 @@ def test_it_begins_again_as_often_as_it_should(world: World) -> None:
     world.say("a")
     run(world, 60)
     assert told(world) == ["~ann"] * 3
+
+
+def test_metrics_count_runs_steps_and_notices(
+    world: World, django_capture_on_commit_callbacks: Any
+) -> None:
+    def counted() -> dict[str, float]:
+        text = generate_latest(REGISTRY).decode()
+        lines = [line for line in text.splitlines() if line.startswith("detectviz_escalation_")]
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+    before = counted()
+    escalate(world)
+    world.say("a")
+    with django_capture_on_commit_callbacks(execute=True):
+        run(world, 60)
+    grown = {name: value - before.get(name, 0) for name, value in counted().items()}
+    changed = {name: value for name, value in grown.items() if value and "_created" not in name}
+    assert changed == {
+        "detectviz_escalation_runs_started_total": 1,
+        "detectviz_escalation_steps_total": 2,
+        'detectviz_escalation_notices_total{outcome="sent"}': 4,
+        'detectviz_escalation_runs_turned_total{state="exhausted"}': 1,
+    }
+    read = {labels: value for _, labels, value in escalations_read()}
+    assert read[("exhausted",)] == 1
 
 
 def test_an_acknowledgement_ends_it_and_giving_back_goes_on(world: World) -> None:

@@ -9,12 +9,8 @@ from rest_framework.views import APIView
 
 from apps.alerting.selectors import alert_get
 from apps.notifications.enums import SuppressionKind
-from apps.notifications.services.answers import (
-    Suppression,
-    suppression_entries,
-    suppression_of,
-    suppressions_of,
-)
+from apps.notifications.services.answers import Suppression, suppressions_of
+from apps.notifications.services.ledger_pages import LedgerPages
 from detectviz.clock import utc_now
 from detectviz.resources.api.formats import JsonRenderer, YamlRenderer
 from detectviz.resources.errors import InvalidFieldsError, NotFoundError
@@ -62,12 +58,15 @@ class SuppressionListView(APIView):
         opened = {"": None, "true": True, "false": False}
         if params.get("open", "") not in opened:
             raise InvalidFieldsError({"open": ["Write true or false."]})
-        rows = suppression_entries(
-            org=owner, kind=kind, contact_point=point, is_open=opened[params.get("open", "")]
+        pages = LedgerPages(
+            org=owner,
+            now=utc_now(),
+            kind=kind,
+            contact_point=point,
+            is_open=opened[params.get("open", "")],
         )
         limit, offset = _number(params, "limit", DEFAULT_LIMIT), _number(params, "offset", 0)
-        page = rows[offset : offset + min(limit, MAX_LIMIT)]
-        return Response(_listed([suppression_of(row) for row in page]))
+        return Response(_listed(pages.page(offset=offset, limit=min(limit, MAX_LIMIT))))
 
 
 def _listed(found: list[Suppression]) -> dict[str, Any]:

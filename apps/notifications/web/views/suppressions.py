@@ -2,19 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from django.http import HttpResponse, QueryDict
 
 from apps.alerting.selectors import alert_get
 from apps.notifications.enums import SuppressionKind
 from apps.notifications.selectors import contact_point_list
-from apps.notifications.services.answers import (
-    Suppression,
-    suppression_entries,
-    suppression_of,
-    suppressions_of,
-)
+from apps.notifications.services.answers import Suppression, suppressions_of
+from apps.notifications.services.ledger_pages import LedgerPages
 from detectviz.clock import utc_now
 from detectviz.web.pages import Pager, PageRequest, render_page
 from detectviz.web.scope import OrgScope, org_page
@@ -56,13 +51,12 @@ class SuppressionListPage:
     @cached_property
     def pager(self) -> Pager:
         """Where in the ledger the page stands."""
-        return Pager.of(self.query, count=self._found.count(), per_page=PER_PAGE)
+        return Pager.of(self.query, count=self._found.count, per_page=PER_PAGE)
 
     @cached_property
     def rows(self) -> list[Suppression]:
         """This page of the ledger."""
-        start = self.pager.offset
-        return [suppression_of(row) for row in self._found[start : start + PER_PAGE]]
+        return self._found.page(offset=self.pager.offset, limit=PER_PAGE)
 
     @property
     def kinds(self) -> list[tuple[str, str]]:
@@ -75,9 +69,10 @@ class SuppressionListPage:
         return [each.name for each in contact_point_list(org=self.scope.org)]
 
     @cached_property
-    def _found(self) -> Any:
-        return suppression_entries(
+    def _found(self) -> LedgerPages:
+        return LedgerPages(
             org=self.scope.org,
+            now=utc_now(),
             kind=self.kind,
             contact_point=self.contact_point,
             is_open={"open": True, "ended": False}.get(self.when),

@@ -93,12 +93,17 @@ class BoundField:
 
     @property
     def choices(self) -> tuple[tuple[Choice, str, bool], ...]:
-        """Every choice with its text in the HTML and whether it is taken."""
+        """Every choice with its text in the HTML and whether it is taken.
+
+        What is written though it can't be chosen any more stays a choice, for validation to name.
+        """
         taken = self.value if isinstance(self.value, (list, tuple)) else [self.value]
         texts = {str(each) for each in taken if each is not None}
+        known = {str(choice.value) for choice in self.field.choices}
+        gone = [] if self.field.is_multiple else sorted(texts - known - {""})
         return tuple(
             (choice, value_text(choice.value), str(choice.value) in texts)
-            for choice in self.field.choices
+            for choice in (*self.field.choices, *(Choice(value=each, label=each) for each in gone))
         )
 
     @property

@@ -419,6 +419,7 @@ TABLE: Mapping[str, Rule] = {
     "oncall:schedule-list": _look("oncallschedules:read"),
     "oncall:schedule-create": _look("oncallschedules:create"),
     "oncall:schedule-detail": _look("oncallschedules:read"),
+    "oncall:schedule-preview": _button("oncallschedules:read"),
     "oncall:schedule-edit": _look("oncallschedules:update"),
     "oncall:schedule-delete": _button("oncallschedules:delete"),
     "oncall:incident-list": _look("incidents:read"),

@@ -18,6 +18,7 @@ MOST_PARTICIPANTS = 100
 MOST_STEPS = 20
 LONGEST_KEY = 1000
 LONGEST_WAIT_S = 7 * 86_400
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
 
 
 class ClockField(serializers.CharField):
@@ -40,12 +41,16 @@ class DayField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         """Return it in ISO form."""
-        if isinstance(data, date):
-            return data.isoformat()[:10]
+        text = data.isoformat()[:10] if isinstance(data, date) else super().to_internal_value(data)
         try:
-            return date.fromisoformat(super().to_internal_value(data)).isoformat()
+            day = date.fromisoformat(text)
         except ValueError as error:
             raise serializers.ValidationError("Write a date such as 2026-01-31.") from error
+        if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:  # clocks of places end with year 9999
+            raise serializers.ValidationError(
+                f"The year must be from {EARLIEST_YEAR} to {LATEST_YEAR}."
+            )
+        return day.isoformat()
 
 
 class RestrictionSerializer(serializers.Serializer[Any]):

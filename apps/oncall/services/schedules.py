@@ -118,6 +118,13 @@ def schedule_value(schedule: OnCallSchedule) -> Schedule:
     )
 
 
+def draft_value(spec: Mapping[str, Any]) -> Schedule:
+    """Return a validated spec that is not saved as the value that can be asked, no overrides."""
+    return Schedule(
+        zone=ZoneInfo(spec["time_zone"]), layers=[layer_value(layer) for layer in spec["layers"]]
+    )
+
+
 def layer_value(spec: Mapping[str, Any]) -> Layer:
     """Return a layer of a spec as a value."""
     ends_on = spec.get("ends_on")

@@ -69,6 +69,7 @@ urlpatterns = [
     ),
     path("o/<slug:org>/on-call", schedules.schedule_page, name="schedule-list"),
     path("o/<slug:org>/on-call/new", schedules.schedule_create, name="schedule-create"),
+    path("o/<slug:org>/on-call/preview", schedules.schedule_preview, name="schedule-preview"),
     path("o/<slug:org>/on-call/s/<slug:name>", schedules.schedule_detail, name="schedule-detail"),
     path("o/<slug:org>/on-call/s/<slug:name>/edit", schedules.schedule_edit, name="schedule-edit"),
     path(

@@ -140,14 +140,14 @@ def test_pages_show_who_is_on_call_and_where_nobody_is(operator: Client) -> None
 
 
 def test_a_schedule_is_made_and_changed_as_text(operator: Client, acme: Org) -> None:
-    text = operator.get(f"{PAGES}/new").content.decode()
+    text = operator.get(f"{PAGES}/new?view=yaml").content.decode()
     assert "time_zone: Europe/Berlin" in text
-    wrong = operator.post(f"{PAGES}/new", {"name": "night", "text": "title: [oops"})
-    assert wrong.status_code == 422
-    assert operator.post(f"{PAGES}/new", {"name": "Not A Name", "text": "{}"}).status_code == 422
-    made = operator.post(f"{PAGES}/new", {"name": "night", "text": "title: Night"})
+    said = {"view": "yaml", "name": "night", "text": "title: Night"}
+    assert operator.post(f"{PAGES}/new", {**said, "text": "title: [oops"}).status_code == 422
+    assert operator.post(f"{PAGES}/new", {**said, "name": "Not A Name"}).status_code == 422
+    made = operator.post(f"{PAGES}/new", said)
     assert made.status_code == 302, made.content
-    stale = {"text": "title: Day", "resource_version": "99"}
+    stale = {"view": "yaml", "text": "title: Day", "resource_version": "99"}
     assert operator.post(f"{PAGES}/s/night/edit", stale).status_code == 422
     operator.post(f"{PAGES}/s/night/edit", {**stale, "resource_version": "1"})
     assert OnCallSchedule.objects.for_org(acme).get().title == "Day"

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from apps.oncall.models import EscalationPolicy, EscalationRun
 from apps.oncall.selectors import policy_get, policy_list, run_list, runs_of
 from apps.oncall.services.policies import target_of
-from apps.oncall.web.editors import POLICY_EDITOR
+from apps.oncall.web.editors.policies import POLICY_EDITOR
 from detectviz.resources.services import resource_delete
 from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page

@@ -15,42 +15,36 @@ from apps.oncall.models import OnCallOverride, OnCallSchedule
 from apps.oncall.selectors import override_list, schedule_get, schedule_list
 from apps.oncall.services.calendars import calendar_url
 from apps.oncall.services.participants import participant_list
-from apps.oncall.services.rotations import Schedule, Shift, shifts
+from apps.oncall.services.rotations import (
+    MIDNIGHT,
+    Schedule,
+    Shift,
+    instant,
+    on_call_at,
+    shifts,
+)
 from apps.oncall.services.schedules import (
     calendar_rotate,
+    draft_value,
     override_create,
     override_delete,
     schedule_value,
 )
+from apps.oncall.web.editors.schedules import SCHEDULE_EDITOR
 from apps.oncall.web.views.timeline import Timeline, timeline_of
 from detectviz.clock import utc_now
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.services import resource_delete
+from detectviz.web.forms import Errors
 from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
-from detectviz.web.spec_text import SpecText, spec_save
-from detectviz.web.writes import kind_of
+from detectviz.web.specs import draft_problems, spec_create, spec_draft, spec_edit
 
 DAYS = 14
 _FARTHEST = 100
+_FARTHEST_START = timedelta(days=366)
 _DIGITS = 4
 _DETAIL = "oncall/partials/_schedule_detail.html"
-EXAMPLE = """\
-title: First line
-time_zone: Europe/Berlin
-layers:
-  - name: Weeks
-    participants: [{participant}]
-    unit: weeks            # hours, days or weeks
-    length: 1
-    starts_on: {today}
-    handover: "09:00"
-    weekday: monday
-    # restrictions:        # only at these times; others fall to the layers before
-    #   - days: [monday, tuesday, wednesday, thursday, friday]
-    #     start: "09:00"
-    #     end: "17:00"
-"""
 
 
 @dataclass(frozen=True)
@@ -132,8 +126,7 @@ class SchedulePage:
     def timeline(self) -> Timeline:
         """The picture."""
         now = utc_now()
-        local = now.astimezone(ZoneInfo(self.schedule.time_zone))
-        today = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+        today = midnight(ZoneInfo(self.schedule.time_zone), now)
         start = today + timedelta(days=DAYS * self.offset)
         return timeline_of(self.value, start=start, days=DAYS, now=now)
 
@@ -168,9 +161,36 @@ class SchedulePage:
         return calendar_url(self.schedule)
 
 
-def schedule_kind() -> Any:
-    """Return the registered kind."""
-    return kind_of("notifications/v1", "OnCallSchedule")
+@dataclass(frozen=True)
+class SchedulePreview:
+    """A schedule as typed so far; without a value the errors say why there is none."""
+
+    scope: OrgScope
+    value: Schedule | None
+    errors: Errors
+
+    @cached_property
+    def timeline(self) -> Timeline | None:
+        """The picture of the next days, from the day the first layer begins."""
+        if self.value is None:
+            return None
+        now = utc_now()
+        start = midnight(self.value.zone, now)
+        first = min((layer.starts_on for layer in self.value.layers), default=start.date())
+        ahead = first - now.astimezone(self.value.zone).date()
+        if timedelta(0) < ahead < _FARTHEST_START:
+            start = instant(self.value.zone, first, MIDNIGHT)
+        return timeline_of(self.value, start=start, days=DAYS, now=now)
+
+    @property
+    def current(self) -> str:
+        """Who would be on call now."""
+        return on_call_at(self.value, utc_now()) if self.value else ""
+
+    @property
+    def problems(self) -> list[str]:
+        """What is missing or wrong."""
+        return draft_problems(self.scope, SCHEDULE_EDITOR, self.errors)
 
 
 def schedule_of(scope: OrgScope, name: str, permission: str) -> OnCallSchedule:
@@ -196,20 +216,25 @@ def schedule_detail(request: PageRequest, scope: OrgScope, *, name: str) -> Http
 
 @org_page("oncallschedules:create")
 def schedule_create(request: PageRequest, scope: OrgScope) -> HttpResponse:
-    """Show the text of a new schedule and take it."""
-    today = f"{utc_now():%Y-%m-%d}"
-    text = EXAMPLE.format(participant=scope.user.username, today=today)
-    page = SpecText(scope, schedule_kind(), text=text, back=_list_url(scope))
-    return spec_save(request, page, template="oncall/schedule_edit.html", done=_detail_url)
+    """Show the form of a new schedule and take it."""
+    return spec_create(request, scope, SCHEDULE_EDITOR)
 
 
 @org_page("oncallschedules:update")
 def schedule_edit(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
-    """Show the text of a schedule and take it."""
+    """Show the form of a schedule and take it."""
     schedule = schedule_of(scope, name, "oncallschedules:update")
-    back = _detail_url(scope, name)
-    page = SpecText.of(scope, schedule_kind(), schedule, back=back)
-    return spec_save(request, page, template="oncall/schedule_edit.html", done=_detail_url)
+    return spec_edit(request, scope, SCHEDULE_EDITOR, schedule)
+
+
+@require_POST
+@org_page("oncallschedules:read")
+def schedule_preview(request: PageRequest, scope: OrgScope) -> HttpResponse:
+    """Show who would be on call by a schedule as typed so far; nothing is saved."""
+    draft = spec_draft(request, scope, SCHEDULE_EDITOR)
+    value = draft_value(draft.spec) if draft.spec is not None else None
+    page = SchedulePreview(scope, value, draft.errors)
+    return render_page(request, "oncall/partials/_schedule_preview.html", page)
 
 
 @require_POST
@@ -217,7 +242,7 @@ def schedule_edit(request: PageRequest, scope: OrgScope, *, name: str) -> HttpRe
 def schedule_delete(request: PageRequest, scope: OrgScope, *, name: str) -> HttpResponse:
     """Delete a schedule."""
     schedule_of(scope, name, "oncallschedules:delete")
-    resource_delete(schedule_kind(), org=scope.org, actor=scope.user, name=name)
+    resource_delete(SCHEDULE_EDITOR.resource, org=scope.org, actor=scope.user, name=name)
     return go_to(request, _list_url(scope), said=f"{name} is deleted.")
 
 
@@ -254,6 +279,12 @@ def calendar_renew(request: PageRequest, scope: OrgScope, *, name: str) -> HttpR
     schedule = schedule_of(scope, name, "oncallschedules:update")
     calendar_rotate(schedule=schedule, actor=scope.user)
     return go_to(request, _detail_url(scope, name), said="The calendar has a new address.")
+
+
+def midnight(zone: ZoneInfo, now: datetime) -> datetime:
+    """Return when today began by the clocks of a place."""
+    local = now.astimezone(zone)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
 def _local(data: Mapping[str, Any], name: str, zone: ZoneInfo) -> datetime:

@@ -1,4 +1,4 @@
-"""How the kinds of on-call are edited: the forms, and the texts they begin with."""
+"""How an escalation policy is edited: the form, and the text one begins with."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -12,19 +12,11 @@ from detectviz.net.guard import EgressPolicy
 from detectviz.net.http import SyncHttpClient
 from detectviz.resources.envelope import envelope_of
 from detectviz.resources.errors import DomainError, NotFoundError
-from detectviz.resources.manifests import (
-    Change,
-    Exported,
-    Loss,
-    documents_losses,
-    foreign_export,
-    manifests_apply,
-    manifests_export,
-)
+from detectviz.resources.formats import Exported, Loss, foreign_export
+from detectviz.resources.manifests import Change, manifests_export, text_apply
 from detectviz.resources.registry import ResourceKind, registry
 from detectviz.resources.selectors import ListQuery, resource_list
 from detectviz.resources.services import resource_delete
-from detectviz.resources.yaml import load_documents
 from detectviz.settings import env
 from detectviz.tenancy.selectors import org_get
 
@@ -82,16 +74,15 @@ class LocalClient:
 
     def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> Applied:
         """Apply in one transaction."""
-        documents = load_documents(text)
-        changes = manifests_apply(
+        found = text_apply(
             org=_local_org(org),
             actor=None,
             access=None,
-            documents=documents,
+            text=text,
             is_dry_run=is_dry_run,
             prune=prune,
         )
-        return Applied(changes=changes, losses=documents_losses(documents))
+        return Applied(changes=found.changes, losses=found.reading.losses)
 
     def list_all(self, org: str, kind: ResourceKind[Any]) -> list[dict[str, Any]]:
         """Return every envelope of a kind."""
@@ -149,7 +140,7 @@ class RemoteClient:
             )
             for item in answer["changes"]
         ]
-        losses = [Loss(path=item["path"], why=item["why"]) for item in answer.get("losses", ())]
+        losses = [Loss.of_json(item) for item in answer.get("losses", ())]
         return Applied(changes=changes, losses=losses)
 
     def list_all(self, org: str, kind: ResourceKind[Any]) -> list[dict[str, Any]]:
@@ -182,7 +173,7 @@ class RemoteClient:
         answer = self._call(
             "GET", f"/apis/orgs/{quote(org)}/export?{urlencode({'as': format_name})}"
         )
-        losses = [Loss(path=item["path"], why=item["why"]) for item in answer["losses"]]
+        losses = [Loss.of_json(item) for item in answer["losses"]]
         return Exported(document=answer["document"], losses=losses)
 
     def _path(self, org: str, kind: ResourceKind[Any]) -> str:

@@ -1,7 +1,7 @@
 """Apply, diff and export: many resources at once, all or nothing."""
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,71 +11,11 @@ from django.db import models, transaction
 from detectviz.permissions.access import Access
 from detectviz.resources.envelope import Envelope, manifest_of, parse_envelope
 from detectviz.resources.errors import ForbiddenError, InvalidFieldsError
+from detectviz.resources.formats import Reading, documents_native, text_read
 from detectviz.resources.registry import ResourceKind, registry
 from detectviz.resources.services import folder_get, resource_delete, resource_write
 
 Action = Literal["created", "updated", "unchanged", "deleted"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
-    """A field of a foreign format that is not carried over, and why."""
-
-    path: str
-    why: str
-
-    def as_json(self) -> dict[str, str]:
-        """Return the loss for an answer."""
-        return {"path": self.path, "why": self.why}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
-    """A foreign document as envelopes, and what they leave out."""
-
-    manifests: Sequence[dict[str, Any]]
-    losses: Sequence[Loss] = ()
-
-
-Converter = Callable[[Mapping[str, Any]], Sequence[dict[str, Any]] | Conversion | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
-    """An org's resources as a foreign document, and what that leaves out."""
-
-    document: Mapping[str, Any]
-    losses: Sequence[Loss] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exporter:
-    """Writes a foreign format; ``permissions`` are what a caller needs in the org."""
-
-    name: str
-    permissions: Sequence[str]
-    export: Callable[[models.Model], Exported]
-
-
-_converters: list[Converter] = []
-_exporters: dict[str, Exporter] = {}
-
-
-def register_converter(converter: Converter) -> Converter:
-    """Let an app accept a foreign format: it returns envelopes, or None when it is not its own."""
-    _converters.append(converter)
-    return converter
-
-
-def register_exporter(exporter: Exporter) -> Exporter:
-    """Let an app write a foreign format."""
-    _exporters[exporter.name] = exporter
-    return exporter
-
-
-def export_formats() -> list[str]:
-    """Return the names of the foreign formats."""
-    return sorted(_exporters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +57,7 @@ def manifests_apply(
     """
     parsed = [
         (index, *_parse(document, index, org))
-        for index, document in enumerate(_native(list(documents)))
+        for index, document in enumerate(documents_native(documents, org=org))
     ]
     parsed.sort(key=lambda item: item[1].apply_order)
     with transaction.atomic():
@@ -130,6 +70,39 @@ def manifests_apply(
         if is_dry_run:
             transaction.set_rollback(True)
     return changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What a text was read as, and what applying it did, or would do."""
+
+    reading: Reading
+    changes: Sequence[Change]
+
+
+def text_apply(
+    *,
+    org: models.Model,
+    actor: models.Model | None,
+    access: Access | None,
+    text: str | bytes,
+    is_dry_run: bool = False,
+    prune: bool = False,
+) -> Applied:
+    """Apply a text of any known format as ``manifests_apply`` does; refusals name lines."""
+    reading = text_read(text, org=org)
+    try:
+        changes = manifests_apply(
+            org=org,
+            actor=actor,
+            access=access,
+            documents=reading.documents,
+            is_dry_run=is_dry_run,
+            prune=prune,
+        )
+    except InvalidFieldsError as error:
+        raise reading.placed(error) from error
+    return Applied(reading=reading, changes=changes)
 
 
 def manifests_export(
@@ -147,55 +120,6 @@ def manifests_export(
             rows = access.filter(rows, f"{kind.permission}:read")
         documents += [manifest_of(kind, row) for row in rows]
     return documents
-
-
-def foreign_export(*, org: models.Model, access: Access | None, format_name: str) -> Exported:
-    """Return an org's resources in a foreign format; an unknown one raises InvalidFieldsError."""
-    exporter = _exporters.get(format_name)
-    if exporter is None:
-        known = ", ".join(export_formats())
-        raise InvalidFieldsError({"as": [f"There is no format {format_name!r}. Known: {known}."]})
-    for permission in exporter.permissions:
-        if access is not None:
-            access.require(permission)
-    return exporter.export(org)
-
-
-def _native(documents: list[Any]) -> list[Any]:
-    """Replace foreign documents (Prometheus rule files, …) by envelopes."""
-    native: list[Any] = []
-    for document in documents:
-        if isinstance(document, Mapping) and "apiVersion" not in document:
-            found = _converted(document)
-            native += [document] if found is None else found.manifests
-        elif isinstance(document, Mapping) and document.get("kind") == "List":
-            items = document.get("items")
-            if not isinstance(items, list):
-                raise InvalidFieldsError({"items": ["Must be a list of documents."]})
-            native += items
-        else:
-            native.append(document)
-    return native
-
-
-def documents_losses(documents: Iterable[Any]) -> list[Loss]:
-    """Return what applying foreign documents leaves out."""
-    return list(_losses(documents))
-
-
-def _losses(documents: Iterable[Any]) -> Iterator[Loss]:
-    for document in documents:
-        if isinstance(document, Mapping) and "apiVersion" not in document:
-            found = _converted(document)
-            yield from () if found is None else found.losses
-
-
-def _converted(document: Mapping[str, Any]) -> Conversion | None:
-    for converter in _converters:
-        found = converter(document)
-        if found is not None:
-            return found if isinstance(found, Conversion) else Conversion(manifests=found)
-    return None
 
 
 def _parse(document: Any, index: int, org: models.Model) -> tuple[ResourceKind[Any], Envelope]:

@@ -60,6 +60,12 @@ def load_documents(text: str | bytes) -> list[Any]:
         raise MalformedYamlError(f"Not valid YAML: {error}.") from error
 
 
+def compose_documents(text: str | bytes) -> list[yaml.Node]:
+    """Return the nodes of a text that ``load_documents`` took, with the marks where they stand."""
+    nodes: list[yaml.Node] = list(yaml.compose_all(text, Loader=_Loader))
+    return [node for node in nodes if node.tag != "tag:yaml.org,2002:null"]
+
+
 def _load_all(text: str | bytes) -> Iterator[Any]:
     yield from yaml.load_all(text, Loader=_Loader)
 

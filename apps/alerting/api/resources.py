@@ -14,14 +14,14 @@ from apps.alerting.selectors import alert_handled_queryset, rulegroup_queryset
 from apps.alerting.services.conditions import queries_require
 from apps.alerting.services.generated_groups import generated_refuse
 from apps.alerting.services.handled_alerts import standing_map
-from apps.alerting.services.rule_files import rule_file_to_manifests
+from apps.alerting.services.rule_files import rule_file_export, rule_file_read
 from apps.alerting.services.rule_specs import rules_queries
 from apps.alerting.services.rulegroups import RuleGroupDraft, rulegroup_delete, rulegroup_write
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import format_duration, parse_duration_ms
 from detectviz.permissions.requests import actor_access
 from detectviz.resources.errors import ForbiddenError
-from detectviz.resources.manifests import register_converter
+from detectviz.resources.formats import Format, register_format
 from detectviz.resources.registry import ResourceKind, Write, registry
 
 
@@ -209,4 +209,13 @@ registry.register(RuleGroupKind())
 registry.register(AlertKind())
 registry.register(SloKind())
 registry.register(AnomalyRuleKind())
-register_converter(rule_file_to_manifests)
+register_format(
+    Format(
+        name="prometheus",
+        title="Prometheus rule file",
+        filename="rules.yml",
+        read=lambda document, _: rule_file_read(document),
+        write=lambda org: rule_file_export(org=org),
+        permissions=("rulegroups:read",),
+    )
+)

@@ -4,11 +4,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.db import models
+
 from apps.alerting.models import RuleGroup
+from apps.alerting.selectors import rulegroup_queryset
 from apps.alerting.services.policy_specs import POLICY_FIELDS
 from apps.alerting.services.rule_specs import RULE_FIELDS
 from detectviz.contracts.durations import format_duration
 from detectviz.resources.errors import InvalidFieldsError
+from detectviz.resources.formats import Conversion, Exported, Loss
 
 _GROUP_FIELDS = ("interval", "limit", "query_offset", "labels", "rules")
 _OURS_ONLY = ("no_data", "on_error", "enabled", "queries", "condition", *POLICY_FIELDS)
@@ -46,6 +50,33 @@ def rule_file_to_manifests(data: Mapping[str, Any]) -> list[dict[str, Any]] | No
             }
         )
     return manifests
+
+
+def rule_file_read(data: Mapping[str, Any]) -> Conversion | None:
+    """Return a rule file as manifests and losses; None when ``data`` is none."""
+    manifests = rule_file_to_manifests(data)
+    if manifests is None:
+        return None
+    lost = [
+        Loss(
+            path=f"groups[{index}].partial_response_strategy",
+            why="queries of an org have one store, which answers whole or not at all",
+        )
+        for index, group in enumerate(data["groups"] or ())
+        if group.get("partial_response_strategy")
+    ]
+    origins = [f"groups[{index}]" for index in range(len(manifests))]
+    return Conversion(manifests=manifests, losses=lost, origins=origins)
+
+
+def rule_file_export(*, org: models.Model) -> Exported:
+    """Return an org's groups as one rule file, and what Prometheus has no word for."""
+    manifests = [rulegroup_manifest(group) for group in rulegroup_queryset(org.pk)]
+    split = [text.partition(": ") for text in rule_file_losses(manifests)]
+    return Exported(
+        document=manifests_to_rule_file(manifests),
+        losses=[Loss(path=path, why=why) for path, _, why in split],
+    )
 
 
 def _check_group(group: object, path: str) -> None:

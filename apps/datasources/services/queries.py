@@ -88,6 +88,15 @@ def queries_run(
     )
 
 
+def query_schema(*, org: models.Model, ref: str) -> JsonObject:
+    """Return what the plugin of a datasource reads as a query; raise NotFoundError."""
+    resolved = datasource_resolve(org=org, ref=ref)
+    try:
+        return plugin_manifest(PluginKind.DATASOURCE, resolved.plugin).query_schema
+    except PluginHostError as error:
+        raise NotFoundError(str(error)) from error
+
+
 def query_problem(*, org: models.Model, query: Query) -> tuple[str, str] | None:
     """Return the field (``datasource``, ``model``) and why a query can't be asked, or None.
 

@@ -34,6 +34,9 @@ from apps.notifications.services.configuration import (
 )
 from apps.notifications.services.endpoint_states import endpoints_of
 from apps.notifications.services.explanations import routes_explain
+from apps.notifications.services.grafana.documents import grafana_file_read
+from apps.notifications.services.grafana.export import PERMISSIONS as GRAFANA_PERMISSIONS
+from apps.notifications.services.grafana.export import grafana_export
 from apps.notifications.services.previews import template_preview
 from apps.notifications.services.route_times import moment_asked
 from apps.notifications.services.samples import notification_sample
@@ -42,7 +45,7 @@ from apps.notifications.services.trials import contact_point_try
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import format_duration
 from detectviz.contracts.types import JsonObject, PluginKind
-from detectviz.resources.manifests import Exporter, register_converter, register_exporter
+from detectviz.resources.formats import Format, register_format
 from detectviz.resources.registry import ResourceKind, Subresource, Write, registry
 from detectviz.tenancy.requests import org_access
 
@@ -219,15 +222,27 @@ class RoutingTreeKind(ResourceKind[RoutingTree]):
 registry.register(ContactPointKind())
 registry.register(NotificationTemplateKind())
 registry.register(RoutingTreeKind())
-register_converter(alertmanager_file_to_manifests)
 registry.register(SilenceKind())
 registry.register(InhibitionRuleKind())
 registry.register(TimeIntervalKind())
 registry.register(WatchdogKind())
-register_exporter(
-    Exporter(
+register_format(
+    Format(
         name="alertmanager",
+        title="Alertmanager configuration",
+        filename="alertmanager.yml",
+        read=lambda document, _: alertmanager_file_to_manifests(document),
+        write=lambda org: alertmanager_export(org=org),
         permissions=("routingtrees:read", "contactpoints:read"),
-        export=lambda org: alertmanager_export(org=org),
+    )
+)
+register_format(
+    Format(
+        name="grafana",
+        title="Grafana alerting file",
+        filename="grafana-alerting.yaml",
+        read=grafana_file_read,
+        write=lambda org: grafana_export(org=org),
+        permissions=GRAFANA_PERMISSIONS,
     )
 )

@@ -24,12 +24,8 @@ from detectviz.resources.api.formats import (
 )
 from detectviz.resources.envelope import Envelope, envelope_of, parse_envelope
 from detectviz.resources.errors import ForbiddenError, InvalidFieldsError, NotFoundError
-from detectviz.resources.manifests import (
-    documents_losses,
-    foreign_export,
-    manifests_apply,
-    manifests_export,
-)
+from detectviz.resources.formats import foreign_export
+from detectviz.resources.manifests import manifests_export, text_apply
 from detectviz.resources.models import is_name
 from detectviz.resources.registry import ResourceKind, Subresource, registry
 from detectviz.resources.selectors import DEFAULT_LIMIT, MAX_LIMIT, ListQuery, resource_list
@@ -40,7 +36,6 @@ from detectviz.resources.services import (
     resource_delete,
     resource_write,
 )
-from detectviz.resources.yaml import load_documents
 from detectviz.tenancy.requests import org_access
 
 _MOST_DIGITS = 6
@@ -220,27 +215,30 @@ class ApplyView(APIView):
         request={"application/yaml": OpenApiTypes.STR},
         responses=OpenApiTypes.OBJECT,
         parameters=[
-            OpenApiParameter("dry_run", OpenApiTypes.BOOL),
+            OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Also written dryRun"),
             OpenApiParameter("prune", OpenApiTypes.BOOL),
         ],
     )
     def post(self, request: Request, org: str) -> Response:
-        """Apply; ``dry_run`` only tells, ``prune`` deletes what is not in the body."""
+        """Apply; ``dry_run`` only tells, ``prune`` deletes what is not in the body.
+
+        ``losses`` are what a file of another product says and nothing of ours can keep.
+        """
         owner, access = org_access(request, org)
-        documents = load_documents(request._request.body)  # noqa: SLF001 - the raw body, several documents
-        changes = manifests_apply(
+        asked = request.query_params
+        found = text_apply(
             org=owner,
             actor=caller(request),
             access=access,
-            documents=documents,
-            is_dry_run=request.query_params.get("dry_run") == "true",
-            prune=request.query_params.get("prune") == "true",
+            text=request._request.body,  # noqa: SLF001 - the raw body, several documents
+            is_dry_run="true" in {asked.get("dry_run"), asked.get("dryRun")},
+            prune=asked.get("prune") == "true",
         )
-        losses = documents_losses(documents)
         return Response(
             {
-                "changes": [change.as_json() for change in changes],
-                "losses": [loss.as_json() for loss in losses],
+                "formats": found.reading.formats,
+                "changes": [change.as_json() for change in found.changes],
+                "losses": [loss.as_json() for loss in found.reading.losses],
             }
         )
 

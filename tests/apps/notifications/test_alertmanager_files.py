@@ -13,7 +13,8 @@ from apps.orgs.models import Org
 from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.configuration import validate
 from detectviz.resources.errors import InvalidFieldsError
-from detectviz.resources.manifests import Conversion, manifests_apply
+from detectviz.resources.formats import Conversion
+from detectviz.resources.manifests import manifests_apply
 from detectviz.testing.plugins import built_in_plugins
 from tests.factories.accounts import make_full_org
 

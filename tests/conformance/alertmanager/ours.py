@@ -25,7 +25,8 @@ from apps.orgs.models import Org
 from detectviz.contracts.config import get_int
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.pluginhost.host import HostOptions, PluginHost
-from detectviz.resources.manifests import documents_losses, manifests_apply
+from detectviz.resources.formats import documents_losses
+from detectviz.resources.manifests import manifests_apply
 from detectviz.testing.plugins import built_in_plugins
 from plugins.notifiers.webhook.payload import build_body
 from tests.conformance.alertmanager.script import SCENARIO, Hush, Say, Scenario, configuration

@@ -1,29 +1,10 @@
 """Datasources and queries in Grafana's words."""
 
 import zlib
-from collections.abc import Mapping
 from typing import Any
 
 from apps.datasources.models import Datasource
-from detectviz.contracts.types import JsonObject
-from detectviz.queries.document import snake_case
-
-# Where Grafana's plugin has another name.
-TYPES: Mapping[str, str] = {
-    "postgresql": "grafana-postgresql-datasource",
-    "testdata": "grafana-testdata-datasource",
-    "clickhouse": "grafana-clickhouse-datasource",
-}
-# What Grafana's query editors call the text of a query, where no rule leads to our name.
-_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
-    "raw_sql": ("sql", "query"),
-    "raw_query_string": ("sql", "query"),
-    "scenario_id": ("scenario",),
-    "legend_format": ("legend",),
-    "expr": ("expr", "query"),
-    "query": ("query", "expr"),
-    "target": ("target", "query"),
-}
+from apps.datasources.services.grafana_models import TYPES
 
 
 def datasource_json(row: Datasource, *, is_listed: bool) -> dict[str, Any]:
@@ -72,20 +53,3 @@ def user_json(request: Any, org: Any, *, is_admin: bool) -> dict[str, Any]:
         "isDisabled": False,
         "isExternal": False,
     }
-
-
-def own_model(model: JsonObject, schema: JsonObject) -> JsonObject:
-    """Return a query of Grafana's editors as the plugin's schema spells it.
-
-    What the schema does not know is the editor's own state and left out.
-    """
-    properties = schema.get("properties")
-    known = properties if isinstance(properties, Mapping) else {}
-    found: dict[str, Any] = {}
-    for name, value in model.items():
-        snake = snake_case(name)
-        for candidate in (name, snake, *_OTHER_NAMES.get(snake, ())):
-            if candidate in known and candidate not in found:
-                found[candidate] = value
-                break
-    return found

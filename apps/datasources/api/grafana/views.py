@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
-from apps.datasources.api.grafana.serializers import datasource_json, own_model, user_json
+from apps.datasources.api.grafana.serializers import datasource_json, user_json
 from apps.datasources.api.queries.serializers import pieces_response
 from apps.datasources.api.queries.views import AnyAnswer, gone_of
 from apps.datasources.selectors import datasource_list
+from apps.datasources.services.grafana_models import own_model
 from apps.datasources.services.queries import PERMISSION, queries_run
 from detectviz import __version__
 from detectviz.clock import to_ms, utc_now

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from apps.notifications.services.alertmanager.integrations import INTEGRATIONS
-from apps.notifications.services.alertmanager.losses import Losses, Names
 from apps.notifications.services.alertmanager.receivers import (
     Schemas,
     notifier_schemas,
@@ -18,7 +17,8 @@ from apps.notifications.services.alertmanager.routes import (
 from apps.notifications.services.bootstrap import TREE_NAME
 from apps.notifications.services.resolve_timeouts import DEFAULT_RESOLVE_TIMEOUT
 from detectviz.resources.errors import InvalidFieldsError
-from detectviz.resources.manifests import Conversion
+from detectviz.resources.formats import Conversion
+from detectviz.resources.losses import Losses, Names
 
 _FIELDS = {
     "global",

@@ -14,7 +14,6 @@ from apps.notifications.models import (
     Silence,
     TimeInterval,
 )
-from apps.notifications.services.alertmanager.losses import Losses
 from apps.notifications.services.alertmanager.receivers import (
     Schemas,
     configs_of,
@@ -23,7 +22,8 @@ from apps.notifications.services.alertmanager.receivers import (
 from apps.notifications.services.alertmanager.routes import spec_to_route
 from apps.notifications.services.configuration import receiver_secrets
 from apps.notifications.services.resolve_timeouts import resolve_timeout_text
-from detectviz.resources.manifests import Exported
+from detectviz.resources.formats import Exported
+from detectviz.resources.losses import Losses
 
 NOBODY = "nobody"
 _ORG_WIDE = frozenset({"resolve_timeout"})

@@ -10,10 +10,10 @@ from apps.notifications.services.alertmanager.integrations import (
     INTEGRATIONS,
     Integration,
 )
-from apps.notifications.services.alertmanager.losses import Losses
 from apps.notifications.services.alertmanager.routes import mapping_at
 from detectviz.contracts.types import PluginKind
 from detectviz.resources.errors import InvalidFieldsError
+from detectviz.resources.losses import Losses
 
 HIDDEN = "<secret>"
 NO_SETTING = "the notifier has no such setting"

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from apps.notifications.services.alertmanager.losses import Losses
 from apps.notifications.services.matchers import (
     LabelMatcher,
     MatcherError,
@@ -11,6 +10,7 @@ from apps.notifications.services.matchers import (
     parse_matchers,
 )
 from detectviz.resources.errors import InvalidFieldsError
+from detectviz.resources.losses import Losses
 
 DURATIONS = ("group_wait", "group_interval", "repeat_interval")
 INTERVALS = ("mute_time_intervals", "active_time_intervals")
@@ -88,7 +88,9 @@ def read_matchers(
     return [str(matcher) for matcher in found]
 
 
-def spec_to_route(spec: Mapping[str, Any], path: str, losses: Losses) -> dict[str, Any]:
+def spec_to_route(
+    spec: Mapping[str, Any], path: str, losses: Losses, *, product: str = "Alertmanager"
+) -> dict[str, Any]:
     """Return a node of the routing tree as Alertmanager writes it."""
     route: dict[str, Any] = {}
     if spec.get("contact_point"):
@@ -101,13 +103,13 @@ def spec_to_route(spec: Mapping[str, Any], path: str, losses: Losses) -> dict[st
     if spec.get("continue"):
         route["continue"] = True
     children = [
-        spec_to_route(child, f"{path}.routes[{index}]", losses)
+        spec_to_route(child, f"{path}.routes[{index}]", losses, product=product)
         for index, child in enumerate(spec.get("routes", ()))
     ]
     if children:
         route["routes"] = children
     rest = {name: value for name, value in spec.items() if name not in _OURS and value}
-    losses.add_rest(rest, {}, path, "Alertmanager has no such setting")
+    losses.add_rest(rest, {}, path, f"{product} has no such setting")
     return route
 
 

@@ -14,7 +14,7 @@ from apps.notifications.services.twin.plans import plan_proposed, plan_stored
 from apps.notifications.services.twin.values import Outcome, Told
 from detectviz.permissions.access import Access
 from detectviz.resources.errors import InvalidFieldsError
-from detectviz.resources.manifests import documents_losses
+from detectviz.resources.formats import documents_losses
 
 MAX_WINDOW = timedelta(days=31)
 MAX_ROWS = 1000

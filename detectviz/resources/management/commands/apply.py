@@ -12,8 +12,8 @@ class Command(OrgCommand):
     """Create and update what the manifests say, all or nothing."""
 
     help = (
-        "Apply manifests (and plain Prometheus rule files and Alertmanager configurations): "
-        "create, update, optionally prune."
+        "Apply manifests (and plain Prometheus rule files, Alertmanager configurations and "
+        "Grafana's alerting files): create, update, optionally prune."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,4 +38,4 @@ class Command(OrgCommand):
         suffix = " (dry run)" if options["dry_run"] else ""
         self.stdout.write(f"{summary or 'nothing to apply'}{suffix}")
         for loss in applied.losses:
-            self.stderr.write(f"not carried over: {loss.path}: {loss.why}")
+            self.stderr.write(f"not carried over: {loss.sentence}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from detectviz.cli.base import OrgCommand
 from detectviz.cli.client import client
-from detectviz.resources.manifests import export_formats
+from detectviz.resources.formats import MANIFESTS, format_list
 
 
 class Command(OrgCommand):
@@ -19,17 +19,17 @@ class Command(OrgCommand):
         parser.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml")
         parser.add_argument(
             "--format",
-            choices=("manifests", *export_formats()),
-            default="manifests",
+            choices=(MANIFESTS, *(one.name for one in format_list())),
+            default=MANIFESTS,
             help="manifests, or the configuration of another product",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the manifests, or the foreign document; what that leaves out goes to stderr."""
-        if options["format"] != "manifests":
+        if options["format"] != MANIFESTS:
             found = client().export_as(options["org"], options["format"])
             self.print_documents([dict(found.document)], options["output"])
             for loss in found.losses:
-                self.stderr.write(f"not carried over: {loss.path}: {loss.why}")
+                self.stderr.write(f"not carried over: {loss.sentence}")
             return
         self.print_documents(client().export(options["org"]), options["output"])

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from detectviz.resources.manifests import Loss
+from detectviz.resources.formats import Loss
 
 _UNFIT = re.compile(r"[^a-z0-9]+")  # noqa: TID251 - our own constant
 LONGEST_NAME = 63
@@ -16,9 +16,9 @@ class Losses:
 
     found: list[Loss] = field(default_factory=list)
 
-    def add(self, path: str, why: str) -> None:
-        """Say that the field at ``path`` is not carried over, and why."""
-        self.found.append(Loss(path=path, why=why))
+    def add(self, path: str, why: str, cure: str = "") -> None:
+        """Say that the field at ``path`` is not carried over, why, and what to do about it."""
+        self.found.append(Loss(path=path, why=why, cure=cure))
 
     def add_rest(
         self, mapping: Mapping[str, object], known: Mapping[str, str], path: str, why: str

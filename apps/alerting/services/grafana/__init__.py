@@ -1,0 +1,1 @@
+"""Grafana's alerting files: the rules in them, to our rule groups and back."""

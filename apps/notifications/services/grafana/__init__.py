@@ -1,0 +1,1 @@
+"""Grafana's alerting files: contact points, policies, times and templates, and back."""

@@ -63,7 +63,8 @@ class DeliveryError(PluginError):
     """A notifier was refused.
 
     ``reason`` is one of clientError, serverError, authError, rateLimited, timeout (Alertmanager's
-    words where it has them); ``retry_after_s`` repeats what the service asked for.
+    words where it has them); ``retry_after_s`` repeats what the service asked for. ``is_gone`` says
+    that the address itself is over for good, as a browser's subscription that was withdrawn.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class DeliveryError(PluginError):
         status_code: int | None = None,
         answer: str = "",
         retry_after_s: float | None = None,
+        is_gone: bool = False,
     ) -> None:
         super().__init__(message, permanent=permanent)
+        self.is_gone = is_gone
         self.reason = reason
         self.status_code = status_code
         self.answer = answer

@@ -118,3 +118,14 @@ class AlertGroupFlushed:
     firing: tuple[str, ...]
     waiting: tuple[str, ...]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverGone:
+    """A service said that the address of a receiver is over for good; its delivery has failed."""
+
+    org_id: int
+    contact_point: str
+    receiver: str
+    notifier: str
+    at: datetime

@@ -416,3 +416,30 @@ def test_a_visualizer_is_chosen_and_stays_in_the_address(page: Page, product: Pr
     page.get_by_role("button", name="Run").click()
     expect(page.locator(".drawing-bars li").first).to_be_visible()
     picture(page, "explore-bars")
+
+
+PUSH = """
+    const bytes = (size) => new Uint8Array(size).fill(7).buffer;
+    window.asked = [];
+    Notification.requestPermission = async () => "granted";
+    PushManager.prototype.subscribe = async (options) => {
+      window.asked.push(options.userVisibleOnly, options.applicationServerKey.length);
+      const sizes = { p256dh: 65, auth: 16 };
+      return { endpoint: "https://127.0.0.1:9/push", getKey: (name) => bytes(sizes[name]) };
+    };
+    HTMLFormElement.prototype.submit = function () {
+      window.asked.push(this.action, this.elements.p256dh.value.length, this.elements.auth.value);
+    };
+"""
+
+
+def test_a_browser_asks_to_be_told_in_it(page: Page, product: Product, window: Window) -> None:
+    window.complaints.clear()
+    page.add_init_script(PUSH)
+    page.goto(f"{product.url}/o/default/me/notifications")
+    picture(page, "how-i-am-told")
+    page.get_by_role("button", name="Tell me in this browser").click()
+    expect(page.get_by_role("status").filter(has_text="Sending a test")).to_be_visible()
+    target = f"{product.url}/o/default/me/notifications/browser"
+    assert page.evaluate("window.asked") == [True, 65, target, 87, "BwcHBwcHBwcHBwcHBwcHBw"]
+    assert window.complaints == []

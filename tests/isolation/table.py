@@ -100,6 +100,7 @@ TABLE: Mapping[str, Rule] = {
     "accounts:logout": _other(200, 302, 405),
     "accounts:password-change": _other(200, 302, 405),
     "accounts:org-switch": _other(302, 404, 405),
+    "oncall:push-worker": _other(200, 405),
     "extensions:plugin-icon": _other(200, 405, values=_PLUGIN),
     "extensions:plugin-asset": _other(
         404, 405, values={**_PLUGIN, "digest": "=0", "path": "=icon.svg"}
@@ -437,6 +438,7 @@ TABLE: Mapping[str, Rule] = {
     "oncall:policy-delete": _button("escalations:delete"),
     "oncall:escalation-for": _look(MEMBER, values={"fingerprint": "=0"}),
     "oncall:preference-edit": _look(MEMBER, allowed=DONE),
+    "oncall:push-create": _button(MEMBER, allowed=DONE | {422}),
     "oncall:method-create": _look(MEMBER, values={"notifier": "=webhook"}),
     "oncall:method-edit": _look(MEMBER, allowed=DONE | {404}),
     "oncall:method-test": _button(MEMBER, allowed=DONE | {404}),

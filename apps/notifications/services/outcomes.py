@@ -19,6 +19,8 @@ from apps.notifications.services.threads import thread_stored
 from detectviz.contracts.durations import format_duration
 from detectviz.contracts.errors import DeliveryError, NetworkError, PluginError
 from detectviz.contracts.notifier import Receipt
+from detectviz.events.bus import publish
+from detectviz.events.types import ReceiverGone
 
 BACKOFF_S = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 JITTER = 0.2
@@ -134,6 +136,8 @@ def delivery_fail(*, delivery: Delivery, attempt: Attempt, now: datetime) -> Non
         if not error.permanent:
             details["error"] = _given_up(delivery, error.message)
         _give_up(delivery, now, details)
+        if isinstance(error, DeliveryError) and error.is_gone:
+            publish(_gone(delivery, now))
         return
     if _update(delivery, next_attempt_at=now + timedelta(seconds=wait_s), **details):
         _tell_others_once_late(delivery, now)
@@ -176,6 +180,16 @@ def _give_up(delivery: Delivery, now: datetime, details: dict[str, Any]) -> None
     if _update(delivery, status=DeliveryStatus.FAILED, finished_at=now, **details):
         sent_total.labels(delivery.notifier, "failed").inc()
         fallback_tell(delivery=delivery, now=now)
+
+
+def _gone(delivery: Delivery, now: datetime) -> ReceiverGone:
+    return ReceiverGone(
+        org_id=delivery.org_id,
+        contact_point=delivery.contact_point,
+        receiver=delivery.receiver,
+        notifier=delivery.notifier,
+        at=now,
+    )
 
 
 def _tell_others_once_late(delivery: Delivery, now: datetime) -> None:

@@ -15,6 +15,7 @@ from apps.notifications.services.samples import trial_notification
 from apps.notifications.services.trials import TrialResult, receiver_try
 from apps.oncall.models import ContactMethod, NotificationPreference
 from apps.oncall.services.preferences import MAIL, Planned, Quiet, notices_planned
+from apps.oncall.services.vapid import sender_config, sender_secrets
 from apps.orgs.selectors import org_get_by_id
 from detectviz.contracts.types import PluginKind
 from detectviz.events.bus import publish
@@ -67,6 +68,17 @@ def method_delete(*, org: models.Model, user: User, name: str) -> None:
     if not deleted:
         raise NotFoundError
     _audit(org, user, "contactmethod.delete", name, {})
+
+
+def method_retire(*, org_id: int, person: str, name: str) -> None:
+    """Delete a member's method whose service says that it is over for good."""
+    org = org_get_by_id(org_id)
+    member = membership_list(org).filter(name=person).first()
+    if member is None:
+        return
+    rows = ContactMethod.objects.for_org(org).filter(user_id=member.user_id, name=name)
+    if rows.delete()[0]:
+        _audit(org, None, "contactmethod.retire", name, {"person": person})
 
 
 def method_verify(*, org: models.Model, user: User, name: str, now: datetime) -> TrialResult:
@@ -167,21 +179,21 @@ def _found(
     receiver = {
         "name": name,
         "notifier": notifier,
-        "config": dict(config),
+        "config": sender_config(notifier, config),
         "send_resolved": False,
         "enabled": True,
     }
-    return FoundReceiver(receiver=receiver, secrets=secrets)
+    return FoundReceiver(receiver=receiver, secrets=secrets | sender_secrets(notifier))
 
 
 def _audit(
-    org: models.Model, user: User, action: str, name: str, details: Mapping[str, Any]
+    org: models.Model, user: User | None, action: str, name: str, details: Mapping[str, Any]
 ) -> None:
     publish(
         SecurityEventOccurred(
             action=action,
             org_id=org.pk,
-            actor_id=user.pk,
+            actor_id=user.pk if user else None,
             kind="ContactMethod",
             name=name,
             details=details,

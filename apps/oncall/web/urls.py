@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.oncall.web.views import incidents, policies, preferences, schedules
+from apps.oncall.web.views import incidents, policies, preferences, push, schedules
 
 app_name = "oncall"
 urlpatterns = [
@@ -32,6 +32,8 @@ urlpatterns = [
         incidents.incident_export,
         name="incident-export",
     ),
+    path("push-worker.js", push.push_worker, name="push-worker"),
+    path("o/<slug:org>/me/notifications/browser", push.push_register, name="push-create"),
     path("o/<slug:org>/me/notifications", preferences.preference_page, name="preference-edit"),
     path(
         "o/<slug:org>/me/notifications/add/<slug:notifier>",

@@ -19,6 +19,7 @@ from apps.oncall.services.methods import (
     preference_write,
 )
 from apps.oncall.services.preferences import MAIL, SEVERITIES
+from apps.oncall.services.vapid import WEB_PUSH, vapid_public_key
 from apps.oncall.web.forms import (
     DELAYS,
     method_document,
@@ -82,9 +83,16 @@ class PreferencePage:
         return list(self.preference.quiet_except) if self.preference else ["critical"]
 
     @cached_property
+    def push_key(self) -> str:
+        """What this browser subscribes for; empty where web push can't be used."""
+        usable = plugin_choices(PluginKind.NOTIFIER, self.scope.org)
+        return vapid_public_key() if any(one.name == WEB_PUSH for one in usable) else ""
+
+    @cached_property
     def notifiers(self) -> list[PluginDescription]:
         """The ways to add."""
-        found = plugin_choices(PluginKind.NOTIFIER, self.scope.org)
+        usable = plugin_choices(PluginKind.NOTIFIER, self.scope.org)
+        found = [one for one in usable if one.name != WEB_PUSH]  # has a button of its own
         return sorted(found, key=lambda one: one.manifest.title if one.manifest else one.name)
 
 

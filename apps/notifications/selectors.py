@@ -8,10 +8,12 @@ from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import (
     ContactPoint,
     Delivery,
+    InhibitionRule,
     NotificationTemplate,
     RoutedAlert,
     RoutingTree,
     Silence,
+    TimeInterval,
 )
 from detectviz.resources.errors import NotFoundError
 
@@ -136,6 +138,34 @@ def receivers_of(*, org_id: int, contact_point: str) -> list[tuple[str, str]]:
     point = ContactPoint.objects.for_org(org_id).filter(name=contact_point).first()
     receivers = point.receivers if point else []
     return [(one["name"], one["notifier"]) for one in receivers if one["enabled"]]
+
+
+def inhibition_rule_list(*, org: models.Model) -> "QuerySet[InhibitionRule]":
+    """Return the org's inhibition rules by name."""
+    rows: QuerySet[InhibitionRule] = InhibitionRule.objects.for_org(org)
+    return rows.select_related("org").order_by("name")
+
+
+def inhibition_rule_get(*, org: models.Model, name: str) -> InhibitionRule:
+    """Return one inhibition rule; raise NotFoundError."""
+    found = inhibition_rule_list(org=org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def time_interval_list(*, org: models.Model) -> "QuerySet[TimeInterval]":
+    """Return the org's time intervals by name."""
+    rows: QuerySet[TimeInterval] = TimeInterval.objects.for_org(org)
+    return rows.select_related("org").order_by("name")
+
+
+def time_interval_get(*, org: models.Model, name: str) -> TimeInterval:
+    """Return one time interval; raise NotFoundError."""
+    found = time_interval_list(org=org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
+    return found
 
 
 def silence_queryset(*, org: models.Model) -> "QuerySet[Silence]":

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.db import models
 
-from apps.alerting.selectors import fired_since, rulegroup_folders
+from apps.alerting.selectors import fired_since
 from apps.notifications.models import RoutedAlert
 from apps.notifications.services.matcher_index import MatcherIndex
 from apps.notifications.services.matchers import parse_matcher
+from apps.notifications.services.visibility import AlertVisibility
 from detectviz.permissions.access import Access
-from detectviz.resources.services import folder_get
 
 MAX_EVENTS = 50_000
 MAX_SHOWN = 100
@@ -52,7 +52,7 @@ def blast_radius(
     index: MatcherIndex[bool] = MatcherIndex()
     for texts in matcher_sets:
         index.add([parse_matcher(text) for text in texts], True)
-    visible = _Visible(org, access, folder)
+    visible = AlertVisibility(org=org, access=access, folder=folder)
     firing = [
         row
         for row in RoutedAlert.objects.for_org(org).filter(is_resolved=False).order_by("starts_at")
@@ -76,24 +76,3 @@ def blast_radius(
         fired_by_name=dict(names.most_common(MAX_SHOWN)),
         is_partial=len(events) > MAX_EVENTS,
     )
-
-
-class _Visible:
-    """Which rule groups' alerts somebody may be told of."""
-
-    def __init__(self, org: models.Model, access: Access, folder: str) -> None:
-        self._sees_all = access.allows("alerts:read")
-        self._wanted = folder_get(org, folder) if folder else None
-        self._is_of_folder = bool(folder)
-        self._folder_ids = set(access.folder_ids("alerts:read"))
-        self._folders = (
-            rulegroup_folders(org.pk) if self._is_of_folder or not self._sees_all else {}
-        )
-
-    def has(self, group: str) -> bool:
-        if self._sees_all and not self._is_of_folder:
-            return True
-        lies_in = self._folders.get(group)
-        if self._is_of_folder and (self._wanted is None or lies_in != self._wanted.pk):
-            return False
-        return self._sees_all or lies_in in self._folder_ids

@@ -84,11 +84,21 @@ class Inhibitor:
 
 def inhibition_of(row: InhibitionRule) -> Inhibition:
     """Return a stored rule, read."""
+    spec = {
+        "source_matchers": row.source_matchers,
+        "target_matchers": row.target_matchers,
+        "equal": row.equal,
+    }
+    return inhibition_read(name=row.name, spec=spec)
+
+
+def inhibition_read(*, name: str, spec: Mapping[str, Any]) -> Inhibition:
+    """Return the rule of a validated spec; raise MatcherError."""
     return Inhibition(
-        name=row.name,
-        source=[parse_matcher(text) for text in row.source_matchers],
-        target=[parse_matcher(text) for text in row.target_matchers],
-        equal=row.equal,
+        name=name,
+        source=[parse_matcher(text) for text in spec["source_matchers"]],
+        target=[parse_matcher(text) for text in spec["target_matchers"]],
+        equal=spec["equal"],
     )
 
 

@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo
 import orjson
 from django.db import models
 
-from apps.notifications.models import RoutingTree, TimeInterval
-from apps.notifications.services.routing import build_tree, flatten
+from apps.notifications.models import TimeInterval
+from apps.notifications.services.route_uses import interval_uses
 from detectviz.resources.errors import ResourceInUseError
 
 MINUTES_A_DAY = 24 * 60
 _SHORTEST_MONTH = 28
 _LONGEST_MONTH = 31
 _DECEMBER = 12
-_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-_MONTHS = (
+WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
     *("august", "september", "october", "november", "december"),
 )
@@ -54,15 +54,18 @@ class Interval:
         """Say whether an aware time is inside, by the clocks of ``location``."""
         there = moment.astimezone(ZoneInfo(self.location))
         minute = there.hour * 60 + there.minute
+        return _is_before_end(self.times, minute) and self.contains_day(there)
+
+    def contains_day(self, there: date) -> bool:
+        """Say whether a day of ``location`` is inside, at some of its times."""
         return (
-            _is_before_end(self.times, minute)
-            and self._contains_day(there)
+            self._contains_day_of_month(there)
             and _is_in(self.months, there.month)
             and _is_in(self.weekdays, there.isoweekday() % 7)
             and _is_in(self.years, there.year)
         )
 
-    def _contains_day(self, there: datetime) -> bool:
+    def _contains_day_of_month(self, there: date) -> bool:
         if self.days_of_month is None:
             return True
         last = monthrange(there.year, there.month)[1]
@@ -86,6 +89,26 @@ def interval_of(written: Mapping[str, Any]) -> Interval:
     )
 
 
+def weekday_names(ranges: Iterable[str]) -> list[str]:
+    """Return the weekdays of written ranges one by one; what is none is left out."""
+    return _spelled(ranges, _weekdays, WEEKDAYS, first=0)
+
+
+def weekday_ranges(names: Iterable[str]) -> list[str]:
+    """Write weekdays as ranges: neighbours as one."""
+    return _ranged(names, WEEKDAYS)
+
+
+def month_names(ranges: Iterable[str]) -> list[str]:
+    """Return the months of written ranges one by one; what is none is left out."""
+    return _spelled(ranges, _month_range, MONTHS, first=1)
+
+
+def month_ranges(names: Iterable[str]) -> list[str]:
+    """Write months as ranges: neighbours as one."""
+    return _ranged(names, MONTHS)
+
+
 def any_contains(intervals: Iterable[Mapping[str, Any]], moment: datetime) -> bool:
     """Say whether a time is inside one of the written intervals."""
     return any(_known(orjson.dumps(each)).contains(moment) for each in intervals)
@@ -107,15 +130,36 @@ def time_interval_write(
 
 
 def time_interval_delete(*, interval: TimeInterval) -> None:
-    """Delete named times that no route refers to."""
-    tree = RoutingTree.objects.for_org(interval.org_id).first()
-    for route in flatten(build_tree(tree.root)) if tree else ():
-        if interval.name in {*route.mute_time_intervals, *route.active_time_intervals}:
-            raise ResourceInUseError(
-                f"Time interval {interval.name!r} is used by the routing tree; "
-                "change the route first."
-            )
+    """Delete named times that no route refers to; the error names the routes."""
+    if uses := interval_uses(org_id=interval.org_id).get(interval.name):
+        routes = "; ".join(f"{each.text} ({each.way})" for each in uses)
+        raise ResourceInUseError(
+            f"Time interval {interval.name!r} is used by the routing tree: {routes}. "
+            "Take it out of these routes first."
+        )
     interval.delete()
+
+
+def _spelled(ranges: Iterable[str], read: Any, names: Sequence[str], *, first: int) -> list[str]:
+    found: set[int] = set()
+    for text in ranges:
+        try:
+            begin, end = read(text)
+        except ValueError:
+            continue
+        found.update(range(begin, end + 1))
+    return [names[number - first] for number in sorted(found)]
+
+
+def _ranged(names: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Return each run of neighbours as its first and last."""
+    runs: list[list[int]] = []
+    for place in sorted(known.index(name) for name in names if name in known):
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return [":".join(dict.fromkeys((known[run[0]], known[run[-1]]))) for run in runs]
 
 
 @lru_cache(maxsize=1024)
@@ -168,13 +212,13 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _weekdays(text: str) -> Range:
-    begin, end = (_named(part, _WEEKDAYS, "weekday") for part in _pair(text))
+    begin, end = (_named(part, WEEKDAYS, "weekday") for part in _pair(text))
     return _ordered(begin, end, text)
 
 
 def _month_range(text: str) -> Range:
     begin, end = (
-        _number(part) if part.isdigit() else _named(part, _MONTHS, "month") + 1
+        _number(part) if part.isdigit() else _named(part, MONTHS, "month") + 1
         for part in _pair(text)
     )
     if not (1 <= begin <= _DECEMBER and 1 <= end <= _DECEMBER):

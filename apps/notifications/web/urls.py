@@ -5,6 +5,8 @@ from django.urls import path
 from apps.notifications.web.views import (
     contact_points,
     deliveries,
+    inhibition,
+    intervals,
     point_form,
     replays,
     routing,
@@ -55,6 +57,40 @@ urlpatterns = [
     path("o/<slug:org>/routing/edit/<slug:at>", routing.route_edit, name="route-edit"),
     path("o/<slug:org>/routing/move/<slug:at>", routing.route_move, name="route-move"),
     path("o/<slug:org>/routing/delete/<slug:at>", routing.route_delete, name="route-delete"),
+    path("o/<slug:org>/inhibition", inhibition.inhibition_list, name="inhibitionrule-list"),
+    path("o/<slug:org>/inhibition/new", inhibition.inhibition_new, name="inhibitionrule-create"),
+    path(
+        "o/<slug:org>/inhibition/preview",
+        inhibition.inhibition_preview,
+        name="inhibitionrule-preview",
+    ),
+    path(
+        "o/<slug:org>/inhibition/r/<slug:name>",
+        inhibition.inhibition_detail,
+        name="inhibitionrule-detail",
+    ),
+    path(
+        "o/<slug:org>/inhibition/r/<slug:name>/edit",
+        inhibition.inhibition_edit,
+        name="inhibitionrule-edit",
+    ),
+    path(
+        "o/<slug:org>/inhibition/r/<slug:name>/delete",
+        inhibition.inhibition_delete,
+        name="inhibitionrule-delete",
+    ),
+    path("o/<slug:org>/times", intervals.interval_list, name="timeinterval-list"),
+    path("o/<slug:org>/times/new", intervals.interval_new, name="timeinterval-create"),
+    path("o/<slug:org>/times/preview", intervals.interval_preview, name="timeinterval-preview"),
+    path("o/<slug:org>/times/t/<slug:name>", intervals.interval_detail, name="timeinterval-detail"),
+    path(
+        "o/<slug:org>/times/t/<slug:name>/edit", intervals.interval_edit, name="timeinterval-edit"
+    ),
+    path(
+        "o/<slug:org>/times/t/<slug:name>/delete",
+        intervals.interval_delete,
+        name="timeinterval-delete",
+    ),
     path("o/<slug:org>/deliveries", deliveries.delivery_list, name="delivery-list"),
     path(
         "o/<slug:org>/deliveries/d/<slug:uid>", deliveries.delivery_detail, name="delivery-detail"

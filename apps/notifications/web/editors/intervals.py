@@ -56,7 +56,16 @@ def _line(title: str, placeholder: str, about: str) -> JsonObject:
 
 
 def _clock(title: str, placeholder: str) -> JsonObject:
-    return {"type": "string", "title": title, "x-placeholder": placeholder, "format": "time"}
+    # Not of the format "time": what browsers offer for it knows no 24:00.
+    return {"type": "string", "title": title, "x-placeholder": placeholder}
+
+
+def _rare_fields() -> dict[str, JsonObject]:
+    return {
+        "months": _ticked("Months", MONTHS, "None: every month."),
+        "days_of_month": _line("Days of the month", "1:7, -1", "-1 is the last. Empty: all."),
+        "years": _line("Years", "2026:2027", "Empty: all."),
+    }
 
 
 def _schema(_scope: OrgScope) -> JsonObject:
@@ -78,9 +87,10 @@ def _schema(_scope: OrgScope) -> JsonObject:
         "weekdays": _ticked("Weekdays", _FROM_MONDAY, "None: every day."),
         "times": times,
         "location": _line("Time zone", "Europe/Berlin", "Empty: UTC."),
-        "days_of_month": _line("Days of the month", "1:7, -1", "-1 is the last. Empty: all."),
-        "months": _ticked("Months", MONTHS, "None: every month."),
-        "years": _line("Years", "2026:2027", "Empty: all."),
+        **{
+            name: {**described, "x-group": "Days of the month, months, years"}
+            for name, described in _rare_fields().items()
+        },
     }
     return {
         "type": "object",

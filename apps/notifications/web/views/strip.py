@@ -45,11 +45,6 @@ class Strip:
     edges: Sequence[ShownEdge]
 
     @property
-    def until(self) -> datetime | None:
-        """When it next changes; None when not within 400 days."""
-        return self.edges[0].at if self.edges else None
-
-    @property
     def spoken(self) -> str:
         """The spans for those who see no picture."""
         told = "; ".join(bar.title for bar in self.bars[:_SPOKEN]) or "never"

@@ -110,7 +110,9 @@ def _ranges() -> serializers.ListField:
 class IntervalSerializer(serializers.Serializer[Any]):
     """One interval, in Alertmanager's terms; a field that is left out restricts nothing."""
 
-    times = serializers.ListSerializer(child=TimeRangeSerializer(), required=False, max_length=100)
+    times: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=TimeRangeSerializer(), required=False, max_length=100
+    )
     weekdays = _ranges()
     days_of_month = _ranges()
     months = _ranges()

@@ -439,6 +439,8 @@ TABLE: Mapping[str, Rule] = {
     "oncall:incident-create": _look("incidents:create"),
     "oncall:incident-detail": _look("incidents:read"),
     "oncall:incident-update": _button("incidents:update"),
+    "oncall:incident-add": _button("incidents:update", allowed=DONE | {404}),
+    "oncall:incident-for": _look(MEMBER, values={"fingerprint": "=0"}),
     "oncall:incident-note": _button("incidents:update"),
     "oncall:incident-gather": _button("incidents:update"),
     "oncall:incident-delete": _button("incidents:delete"),

@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.lookups import Exact
 
-from apps.monitors.models import Heartbeat, Monitor, StateChange
+from apps.monitors.models import Heartbeat, Monitor, MonitorMaintenance, StateChange
 from apps.monitors.selectors.maintenance import Maintenance, maintenance_of
 from apps.monitors.selectors.recent import RecentResult, recent_read
 from apps.monitors.selectors.uptime import Uptime, uptime_list
@@ -124,9 +124,14 @@ def monitor_count(access: Access, filters: MonitorFilters) -> int:
     return _filtered(access, filters).count()
 
 
-def overview_counts(access: Access) -> OverviewCounts:
-    """Count the monitors the user may read, in one query."""
+def overview_counts(access: Access, *, now: datetime) -> OverviewCounts:
+    """Count the monitors the user may read, in one query.
+
+    In maintenance are those somebody set so, and those in a window that is on.
+    """
     enabled = Q(is_enabled=True)
+    windows = MonitorMaintenance.objects.for_org(access.org_id).filter(until__gt=now)
+    maintained = Q(is_in_maintenance=True) | Q(pk__in=windows.values("monitor_id"))
     rows = access.filter(Monitor.objects.for_org(access.org_id), "monitors:read")
     counts: Mapping[str, int] = rows.aggregate(
         **{
@@ -134,7 +139,7 @@ def overview_counts(access: Access) -> OverviewCounts:
             for state in CheckState
         },
         paused=Count("pk", filter=~enabled),
-        maintenance=Count("pk", filter=enabled & Q(is_in_maintenance=True)),
+        maintenance=Count("pk", filter=enabled & maintained),
         retrying=Count("pk", filter=enabled & Q(state__is_retrying=True)),
     )
     return OverviewCounts(**counts)

@@ -2,12 +2,18 @@
 
 from django.urls import path
 
-from apps.oncall.web.views import incidents, policies, preferences, push, schedules
+from apps.oncall.web.views import incident_alerts, incidents, policies, preferences, push, schedules
 
 app_name = "oncall"
 urlpatterns = [
     path("o/<slug:org>/incidents", incidents.incident_page, name="incident-list"),
     path("o/<slug:org>/incidents/new", incidents.incident_create, name="incident-create"),
+    path("o/<slug:org>/incidents/add", incident_alerts.incident_add, name="incident-add"),
+    path(
+        "o/<slug:org>/incidents/for/<slug:fingerprint>/",
+        incident_alerts.incident_for,
+        name="incident-for",
+    ),
     path("o/<slug:org>/incidents/i/<slug:name>", incidents.incident_detail, name="incident-detail"),
     path(
         "o/<slug:org>/incidents/i/<slug:name>/update",

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from apps.monitors.models import Monitor, StateChange
+from apps.monitors.models import MaintenanceWindow, Monitor, MonitorMaintenance, StateChange
 from apps.monitors.selectors.monitors import (
     MonitorFilters,
     broken_list,
@@ -91,7 +91,7 @@ def test_filters_narrow_the_list(
 
 @pytest.mark.usefixtures("fleet")
 def test_counts_tell_paused_from_broken(access: Access) -> None:
-    counts = overview_counts(access)
+    counts = overview_counts(access, now=START)
     assert (counts.up, counts.degraded, counts.down, counts.unknown, counts.paused) == (
         1,
         1,
@@ -100,6 +100,20 @@ def test_counts_tell_paused_from_broken(access: Access) -> None:
         1,
     )
     assert (counts.total, counts.maintenance) == (5, 1)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_monitors_in_a_window_count_as_in_maintenance_until_it_is_over(
+    org: Org, access: Access
+) -> None:
+    ends_at = START + timedelta(hours=1)
+    window = MaintenanceWindow.objects.create_for(org, name="move", strategy="once")
+    span = {"since": START, "until": ends_at, "is_collecting": True}
+    for name in ("a-up", "c-degraded", "d-paused"):
+        monitor = Monitor.objects.for_org(org).get(name=name)
+        MonitorMaintenance.objects.create_for(org, window=window, monitor=monitor, **span)
+    assert overview_counts(access, now=START).maintenance == 2
+    assert overview_counts(access, now=ends_at).maintenance == 1
 
 
 @pytest.mark.usefixtures("fleet")
@@ -115,7 +129,7 @@ def test_a_folder_grant_shows_its_monitors_only(org: Org) -> None:
     grant(user, folder, ["monitors:read"])
     access = access_of(user, org)
     assert names(access) == ["inside"]
-    assert overview_counts(access).total == 1
+    assert overview_counts(access, now=START).total == 1
 
 
 def test_a_list_of_many_costs_four_queries(

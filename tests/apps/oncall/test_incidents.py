@@ -45,7 +45,7 @@ def make_alert(org: Org, fingerprint: str, **labels: str) -> Alert:
     return alert
 
 
-def open_incident(client: Client, **data: str) -> Any:
+def open_incident(client: Client, **data: Any) -> Any:
     answer = client.post(f"{PAGES}/new", {"title": "Shop is down", **data})
     assert answer.status_code == 302, answer.content.decode()
     return answer["Location"]
@@ -134,3 +134,39 @@ def test_a_viewer_reads_and_changes_nothing(operator: Client, acme: Org) -> None
     for path in ("update", "note", "gather", "delete"):
         assert viewer.post(f"{page}/{path}").status_code == 403
     assert operator.post(f"{page}/delete").status_code == 302
+
+
+def test_chosen_alerts_open_an_incident_that_is_named_after_them(
+    operator: Client, acme: Org
+) -> None:
+    first = make_alert(acme, "a1", severity="warning", monitor="shop")
+    second = make_alert(acme, "a2", severity="critical")
+    listed = operator.get("/o/acme/alerts").content.decode()
+    assert 'action="/o/acme/incidents/new"' in listed
+    query = {"alert": [first.name, second.name]}
+    form = operator.get(f"{PAGES}/new", query).content.decode()
+    assert 'value="Down (2 alerts)"' in form
+    assert '<option value="critical" selected>' in form
+    assert "Add to an open incident" not in form
+    open_incident(operator, alert=query["alert"])
+    assert joined(acme) == {"a1", "a2"}
+
+
+def test_an_alert_s_page_adds_it_to_an_open_incident(operator: Client, acme: Org) -> None:
+    alert = make_alert(acme, "a1")
+    part = f"{PAGES}/for/a1/"
+    assert f"/new?alert={alert.name}" in operator.get(part).content.decode()
+    page = open_incident(operator)
+    assert "Add to incident" in operator.get(part).content.decode()
+    assert "Shop is down" in operator.get(f"{PAGES}/new", {"alert": alert.name}).content.decode()
+    name = the_incident(acme).name
+    added = operator.post(f"{PAGES}/add", {"incident": name, "alert": [alert.name]})
+    assert added["Location"] == page
+    assert joined(acme) == {"a1"}
+    shown = operator.get(part).content.decode()
+    assert page in shown
+    assert "Add to incident" not in shown
+    assert operator.post(f"{PAGES}/add", {"incident": "none", "alert": "x"}).status_code == 404
+    viewer = make_browser(acme, "viewer")
+    assert viewer.post(f"{PAGES}/add", {"incident": name, "alert": "x"}).status_code == 403
+    assert "Open incident" not in viewer.get(part).content.decode()

@@ -92,6 +92,11 @@ class AlertListPage:
         """Return whether the user may select alerts to act on them."""
         return self.scope.can("alerts:acknowledge")
 
+    @property
+    def may_open_incident(self) -> bool:
+        """Return whether the user may open incidents with alerts."""
+        return self.scope.can("incidents:create")
+
     @cached_property
     def events(self) -> list[AlertEvent]:
         """The latest transitions of all alerts."""

@@ -1,5 +1,6 @@
 """The incidents, and one of them: what is known, who does what, its alerts and its story."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from apps.oncall.selectors import incident_alerts, incident_get, incident_list
 from apps.oncall.services.incidents import FIRING, alerts_gather, note_write
 from apps.oncall.services.participants import participant_list
 from apps.oncall.services.timelines import Moment, incident_timeline, post_mortem
+from apps.oncall.web.views.incident_alerts import alerts_chosen, open_incidents, proposed
 from detectviz.clock import utc_now
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.models import new_uid
@@ -64,6 +66,12 @@ class IncidentFormPage:
     scope: OrgScope
     data: QueryDict
     errors: Errors | None = None
+    chosen: Sequence[Alert] = ()
+
+    @cached_property
+    def offered(self) -> list[Incident]:
+        """Open incidents the chosen alerts could be added to instead."""
+        return open_incidents(self.scope) if self.chosen else []
 
     @property
     def severities(self) -> list[tuple[str, str]]:
@@ -148,14 +156,21 @@ def incident_page(request: PageRequest, scope: OrgScope) -> HttpResponse:
 @org_page("incidents:create")
 def incident_create(request: PageRequest, scope: OrgScope) -> HttpResponse:
     """Show the form of a new incident and take it."""
-    page = IncidentFormPage(scope=scope, data=request.POST)
+    posted = request.POST
+    chosen = alerts_chosen(scope, (posted or request.GET).getlist("alert"))
     if request.method != "POST":
+        data = QueryDict(mutable=True)
+        data.update(proposed(chosen))
+        page = IncidentFormPage(scope=scope, data=data, chosen=chosen)
         return render_page(request, "oncall/incident_edit.html", page)
     name = f"inc-{utc_now():%Y%m%d}-{new_uid()[:6]}"
-    errors = form_save(scope, _kind(), mode="create", name=name, spec=_spec(request.POST))
+    errors = form_save(scope, _kind(), mode="create", name=name, spec=_spec(posted))
     if errors:
-        failed = IncidentFormPage(scope=scope, data=request.POST, errors=errors)
+        failed = IncidentFormPage(scope=scope, data=posted, errors=errors, chosen=chosen)
         return render_page(request, "oncall/incident_edit.html", failed, status=422)
+    if chosen:
+        incident = incident_get(scope.org, name)
+        alerts_gather(incident=incident, alerts=chosen, actor=scope.user, now=utc_now())
     return go_to(request, _detail_url(scope, name), said="The incident is open.")
 
 

@@ -38,7 +38,7 @@ class OverviewPage:
     @cached_property
     def counts(self) -> OverviewCounts:
         """Monitors by state."""
-        return overview_counts(self.scope.access)
+        return overview_counts(self.scope.access, now=utc_now())
 
     @cached_property
     def broken(self) -> tuple[Monitor, ...]:

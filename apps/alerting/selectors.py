@@ -18,6 +18,7 @@ from apps.alerting.models import (
     RuleGroup,
     Slo,
 )
+from detectviz.resources.errors import NotFoundError
 
 BROKEN_STATES = (AlertState.FIRING, AlertState.RECOVERING, AlertState.PENDING)
 FIRING_STATES = (AlertState.FIRING, AlertState.RECOVERING)
@@ -254,6 +255,28 @@ def anomaly_rule_list(org: models.Model | int) -> models.QuerySet[AnomalyRule]:
     """Return an org's watches on what is unusual by name."""
     rows: models.QuerySet[AnomalyRule] = AnomalyRule.objects.for_org(org)
     return rows.select_related("folder").order_by("name")
+
+
+def slo_get(org: models.Model | int, name: str) -> Slo:
+    """Return one SLO; raise NotFoundError."""
+    found = slo_list(org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def anomaly_rule_get(org: models.Model | int, name: str) -> AnomalyRule:
+    """Return one anomaly rule; raise NotFoundError."""
+    found = anomaly_rule_list(org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def group_events(org: models.Model | int, group: str, *, limit: int) -> list[AlertEvent]:
+    """Return the latest transitions of the alerts of a rule group."""
+    rows: models.QuerySet[AlertEvent] = AlertEvent.objects.for_org(org)
+    return list(rows.filter(group_name=group).order_by("-at", "-id")[:limit])
 
 
 def rule_get(org: models.Model | int, uid: str) -> Rule | None:

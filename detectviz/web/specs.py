@@ -53,7 +53,8 @@ class SpecEditor:
     the spec is written, ``to_form`` and ``to_spec`` turn one into the other. ``list_route`` and
     ``detail_route`` name the pages before and after; the second takes the org and the name.
     ``preview_route`` names a page that takes the form as POST and answers with a fragment, asked
-    again while one types.
+    again while one types; ``trial_route`` one that is asked by a button (``trial_label``), as it
+    takes longer.
     """
 
     api_version: str
@@ -69,6 +70,8 @@ class SpecEditor:
     to_form: Callable[[JsonObject], JsonObject] = _same
     to_spec: Callable[[JsonObject], JsonObject] = _same
     preview_route: str = ""
+    trial_route: str = ""
+    trial_label: str = ""
     template: str = _TEMPLATE
 
     @property
@@ -134,7 +137,14 @@ class SpecPage:
     @property
     def preview_url(self) -> str:
         """Where the preview is asked, empty without any."""
-        route = self.editor.preview_route
+        return self._url_of(self.editor.preview_route)
+
+    @property
+    def trial_url(self) -> str:
+        """Where the trial is asked, empty without any."""
+        return self._url_of(self.editor.trial_route)
+
+    def _url_of(self, route: str) -> str:
         return reverse(route, args=[self.scope.org.name]) if route else ""
 
     def detail_url(self, name: str) -> str:

@@ -207,12 +207,14 @@
       row.dispatchEvent(new Event("row:added", { bubbles: true }));
       row.querySelector("input, select, textarea")?.focus();
       showFields(add.closest("[data-schema-form]"));
+      list.dispatchEvent(new Event("input", { bubbles: true })); // previews look again
     }
     const remove = event.target.closest("[data-row-remove]");
     if (remove) {
       const list = remove.closest("[data-rows]");
       remove.closest(".row-entry").remove();
       list.querySelector(":scope > [data-row-add]").focus();
+      list.dispatchEvent(new Event("input", { bubbles: true }));
     }
     const drop = event.target.closest("[data-remove]");
     if (drop) {

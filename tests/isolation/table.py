@@ -366,6 +366,18 @@ TABLE: Mapping[str, Rule] = {
     "alerting:alert-handle": _button("alerts:acknowledge"),
     "alerting:rulegroup-list": _look("rulegroups:read"),
     "alerting:slo-list": _look("rulegroups:read"),
+    "alerting:slo-create": _look("rulegroups:create"),
+    "alerting:slo-preview": _button("rulegroups:read", "series:read"),
+    "alerting:slo-detail": _look("rulegroups:read"),
+    "alerting:slo-edit": _look("rulegroups:update"),
+    "alerting:slo-delete": _button("rulegroups:delete"),
+    "alerting:anomaly-list": _look("rulegroups:read"),
+    "alerting:anomaly-create": _look("rulegroups:create"),
+    "alerting:anomaly-preview": _button("rulegroups:read", "series:read"),
+    "alerting:anomaly-backtest": _button("rulegroups:read", "series:read"),
+    "alerting:anomaly-detail": _look("rulegroups:read"),
+    "alerting:anomaly-edit": _look("rulegroups:update"),
+    "alerting:anomaly-delete": _button("rulegroups:delete"),
     "alerting:rulequality-list": _look("rulegroups:read"),
     "alerting:rulequality-proposal": _look(
         "rulegroups:read", "series:read", values={"uid": "rule"}

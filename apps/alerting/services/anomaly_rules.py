@@ -16,8 +16,8 @@ VALUE, LOW, HIGH, MEDIAN, MAD = (
     f"anomaly:{word}" for word in ("value", "low", "high", "median", "mad")
 )
 _SAMPLE, _HALF = "anomaly:sample", "anomaly:half_width"
-_QUANTILES = ("0.25", "0.5", "0.75")
-_LEAST_SAMPLES = 2 * len(_QUANTILES)  # two weeks
+QUANTILES = ("0.25", "0.5", "0.75")
+LEAST_SAMPLES = 2 * len(QUANTILES)  # two weeks
 _WEEK_S, _HALF_HOUR_S = 7 * 86_400, 1800
 
 
@@ -42,6 +42,17 @@ class AnomalyTerms:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
+def anomaly_terms(*, name: str, title: str, spec: Mapping[str, Any]) -> AnomalyTerms:
+    """Return what a validated spec means."""
+    said = {key: value for key, value in spec.items() if key not in {"for", "title", "enabled"}}
+    return AnomalyTerms(name=name, title=title, for_=spec["for"], **said)
+
+
+def watched_expr(terms: AnomalyTerms) -> str:
+    """Return the expression with one series for each set of the labels it is told apart by."""
+    return f"max by ({', '.join(terms.by)}) ({terms.expr})"
+
+
 def anomaly_rules(terms: AnomalyTerms) -> list[dict[str, Any]]:
     """Return the rules in order: value, sample, median, MAD, band, alert."""
     return [*_recordings(terms), _alert(terms)]
@@ -49,11 +60,11 @@ def anomaly_rules(terms: AnomalyTerms) -> list[dict[str, Any]]:
 
 def _recordings(terms: AnomalyTerms) -> Iterator[dict[str, Any]]:
     mine = _mine(terms)
-    watched = f"max by ({', '.join(terms.by)}) ({terms.expr})"
+    watched = watched_expr(terms)
     yield _record(terms, VALUE, watched)
     for week in range(1, terms.weeks + 1):
         offset = format_duration(week * _WEEK_S - _HALF_HOUR_S)
-        for quantile in _QUANTILES:
+        for quantile in QUANTILES:
             expr = f"quantile_over_time({quantile}, ({watched})[1h:5m] offset {offset})"
             yield _record(terms, _SAMPLE, expr, sample=f"{week}w-{quantile}")
     yield _record(terms, MEDIAN, f"quantile without (sample) (0.5, {_SAMPLE}{mine})")
@@ -81,7 +92,7 @@ def _alert(terms: AnomalyTerms) -> dict[str, Any]:
         "below": [f"{VALUE}{mine} < {LOW}{mine}"],
     }
     sides = beyond.get(terms.direction) or [*beyond["above"], *beyond["below"]]
-    known = f"count without (sample) ({_SAMPLE}{mine}) >= {_LEAST_SAMPLES}"
+    known = f"count without (sample) ({_SAMPLE}{mine}) >= {LEAST_SAMPLES}"
     weeks = "week" if terms.weeks == 1 else f"{terms.weeks} weeks"
     return {
         "alert": "Anomaly",

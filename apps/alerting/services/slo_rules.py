@@ -80,6 +80,35 @@ def monitor_sli(monitor: str) -> tuple[str, str]:
     return f"sum(sum_over_time({series}))", f"sum(count_over_time({series}))"
 
 
+def slo_terms(*, name: str, title: str, spec: Mapping[str, Any]) -> SloTerms:
+    """Return what a validated spec means."""
+    sli = spec["sli"]
+    good, total = monitor_sli(sli["monitor"]) if "monitor" in sli else (sli["good"], sli["total"])
+    return SloTerms(
+        name=name,
+        title=title,
+        objective_percent=spec["objective"],
+        period=spec["window"],
+        good=good,
+        total=total,
+        page=_burn_alert(spec["alerting"].get("page", {}), PAGE, "critical"),
+        ticket=_burn_alert(spec["alerting"].get("ticket", {}), TICKET, "warning"),
+    )
+
+
+def _burn_alert(given: Mapping[str, Any], usual: Sequence[BurnRate], severity: str) -> BurnAlert:
+    rates = [
+        BurnRate(budget_percent=one["budget"], long=one["long"], short=one["short"])
+        for one in given.get("burn_rates", ())
+    ] or usual
+    return BurnAlert(
+        rates=rates,
+        labels={"severity": severity, **given.get("labels", {})},
+        annotations=given.get("annotations", {}),
+        is_enabled=given.get("enabled", True),
+    )
+
+
 def slo_rules(terms: SloTerms) -> list[dict[str, Any]]:
     """Return the rules in order: each reads what those before it recorded."""
     return [*_recordings(terms), *_alerts(terms)]

@@ -39,4 +39,13 @@ MENU = (
         order=24,
         covers=("alerting:slo",),
     ),
+    MenuEntry(
+        title="Anomalies",
+        icon="activity",
+        route="alerting:anomaly-list",
+        permission="rulegroups:read",
+        section="Alert",
+        order=26,
+        covers=("alerting:anomaly",),
+    ),
 )

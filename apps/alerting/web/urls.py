@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.alerting.web.views import alerts, backtests, edit, quality, rulegroups, slos
+from apps.alerting.web.views import alerts, anomalies, backtests, edit, quality, rulegroups, slos
 
 app_name = "alerting"
 urlpatterns = [
@@ -21,6 +21,22 @@ urlpatterns = [
         name="rulequality-proposal",
     ),
     path("o/<slug:org>/slos", slos.slo_page, name="slo-list"),
+    path("o/<slug:org>/slos/new", slos.slo_create, name="slo-create"),
+    path("o/<slug:org>/slos/preview", slos.slo_preview, name="slo-preview"),
+    path("o/<slug:org>/slos/s/<slug:name>", slos.slo_detail, name="slo-detail"),
+    path("o/<slug:org>/slos/s/<slug:name>/edit", slos.slo_edit, name="slo-edit"),
+    path("o/<slug:org>/slos/s/<slug:name>/delete", slos.slo_delete, name="slo-delete"),
+    path("o/<slug:org>/anomalies", anomalies.anomaly_page, name="anomaly-list"),
+    path("o/<slug:org>/anomalies/new", anomalies.anomaly_create, name="anomaly-create"),
+    path("o/<slug:org>/anomalies/preview", anomalies.anomaly_preview, name="anomaly-preview"),
+    path("o/<slug:org>/anomalies/backtest", anomalies.anomaly_backtested, name="anomaly-backtest"),
+    path("o/<slug:org>/anomalies/a/<slug:name>", anomalies.anomaly_detail, name="anomaly-detail"),
+    path("o/<slug:org>/anomalies/a/<slug:name>/edit", anomalies.anomaly_edit, name="anomaly-edit"),
+    path(
+        "o/<slug:org>/anomalies/a/<slug:name>/delete",
+        anomalies.anomaly_delete,
+        name="anomaly-delete",
+    ),
     path(
         "o/<slug:org>/rules/restore-builtin",
         rulegroups.rulegroup_restore,

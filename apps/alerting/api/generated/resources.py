@@ -2,16 +2,16 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
 from rest_framework import serializers
 
 from apps.alerting.api.serializers import DurationText, TextMapField
-from apps.alerting.models import AnomalyRule, GeneratedRules, Slo
+from apps.alerting.models import AnomalyRule, Slo
 from apps.alerting.services.anomaly_rules import INTERVAL_MS as ANOMALY_INTERVAL_MS
-from apps.alerting.services.anomaly_rules import AnomalyTerms, anomaly_rules
+from apps.alerting.services.anomaly_rules import anomaly_rules, anomaly_terms
 from apps.alerting.services.generated_groups import (
     generated_group_delete,
     generated_group_write,
@@ -19,16 +19,11 @@ from apps.alerting.services.generated_groups import (
 from apps.alerting.services.slo_rules import (
     INTERVAL_MS,
     LONG_WINDOWS,
-    PAGE,
     PERIODS,
     PLACEHOLDER,
     SHORT_WINDOWS,
-    TICKET,
-    BurnAlert,
-    BurnRate,
-    SloTerms,
-    monitor_sli,
     slo_rules,
+    slo_terms,
 )
 from apps.alerting.services.slo_status import slo_standings
 from detectviz.clock import utc_now
@@ -175,7 +170,7 @@ class SloKind(_GeneratedKind):
 
     def rules_of(self, row: Any) -> tuple[Sequence[dict[str, Any]], int]:
         """Return recordings and alerts."""
-        return slo_rules(_slo_terms(row)), INTERVAL_MS
+        return slo_rules(slo_terms(name=row.name, title=row.title, spec=row.spec)), INTERVAL_MS
 
 
 class AnomalyRuleKind(_GeneratedKind):
@@ -192,35 +187,5 @@ class AnomalyRuleKind(_GeneratedKind):
 
     def rules_of(self, row: Any) -> tuple[Sequence[dict[str, Any]], int]:
         """Return the band and the alert."""
-        spec = dict(row.spec)
-        for_ = spec.pop("for")
-        terms = AnomalyTerms(name=row.name, title=row.title, for_=for_, **spec)
+        terms = anomaly_terms(name=row.name, title=row.title, spec=row.spec)
         return anomaly_rules(terms), ANOMALY_INTERVAL_MS
-
-
-def _slo_terms(row: GeneratedRules) -> SloTerms:
-    spec, sli = row.spec, row.spec["sli"]
-    good, total = monitor_sli(sli["monitor"]) if "monitor" in sli else (sli["good"], sli["total"])
-    return SloTerms(
-        name=row.name,
-        title=row.title,
-        objective_percent=spec["objective"],
-        period=spec["window"],
-        good=good,
-        total=total,
-        page=_burn_alert(spec["alerting"].get("page", {}), PAGE, "critical"),
-        ticket=_burn_alert(spec["alerting"].get("ticket", {}), TICKET, "warning"),
-    )
-
-
-def _burn_alert(given: Mapping[str, Any], usual: Sequence[BurnRate], severity: str) -> BurnAlert:
-    rates = [
-        BurnRate(budget_percent=one["budget"], long=one["long"], short=one["short"])
-        for one in given.get("burn_rates", ())
-    ] or usual
-    return BurnAlert(
-        rates=rates,
-        labels={"severity": severity, **given.get("labels", {})},
-        annotations=given.get("annotations", {}),
-        is_enabled=given.get("enabled", True),
-    )

@@ -111,7 +111,7 @@ def _query(title: str, example: str) -> JsonObject:
 
 def _burn_alert(kind: str, title: str) -> JsonObject:
     windows = [*SHORT_WINDOWS, *LONG_WINDOWS]
-    rate = {
+    rate: JsonObject = {
         "type": "object",
         "properties": {
             "budget": {"type": "number", "title": "Percent of the budget", "default": 2},

@@ -24,6 +24,11 @@ def contact_point_list(*, org: models.Model) -> "QuerySet[ContactPoint]":
     return points
 
 
+def contact_point_list_falling_back(*, org: models.Model, to: str) -> "QuerySet[ContactPoint]":
+    """Return the contact points that have another told where they can't be reached."""
+    return contact_point_list(org=org).filter(fallback=to)
+
+
 def contact_point_list_with_last(*, org: models.Model) -> "QuerySet[ContactPoint]":
     """Return contact points with the ``last_*`` of their latest delivery, None without one."""
     told = Delivery.objects.for_org(org).filter(contact_point=OuterRef("name"))

@@ -17,9 +17,10 @@ from apps.notifications.models import (
     RoutingTree,
     TimeInterval,
 )
-from apps.notifications.services.escalation import policy_titles
+from apps.notifications.services.escalation import policies_telling, policy_titles
 from apps.notifications.services.ledger import entries_close
-from apps.notifications.services.routing import EVERY_LABEL, build_tree, flatten
+from apps.notifications.services.route_uses import contact_point_uses
+from apps.notifications.services.routing import EVERY_LABEL
 from apps.notifications.services.templates import template_errors, text_errors
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import parse_duration_s
@@ -118,13 +119,17 @@ def contact_point_write(
 
 
 def contact_point_delete(*, point: ContactPoint) -> None:
-    """Delete a contact point that no route names."""
-    tree = RoutingTree.objects.for_org(point.org_id).first()
-    if tree is not None and any(
-        route.contact_point == point.name for route in flatten(build_tree(tree.root))
-    ):
+    """Delete a contact point that nothing names; the error says what does."""
+    if uses := contact_point_uses(org_id=point.org_id, name=point.name):
+        routes = "; ".join(each.text for each in uses)
         raise ResourceInUseError(
-            f"Contact point {point.name!r} is used by the routing tree; change the route first."
+            f"Contact point {point.name!r} is used by the routing tree: {routes}. "
+            "Change the route first."
+        )
+    if policies := policies_telling(org_id=point.org_id, contact_point=point.name):
+        raise ResourceInUseError(
+            f"Contact point {point.name!r} is told by escalation policies: "
+            f"{', '.join(policies)}. Change them first."
         )
     told_instead = ContactPoint.objects.for_org(point.org_id).filter(fallback=point.name)
     if first := told_instead.exclude(pk=point.pk).values_list("name", flat=True).first():

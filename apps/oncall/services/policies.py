@@ -48,6 +48,19 @@ def policy_titles(org_id: int) -> dict[str, str]:
     return {name: title or name for name, title in rows.values_list("name", "title")}
 
 
+def policies_telling(org_id: int, contact_point: str) -> dict[str, str]:
+    """Return the policies with a step that tells a contact point, as name and title."""
+    return {
+        policy.name: policy.title or policy.name
+        for policy in EscalationPolicy.objects.for_org(org_id).order_by("name")
+        if any(
+            target_of(target) == ("contact_point", contact_point)
+            for step in policy.steps
+            for target in step["targets"]
+        )
+    }
+
+
 def target_of(target: Mapping[str, str]) -> tuple[str, str]:
     """Return what a target is and its name."""
     return next((kind, target[kind]) for kind in TARGETS if target.get(kind))

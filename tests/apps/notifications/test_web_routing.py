@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from apps.notifications.models import RoutingTree
+from apps.notifications.models import RoutingTree, TimeInterval
 from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.web.forms.routes import own_spec
 from apps.orgs.models import Org
@@ -234,3 +234,26 @@ def test_what_the_form_of_a_route_does_not_ask_stays_as_it_was() -> None:
     before = {"mute_time_intervals": ["night"], "group_wait": "1m", "routes": [{}]}
     own = own_spec({"contact_point": "ops", "group_wait": ""}, before)
     assert own == {"contact_point": "ops", "mute_time_intervals": ["night"]}
+    asked = {"contact_point": "ops", "mute_time_intervals": []}
+    assert own_spec(asked, before) == {"contact_point": "ops"}
+
+
+def test_a_route_is_given_times_by_name_and_the_root_is_not_asked(acme: Org) -> None:
+    browser = make_browser(acme, "admin")
+    assert "time_intervals" not in browser.get(f"{TREE}/edit/root-1").content.decode()
+    TimeInterval.objects.create_for(acme, name="night", title="At night", intervals=[{}])
+    assert "time_intervals" not in browser.get(f"{TREE}/edit/root").content.decode()
+    page = browser.get(f"{TREE}/edit/root-1").content.decode()
+    assert page.count("At night") == 2
+    times = {"~mute_time_intervals": "", "mute_time_intervals": "night"}
+    fields = form(matchers='team="db"', **{"~active_time_intervals": "", **times})
+    assert browser.post(f"{TREE}/edit/root-1", fields).status_code == 302
+    assert root_of(acme)["routes"][1] == {
+        "matchers": ['team="db"'],
+        "mute_time_intervals": ["night"],
+    }
+    assert "/o/acme/times/t/night" in browser.get(TREE).content.decode()
+    del fields["mute_time_intervals"]
+    fields["resource_version"] = "2"
+    assert browser.post(f"{TREE}/edit/root-1", fields).status_code == 302
+    assert root_of(acme)["routes"][1] == {"matchers": ['team="db"']}

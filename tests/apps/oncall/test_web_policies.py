@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from apps.oncall.models import EscalationPolicy
+from apps.orgs.models import Org
 from tests.factories.accounts import make_bound_member, make_full_org
+from tests.factories.notifications import make_point
 from tests.factories.pages import make_browser
 
 pytestmark = pytest.mark.django_db
@@ -87,3 +89,17 @@ def test_the_text_saves_too(browser: Any) -> None:
     answer = browser.post(NEW, {"view": "yaml", "name": "night", "text": YAML})
     assert answer.status_code == 302
     assert policies().get().steps[0]["wait"] == "1m"
+
+
+def test_a_contact_point_names_the_policies_that_tell_it_and_stays(browser: Any) -> None:
+    org = Org.objects.get(name="acme")
+    make_point(org, "pager")
+    make_point(org, "desk", fallback="pager")
+    text = "steps:\n- wait: 1m\n  targets:\n  - contact_point: pager\n"
+    browser.post(NEW, {"view": "yaml", "name": "night", "text": text})
+    page = browser.get("/o/acme/contact-points/c/pager").content.decode()
+    assert "/o/acme/escalation/p/night" in page
+    assert "/o/acme/contact-points/c/desk" in page
+    refused = browser.post("/o/acme/contact-points/c/pager/delete")
+    assert refused.status_code == 409
+    assert "told by escalation policies: night" in refused.content.decode()

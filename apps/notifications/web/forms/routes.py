@@ -39,8 +39,9 @@ def route_fields(
     *,
     is_root: bool,
     policies: Mapping[str, str] | None = None,
+    intervals: Mapping[str, str] | None = None,
 ) -> tuple[FormField, ...]:
-    """Return the fields of one route; ``points`` and ``policies`` map names to titles."""
+    """Return the fields of one route; ``points``, ``policies``, ``intervals``: name to title."""
     nobody = "Nobody" if is_root else f"As above ({inherited.contact_point or 'nobody'})"
     schema: JsonObject = {
         "type": "object",
@@ -71,6 +72,7 @@ def route_fields(
                 + ("" if is_root else " Empty: as the route above."),
             },
             **_timer_fields(inherited, is_root=is_root),
+            **({} if is_root else _time_fields(intervals or {})),
             "continue": {
                 "type": "boolean",
                 "title": "Continue: try the routes after this one too",
@@ -108,6 +110,26 @@ def _escalation_field(
     }
 
 
+def _time_fields(intervals: Mapping[str, str]) -> dict[str, JsonObject]:
+    """Return the fields of named times; these alone are not inherited."""
+    texts = {
+        "mute_time_intervals": ("Muted at", "Told afterwards of what still fires then."),
+        "active_time_intervals": ("Active only at", "None: always. At other times as muted."),
+    }
+    if not intervals:
+        return {}
+    return {
+        name: {
+            "type": "array",
+            "items": {"type": "string", "enum": list(intervals), "x-labels": dict(intervals)},
+            "title": title,
+            "description": f"{about} Routes below do not inherit it.",
+            "x-group": "Times",
+        }
+        for name, (title, about) in texts.items()
+    }
+
+
 def _timer_fields(inherited: Route, *, is_root: bool) -> dict[str, JsonObject]:
     texts = {
         "group_wait": ("Group wait", "Before the first notification of a new group."),
@@ -132,9 +154,10 @@ def own_spec(document: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str
     """Return what a submitted route says; what is empty is left out, so that it is inherited.
 
     What the form does not ask stays as it was, and an empty ``group_by`` too: it means one group
-    of everything.
+    of everything. Times are asked only where the org has some.
     """
-    kept = {key: value for key, value in before.items() if key not in _ASKED}
+    asked = _ASKED | document.keys()
+    kept = {key: value for key, value in before.items() if key not in asked}
     own = {key: value for key, value in document.items() if value not in ("", [], False, None)}
     own = kept | own
     if "group_by" not in own and before.get("group_by") == []:

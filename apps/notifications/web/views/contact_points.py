@@ -12,11 +12,14 @@ from django.views.decorators.http import require_POST
 from apps.notifications.models import ContactPoint, Watchdog
 from apps.notifications.selectors import (
     contact_point_get,
+    contact_point_list_falling_back,
     contact_point_list_with_last,
     delivery_list,
     routing_tree_get,
 )
 from apps.notifications.services.endpoint_states import endpoints_of
+from apps.notifications.services.escalation import policies_telling
+from apps.notifications.services.route_uses import RouteUse, contact_point_uses
 from apps.notifications.services.routing import Route, build_tree, flatten
 from apps.notifications.services.trials import TrialResult, contact_point_try
 from apps.notifications.services.watchdogs import watchdogs_at
@@ -154,9 +157,27 @@ class ContactPointDetailPage:
         return format_duration(self.point.give_up_after_ms / 1000)
 
     @cached_property
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[RouteUse]:
         """The routes that lead here."""
-        return [each for each in routes_of(self.scope.org) if each.contact_point == self.point.name]
+        return contact_point_uses(org_id=self.scope.org.pk, name=self.point.name)
+
+    @property
+    def may_route(self) -> bool:
+        """Return whether the user may see the routing tree."""
+        return self.scope.can("routingtrees:read")
+
+    @cached_property
+    def policies(self) -> dict[str, str]:
+        """The escalation policies that tell it, where the user may see them."""
+        if not self.scope.can("escalations:read"):
+            return {}
+        return policies_telling(org_id=self.scope.org.pk, contact_point=self.point.name)
+
+    @cached_property
+    def stands_in_for(self) -> list[ContactPoint]:
+        """Whose fallback it is, where the user may see them."""
+        rows = contact_point_list_falling_back(org=self.scope.org, to=self.point.name)
+        return list(self.scope.access.filter(rows, "contactpoints:read"))
 
     @cached_property
     def deliveries(self) -> tuple[ShownDelivery, ...]:

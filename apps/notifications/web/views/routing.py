@@ -12,7 +12,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apps.notifications.models import RoutingTree
-from apps.notifications.selectors import contact_point_list, routing_tree_get
+from apps.notifications.selectors import (
+    contact_point_list,
+    routing_tree_get,
+    time_interval_list,
+)
 from apps.notifications.services.bootstrap import DEFAULT_ROOT, TREE_NAME
 from apps.notifications.services.escalation import policy_titles
 from apps.notifications.services.explanations import RouteExplained, routes_explain
@@ -196,6 +200,10 @@ class RouteFormPage:
             self.parent,
             is_root=self.is_root,
             policies=policy_titles(self.scope.org.pk),
+            intervals={
+                each.name: each.title or each.name
+                for each in time_interval_list(org=self.scope.org)
+            },
         )
         document = self.stored if self.document is None else self.document
         return SchemaForm(fields, dict(document), self.errors or {})

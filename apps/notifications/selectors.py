@@ -1,10 +1,12 @@
 """Questions about notifications."""
 
+from datetime import datetime
+
 from django.db import models
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Cast
 
-from apps.notifications.enums import DeliveryStatus
+from apps.notifications.enums import DeliveryStatus, SilenceState
 from apps.notifications.models import (
     ContactPoint,
     Delivery,
@@ -177,6 +179,44 @@ def silence_queryset(*, org: models.Model) -> "QuerySet[Silence]":
     """Return the org's silences, those that are over too."""
     rows: QuerySet[Silence] = Silence.objects.for_org(org)
     return rows.select_related("org", "folder")
+
+
+def silence_get(*, org: models.Model, name: str) -> Silence:
+    """Return one silence; raise NotFoundError."""
+    found = silence_queryset(org=org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def silence_counts(rows: "QuerySet[Silence]", now: datetime) -> dict[SilenceState, int]:
+    """Return how many silences are in each state; one query."""
+    counts = rows.order_by().aggregate(
+        **{state.value: Count("pk", filter=_in_state(state, now)) for state in SilenceState}
+    )
+    return {state: counts[state.value] for state in SilenceState}
+
+
+def silence_list(
+    rows: "QuerySet[Silence]", *, state: SilenceState, now: datetime
+) -> "QuerySet[Silence]":
+    """Return those in a state: what ends or begins first comes first, what expired last too."""
+    order = {SilenceState.PENDING: "starts_at", SilenceState.EXPIRED: "-ends_at"}
+    return rows.filter(_in_state(state, now)).order_by(order.get(state, "ends_at"), "pk")
+
+
+def silence_creators(rows: "QuerySet[Silence]") -> list[str]:
+    """Return who made them, by name."""
+    names = rows.exclude(created_by="").order_by("created_by")
+    return list(names.values_list("created_by", flat=True).distinct())
+
+
+def _in_state(state: SilenceState, now: datetime) -> Q:
+    if state is SilenceState.PENDING:
+        return Q(starts_at__gt=now)
+    if state is SilenceState.ACTIVE:
+        return Q(starts_at__lte=now, ends_at__gt=now)
+    return Q(starts_at__lte=now, ends_at__lte=now)
 
 
 def delivery_by_uid(*, org_id: int, uid: str) -> Delivery | None:

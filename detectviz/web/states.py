@@ -32,6 +32,8 @@ LOOKS = {
     "planned": Look("Planned", "", "clock"),
     "exhausted": Look("Nobody answered", "is-down", "alert-triangle"),
     "unreachable": Look("Cannot be reached", "is-down", "circle-x"),
+    "active": Look("Active", "is-accent", "bell-off"),
+    "expired": Look("Expired", "", "history"),
     "closed": Look("Closed", "", "circle-x"),
     "acknowledged": Look("Acknowledged", "is-accent", "user"),
     "snoozed": Look("Snoozed", "", "clock"),

@@ -208,6 +208,7 @@
       row.querySelector("input, select, textarea")?.focus();
       showFields(add.closest("[data-schema-form]"));
       list.dispatchEvent(new Event("input", { bubbles: true })); // previews look again
+      row.querySelector("[data-rows][data-starts-filled] > [data-row-add]")?.click();
     }
     const remove = event.target.closest("[data-row-remove]");
     if (remove) {
@@ -249,6 +250,21 @@
     addLine(event.target);
   });
 
+  // times of a form are those of the reader's own clock, unless a place is kept with them
+  const ownClock = (root) => {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    for (const place of zone ? all("input[data-own-zone]", root) : []) {
+      place.removeAttribute("data-own-zone");
+      place.value = zone;
+      for (const input of all("input[data-utc]", place.form)) {
+        const at = new Date(input.dataset.utc);
+        const wall = new Date(at.getTime() - at.getTimezoneOffset() * 60000);
+        input.value = wall.toISOString().slice(0, 16);
+      }
+      place.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  };
+
   // the name of a new thing follows its title until somebody writes a name of his own
   document.addEventListener("input", (event) => {
     const name = event.target.closest("[data-schema-form]")?.querySelector("#f-name");
@@ -263,6 +279,7 @@
     for (const form of all("[data-schema-form]", root.parentNode || root)) showFields(form);
     for (const select of all("[data-reveals]", root)) reveal(select);
     root.querySelector?.("[data-error-summary]")?.focus();
+    ownClock(root);
     showBulk();
     showTimes(root);
   };

@@ -95,6 +95,17 @@ def silence_write(
     return changed
 
 
+def silence_problems(
+    *, org: models.Model, draft: SilenceDraft, instance: Silence | None, now: datetime
+) -> dict[str, list[str]]:
+    """Return what a write of the draft would be refused for, by field; nothing is written."""
+    try:
+        changed = _drafted(instance, org=org, name="draft", draft=draft, now=now)
+    except InvalidFieldsError as error:
+        return {name: list(messages) for name, messages in error.fields.items()}
+    return dict(_errors(changed, org, now))
+
+
 def silence_expire(*, silence: Silence, now: datetime) -> Silence:
     """End a silence now; one that is over stays as it is."""
     state = silence_state(silence, now)

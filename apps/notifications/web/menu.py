@@ -4,6 +4,15 @@ from detectviz.web.menu import MenuEntry
 
 MENU = (
     MenuEntry(
+        title="Silences",
+        icon="bell-off",
+        route="notifications:silence-list",
+        permission="silences:read",
+        section="Alert",
+        order=12,
+        covers=("notifications:silence",),
+    ),
+    MenuEntry(
         title="Contact points",
         icon="address-book",
         route="notifications:contactpoint-list",
@@ -59,7 +68,7 @@ MENU = (
     ),
     MenuEntry(
         title="Not told",
-        icon="bell-off",
+        icon="zoom-question",
         route="notifications:suppression-list",
         permission="alerts:read",
         section="Alert",

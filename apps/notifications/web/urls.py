@@ -10,6 +10,9 @@ from apps.notifications.web.views import (
     point_form,
     replays,
     routing,
+    silence_form,
+    silence_previews,
+    silences,
     suppressions,
     templates,
 )
@@ -132,5 +135,17 @@ urlpatterns = [
         "o/<slug:org>/suppressions/for/<slug:fingerprint>/",
         suppressions.suppression_for,
         name="suppression-for",
+    ),
+    path("o/<slug:org>/silences", silences.silence_page, name="silence-list"),
+    path("o/<slug:org>/silences/new", silence_form.silence_create, name="silence-create"),
+    path("o/<slug:org>/silences/preview", silence_previews.silence_preview, name="silence-preview"),
+    path("o/<slug:org>/silences/values", silence_form.silence_values, name="silence-values"),
+    path("o/<slug:org>/silences/s/<slug:name>", silences.silence_detail, name="silence-detail"),
+    path(
+        "o/<slug:org>/silences/s/<slug:name>/edit", silence_form.silence_edit, name="silence-edit"
+    ),
+    path("o/<slug:org>/silences/s/<slug:name>/expire", silences.silence_end, name="silence-expire"),
+    path(
+        "o/<slug:org>/silences/s/<slug:name>/extend", silences.silence_extend, name="silence-extend"
     ),
 ]

@@ -14,7 +14,6 @@ from apps.alerting.services.handling import (
     alerts_snooze,
     subject_of,
 )
-from apps.notifications.services.matchers import LabelMatcher
 from apps.notifications.services.silences import SilenceDraft, silence_write
 from apps.oncall.services.links import (
     SILENCE,
@@ -22,6 +21,7 @@ from apps.oncall.services.links import (
     Link,
     LinkError,
     actor_name,
+    delivery_matchers,
     is_of_this_firing,
 )
 from detectviz.events.bus import publish
@@ -62,11 +62,9 @@ def _snooze(link: Link, alerts: list[Subject], actor: Actor, now: datetime) -> s
 
 def _silence(link: Link, alerts: list[Subject], actor: Actor, now: datetime) -> str:
     """Silence what the group had in common; its labels, else those all its alerts share."""
-    payload = link.delivery.payload
-    labels: Mapping[str, str] = payload["group_labels"] or payload["common_labels"]
-    if not labels:
+    matchers = delivery_matchers(link.delivery)
+    if not matchers:
         raise LinkError("These alerts have no label in common to silence them by.")
-    matchers = [str(LabelMatcher(name, "=", value)) for name, value in sorted(labels.items())]
     silence = silence_write(
         org=link.delivery.org,
         name=f"link-{new_uid()}",

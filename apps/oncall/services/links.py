@@ -4,9 +4,10 @@ A link is a delivery and an action under an HMAC of the secret key (and, until t
 of the keys before it). Whoever holds it may do that one thing; it does nothing to a later firing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core import signing
@@ -14,6 +15,7 @@ from django.urls import reverse
 
 from apps.notifications.models import Delivery
 from apps.notifications.selectors import delivery_by_uid
+from apps.notifications.services.matchers import LabelMatcher
 from detectviz.contracts.notifier import ActionName, NotificationAction
 
 SALT = "detectviz.oncall.links"
@@ -85,6 +87,25 @@ def token_of(delivery: Delivery, action: ActionName) -> str:
     """Return the token of a link."""
     said = {"o": delivery.org_id, "d": delivery.uid, "a": action}
     return signing.dumps(said, salt=SALT)
+
+
+def delivery_matchers(delivery: Delivery) -> list[str]:
+    """Return matchers of what the group of a delivery has in common, else of all its alerts."""
+    labels: Mapping[str, str] = (
+        delivery.payload["group_labels"] or delivery.payload["common_labels"]
+    )
+    return [str(LabelMatcher(name, "=", value)) for name, value in sorted(labels.items())]
+
+
+def silence_form_url(link: Link) -> str:
+    """Return the form in which one who signs in silences what a link is about, as they like."""
+    page = reverse("notifications:silence-create", args=[link.delivery.org.name])
+    query = {
+        "matcher": delivery_matchers(link.delivery),
+        "for": "2h",
+        "comment": "From a notification: ",
+    }
+    return f"{page}?{urlencode(query, doseq=True)}"
 
 
 def actor_name(delivery: Delivery, by: str = "") -> str:

@@ -104,6 +104,17 @@ def test_a_silence_covers_what_the_group_had_in_common(delivery: Delivery, acme:
     assert silence.matcher_sets == [['alertname="Down"']]
 
 
+def test_a_link_to_silence_leads_to_the_form_who_may_fill_it(delivery: Delivery, acme: Org) -> None:
+    form = "/o/acme/silences/new?matcher=alertname%3D%22Down%22&amp;for=2h"
+    for reader in (Client(), make_browser(acme, "viewer")):
+        assert form in reader.get(link(delivery, "silence")).content.decode()
+    led = make_browser(acme, "operator").get(link(delivery, "silence"))
+    assert led.status_code == 302
+    assert led.headers["Location"].startswith(form.replace("&amp;", "&"))
+    assert led.headers["Cache-Control"] == "no-store"
+    assert not Silence.objects.for_org(acme).exists()
+
+
 def test_a_link_says_nothing_of_a_later_firing(delivery: Delivery, alert: Alert, acme: Org) -> None:
     later = utc_now() + timedelta(seconds=1)
     Alert.objects.for_org(acme).update(active_at=later, fired_at=later)

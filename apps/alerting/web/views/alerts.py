@@ -97,6 +97,11 @@ class AlertListPage:
         """Return whether the user may open incidents with alerts."""
         return self.scope.can("incidents:create")
 
+    @property
+    def may_silence(self) -> bool:
+        """Return whether the user may silence what is chosen."""
+        return self.scope.can("silences:create")
+
     @cached_property
     def events(self) -> list[AlertEvent]:
         """The latest transitions of all alerts."""
@@ -114,6 +119,11 @@ class AlertDetailPage:
     def events(self) -> list[AlertEvent]:
         """Its transitions, the newest first."""
         return list(alert_history(self.scope.org, self.alert.fingerprint, limit=50))
+
+    @property
+    def may_silence(self) -> bool:
+        """Return whether the user may silence it."""
+        return self.alert.state != AlertState.RESOLVED and self.scope.can("silences:create")
 
     @cached_property
     def handling(self) -> HandlingPart:

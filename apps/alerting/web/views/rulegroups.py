@@ -77,6 +77,11 @@ class RuleGroupPage:
         return not self.group.owner and self.scope.can("rulegroups:update", self.group)
 
     @property
+    def may_silence(self) -> bool:
+        """Return whether the user may silence the alerts of its rules."""
+        return self.scope.can("silences:create")
+
+    @property
     def may_delete(self) -> bool:
         """Return whether the user may delete the group."""
         return not self.group.owner and self.scope.can("rulegroups:delete", self.group)

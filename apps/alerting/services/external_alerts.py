@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from apps.alerting.enums import AlertState, TransitionReason
 from apps.alerting.models import Alert, AlertEvent
 from detectviz.runtime import signals
-from detectviz.tenancy.writing import rows_write
+from detectviz.tenancy.writing import Prepared, columns_write, rows_write, values_prepare
 
 KEPT = timedelta(minutes=15)  # as long as a rule's resolved alert stays listed
 _BATCH = 500
@@ -54,21 +54,25 @@ def external_alerts_record(
         for names in _batches([external_name(alert.fingerprint) for alert in alerts])
         for row in Alert.objects.for_org(org_id).filter(name__in=names)
     }
-    rows: list[Alert] = []
-    events: list[AlertEvent] = []
-    for alert in alerts:
-        before = known.get(alert.fingerprint)
-        state = AlertState.FIRING if alert.resolved_at is None else AlertState.RESOLVED
-        was = AlertState.INACTIVE if before is None else AlertState(before.state)
-        if state == AlertState.RESOLVED and was != AlertState.FIRING:
-            continue
-        row = _row(org_id, alert, before, state=state, was=was, now=now)
-        rows.append(row)
-        if state != was:
-            events.append(_event(row, was, at=alert.resolved_at or now))
-    rows_write(rows, unique=("org", "name"), update=_WRITTEN)
-    _tell(org_id, events)
-    return [event.fingerprint for event in events]
+    words = [
+        word
+        for alert in alerts
+        if not (word := _Word.of(alert, known.get(alert.fingerprint), now)).is_idle
+    ]
+    labels = values_prepare(Alert, "labels", [word.alert.labels for word in words])
+    annotations = values_prepare(Alert, "annotations", [word.alert.annotations for word in words])
+    _write(org_id, words, labels, annotations, now)
+    changed = [place for place, word in enumerate(words) if word.state != word.was]
+    if changed:
+        _write_events(
+            org_id,
+            [words[place] for place in changed],
+            Prepared(labels[place] for place in changed),
+            Prepared(annotations[place] for place in changed),
+            now,
+        )
+        _tell(org_id)
+    return [words[place].alert.fingerprint for place in changed]
 
 
 def external_alerts_end(*, org_id: int, fingerprints: Iterable[str], at: datetime) -> None:
@@ -78,11 +82,10 @@ def external_alerts_end(*, org_id: int, fingerprints: Iterable[str], at: datetim
     for names in _batches([external_name(one) for one in fingerprints]):
         ended = list(rows.filter(name__in=names))
         rows.filter(name__in=names).update(state=AlertState.RESOLVED, resolved_at=at)
-        events += [
-            _event(row, AlertState.FIRING, at=at, state=AlertState.RESOLVED, reason=_SILENT)
-            for row in ended
-        ]
-    _tell(org_id, events)
+        events += [_silent(row, at) for row in ended]
+    if events:
+        rows_write(events)
+        _tell(org_id)
 
 
 def external_alerts_sweep(*, org_id: int, active: Collection[str], now: datetime) -> None:
@@ -93,44 +96,79 @@ def external_alerts_sweep(*, org_id: int, active: Collection[str], now: datetime
     rows.filter(state=AlertState.RESOLVED, resolved_at__lt=now - KEPT).delete()
 
 
-_SILENT = TransitionReason.SENDER_SILENT
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a program said beside what was known."""
+
+    alert: ExternalAlert
+    was: AlertState
+    state: AlertState
+    fired_at: datetime
+
+    @classmethod
+    def of(cls, alert: ExternalAlert, before: Alert | None, now: datetime) -> "_Word":
+        """Join a word and the row it meets."""
+        state = AlertState.FIRING if alert.resolved_at is None else AlertState.RESOLVED
+        was = AlertState.INACTIVE if before is None else AlertState(before.state)
+        began = before.fired_at if before is not None and was == AlertState.FIRING else None
+        return cls(alert, was, state, began or now)
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether it ends what does not fire."""
+        return self.state == AlertState.RESOLVED and self.was != AlertState.FIRING
 
 
-def _row(
+def _write(
     org_id: int,
-    alert: ExternalAlert,
-    before: Alert | None,
-    *,
-    state: AlertState,
-    was: AlertState,
+    words: Sequence[_Word],
+    labels: Prepared,
+    annotations: Prepared,
     now: datetime,
-) -> Alert:
-    goes_on = before is not None and was == AlertState.FIRING
-    return Alert(
-        org_id=org_id,
-        name=external_name(alert.fingerprint),
-        fingerprint=alert.fingerprint,
-        labels=dict(alert.labels),
-        annotations=dict(alert.annotations),
-        state=state,
-        value="",
-        active_at=alert.starts_at,
-        fired_at=before.fired_at if before is not None and goes_on else now,
-        resolved_at=alert.resolved_at,
-        last_sent_at=now,
-        sender=alert.sender,
-        generator_url=alert.generator_url,
+) -> None:
+    columns_write(
+        Alert,
+        {
+            "name": [external_name(word.alert.fingerprint) for word in words],
+            "fingerprint": [word.alert.fingerprint for word in words],
+            "labels": labels,
+            "annotations": annotations,
+            "state": [word.state for word in words],
+            "active_at": [word.alert.starts_at for word in words],
+            "fired_at": [word.fired_at for word in words],
+            "resolved_at": [word.alert.resolved_at for word in words],
+            "sender": [word.alert.sender for word in words],
+            "generator_url": [word.alert.generator_url for word in words],
+        },
+        same={"org_id": org_id, "value": "", "last_sent_at": now},
+        unique=("org", "name"),
+        update=_WRITTEN,
     )
 
 
-def _event(
-    row: Alert,
-    previous: AlertState,
-    *,
-    at: datetime,
-    state: AlertState | None = None,
-    reason: TransitionReason | None = None,
-) -> AlertEvent:
+def _write_events(
+    org_id: int,
+    words: Sequence[_Word],
+    labels: Prepared,
+    annotations: Prepared,
+    now: datetime,
+) -> None:
+    columns_write(
+        AlertEvent,
+        {
+            "rule_name": [str(word.alert.labels.get("alertname", ""))[:255] for word in words],
+            "fingerprint": [word.alert.fingerprint for word in words],
+            "labels": labels,
+            "annotations": annotations,
+            "previous": [word.was for word in words],
+            "state": [word.state for word in words],
+            "at": [word.alert.resolved_at or now for word in words],
+        },
+        same={"org_id": org_id, "group_name": "", "value": ""},
+    )
+
+
+def _silent(row: Alert, at: datetime) -> AlertEvent:
     return AlertEvent(
         org_id=row.org_id,
         group_name="",
@@ -138,19 +176,17 @@ def _event(
         fingerprint=row.fingerprint,
         labels=row.labels,
         annotations=row.annotations,
-        previous=previous,
-        state=state or row.state,
-        reason=reason or "",
+        previous=AlertState.FIRING,
+        state=AlertState.RESOLVED,
+        reason=TransitionReason.SENDER_SILENT,
         value="",
         at=at,
     )
 
 
-def _tell(org_id: int, events: Sequence[AlertEvent]) -> None:
-    if events:
-        rows_write(events)
-        payload = {"org": org_id, "event": "alerts", "data": {"group": ""}}
-        signals.send_on_commit("web", payload)
+def _tell(org_id: int) -> None:
+    payload = {"org": org_id, "event": "alerts", "data": {"group": ""}}
+    signals.send_on_commit("web", payload)
 
 
 def _batches(names: Sequence[str]) -> Iterable[Sequence[str]]:

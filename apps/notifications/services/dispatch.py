@@ -23,7 +23,7 @@ from apps.notifications.services.routing import (
     match_routes,
 )
 from detectviz.clock import to_ms
-from detectviz.tenancy.writing import rows_write
+from detectviz.tenancy.writing import columns_write
 
 BATCH = 500  # rows of one statement
 ROUTED_AT_ONCE = 5_000  # alerts of one transaction
@@ -82,6 +82,7 @@ def alerts_route(*, now: datetime) -> int:
     alerts = list(
         RoutedAlert.objects.across_orgs(reason="one dispatcher serves every org")
         .filter(routed_version__lt=F("version"))
+        .defer("annotations")  # routing reads labels alone, and there may be very many
         .select_for_update(skip_locked=True)
         .order_by("pk")[:ROUTED_AT_ONCE]
     )
@@ -168,8 +169,12 @@ def _join_groups(org_id: int, places: Sequence[Place], now: datetime) -> Sequenc
     for part in _parts(overdue):
         rows.filter(pk__in=part).update(next_flush_at=now)
     through = AlertGroup.alerts.through
-    rows_write(
-        [through(alertgroup_id=group, routedalert_id=alert) for group, alert in members],
+    columns_write(
+        through,
+        {
+            "alertgroup_id": [group for group, _ in members],
+            "routedalert_id": [alert for _, alert in members],
+        },
         unique=("alertgroup", "routedalert"),
     )
     return joined

@@ -243,15 +243,17 @@ def group_clean(*, group: AlertGroup, now: datetime, muted: Collection[str] = fr
     """Let resolved alerts go once no receiver believes in them; an empty group goes with them."""
     believed: set[str] = set()
     told: set[str] = set()
-    for record in NotificationRecord.objects.for_org(group.org_id).filter(
+    records = NotificationRecord.objects.for_org(group.org_id).filter(
         key_digest=group.key_digest, contact_point=group.contact_point
-    ):
-        believed |= set(record.firing)
-        told |= {*record.firing, *record.resolved}
-    for row in Delivery.objects.for_org(group.org_id).filter(
+    )
+    for firing, resolved in records.values_list("firing", "resolved"):
+        believed |= set(firing)
+        told |= {*firing, *resolved}
+    pending = Delivery.objects.for_org(group.org_id).filter(
         key_digest=group.key_digest, status=DeliveryStatus.PENDING
-    ):
-        believed |= {*row.firing, *row.resolved}
+    )
+    for firing, resolved in pending.values_list("firing", "resolved"):  # payloads are large
+        believed |= {*firing, *resolved}
     over = group_over(group, now)
     gone = free_to_go(over, believed=believed, muted=muted, options=group.route_options)
     if gone:

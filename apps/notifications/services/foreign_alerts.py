@@ -16,13 +16,13 @@ from apps.alerting.services.external_alerts import (
     external_alerts_record,
     external_alerts_sweep,
 )
-from apps.alerting.services.fingerprints import fingerprint
+from apps.alerting.services.fingerprints import fingerprints
 from apps.alerting.services.handling import handlings_end
 from apps.notifications.models import RoutedAlert
 from apps.notifications.services.inbox import DISPATCH
 from apps.notifications.services.resolve_timeouts import resolve_timeout
 from detectviz.runtime.wakeups import wake_on_commit
-from detectviz.tenancy.writing import rows_write
+from detectviz.tenancy.writing import columns_write
 
 UNATTENDED = timedelta(minutes=1)  # an end that passed so long ago passed while we were down
 MAX_ACTIVE = 100_000
@@ -80,6 +80,15 @@ class _Word:
     is_timeout: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A word as it is to be written."""
+
+    word: _Word
+    version: int
+    routed_version: int
+
+
 @transaction.atomic
 def foreign_alerts_accept(
     *, org_id: int, alerts: Iterable[ForeignAlert], sender: str, now: datetime
@@ -93,8 +102,10 @@ def foreign_alerts_accept(
     words: dict[str, _Word] = {}
     errors: list[str] = []
     until = now + resolve_timeout(org_id)
-    for alert in alerts:
-        word = _completed(alert, now, until)
+    said = list(alerts)
+    labels = [{name: text for name, text in one.labels.items() if text != ""} for one in said]
+    for alert, own, key in zip(said, labels, fingerprints(labels), strict=True):
+        word = _completed(alert, own, key, now=now, until=until)
         problem = _problem(word)
         if problem:
             errors.append(problem)
@@ -106,8 +117,8 @@ def foreign_alerts_accept(
     if fresh and _active_count(org_id) + fresh > MAX_ACTIVE:
         errors.append(f"limit of {MAX_ACTIVE} active alerts of other programs reached")
         words = {key: word for key, word in words.items() if key in known}
-    rows = [row for word in words.values() if (row := _row(org_id, word, known, now)) is not None]
-    _save(org_id, rows, sender, now)
+    records = [_record(word, known.get(key), now) for key, word in words.items()]
+    _save(org_id, [each for each in records if each is not None], sender, now)
     return Intake(accepted=len(words) + left, errors=errors)
 
 
@@ -176,11 +187,17 @@ def foreign_alerts_sweep(*, now: datetime) -> None:
             external_alerts_sweep(org_id=org_id, active=active.get(org_id, ()), now=now)
 
 
-def _completed(alert: ForeignAlert, now: datetime, until: datetime) -> _Word:
-    labels = {name: value for name, value in alert.labels.items() if value != ""}
+def _completed(
+    alert: ForeignAlert,
+    labels: Mapping[str, str],
+    fingerprint: str,
+    *,
+    now: datetime,
+    until: datetime,
+) -> _Word:
     starts_at = alert.starts_at or alert.ends_at or now
     return _Word(
-        fingerprint=fingerprint(labels),
+        fingerprint=fingerprint,
         labels=labels,
         annotations=dict(alert.annotations),
         starts_at=starts_at,
@@ -228,22 +245,16 @@ def _active_count(org_id: int) -> int:
     return RoutedAlert.objects.for_org(org_id).filter(is_external=True, is_resolved=False).count()
 
 
-def _row(
-    org_id: int, word: _Word, known: Mapping[str, RoutedAlert], now: datetime
-) -> RoutedAlert | None:
-    """Return the row to write, or None where the word changes nothing we would tell."""
-    old = known.get(word.fingerprint)
+def _record(word: _Word, old: RoutedAlert | None, now: datetime) -> _Record | None:
+    """Return what to write, or None where the word changes nothing we would tell."""
     if old is None:
-        return None if word.ends_at <= now else _written(org_id, word, version=1, now=now)
+        return None if word.ends_at <= now else _Record(word, version=1, routed_version=0)
     was_over = old.is_resolved or (old.ends_at is not None and old.ends_at <= now)
     if not old.is_external and not was_over:
         return None
     merged = _merged(old, word, now) if old.is_external else word
-    is_over = merged.ends_at <= now
-    has_changed = is_over != was_over
-    row = _written(org_id, merged, version=old.version + has_changed, now=now)
-    row.routed_version = old.routed_version
-    return row
+    has_changed = (merged.ends_at <= now) != was_over
+    return _Record(merged, old.version + has_changed, old.routed_version)
 
 
 def _merged(old: RoutedAlert, word: _Word, now: datetime) -> _Word:
@@ -258,39 +269,40 @@ def _merged(old: RoutedAlert, word: _Word, now: datetime) -> _Word:
     return replace(joined, ends_at=max(old_end, word.ends_at)) if keeps_end else joined
 
 
-def _written(org_id: int, word: _Word, *, version: int, now: datetime) -> RoutedAlert:
-    return RoutedAlert(
-        org_id=org_id,
-        fingerprint=word.fingerprint,
-        labels=dict(word.labels),
-        annotations=dict(word.annotations),
-        starts_at=word.starts_at,
-        ends_at=word.ends_at,
-        is_resolved=word.ends_at <= now,
-        generator_url=word.generator_url,
-        is_external=True,
-        is_timeout=word.is_timeout,
-        version=version,
-        updated_at=now,
-    )
-
-
-def _save(org_id: int, rows: Sequence[RoutedAlert], sender: str, now: datetime) -> None:
-    if not rows:
+def _save(org_id: int, records: Sequence[_Record], sender: str, now: datetime) -> None:
+    if not records:
         return
-    rows_write(rows, unique=("org", "fingerprint"), update=_WRITTEN)
+    words = [record.word for record in records]
+    over = [word.ends_at <= now for word in words]
+    columns_write(
+        RoutedAlert,
+        {
+            "fingerprint": [word.fingerprint for word in words],
+            "labels": [word.labels for word in words],
+            "annotations": [word.annotations for word in words],
+            "starts_at": [word.starts_at for word in words],
+            "ends_at": [word.ends_at for word in words],
+            "is_resolved": over,
+            "generator_url": [word.generator_url for word in words],
+            "is_timeout": [word.is_timeout for word in words],
+            "version": [record.version for record in records],
+        },
+        same={"org_id": org_id, "is_external": True, "updated_at": now},
+        unique=("org", "fingerprint"),
+        update=_WRITTEN,
+    )
     said = [
         ExternalAlert(
-            fingerprint=row.fingerprint,
-            labels=row.labels,
-            annotations=row.annotations,
-            starts_at=row.starts_at,
-            resolved_at=row.ends_at if row.is_resolved else None,
+            fingerprint=word.fingerprint,
+            labels=word.labels,
+            annotations=word.annotations,
+            starts_at=word.starts_at,
+            resolved_at=word.ends_at if is_over else None,
             sender=sender,
-            generator_url=row.generator_url,
+            generator_url=word.generator_url,
         )
-        for row in rows
+        for word, is_over in zip(words, over, strict=True)
     ]
     external_alerts_record(org_id=org_id, alerts=said, now=now)
-    if any(row.version > row.routed_version for row in rows):
+    if any(record.version > record.routed_version for record in records):
         wake_on_commit(DISPATCH)

@@ -15,6 +15,7 @@ from detectviz.resources.positions import Positions
 from detectviz.resources.yaml import load_documents
 
 MANIFESTS = "manifests"
+_MANIFEST = frozenset({"apiVersion", "kind", "metadata", "spec"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,4 +239,8 @@ def _read(document: Any, org: models.Model | None) -> Reading:
                 losses=found.losses,
                 origins=found.origins,
             )
-    return Reading(documents=[document])
+    if document.keys() & _MANIFEST:
+        return Reading(documents=[document])  # a manifest that lacks something: told as such
+    titles = ", ".join(one.title for one in format_list())
+    message = f"This is no manifest (apiVersion, kind, metadata, spec), and none of: {titles}."
+    raise InvalidFieldsError({"": [message]})

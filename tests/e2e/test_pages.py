@@ -52,6 +52,7 @@ MENU = (
     "/o/default/api-keys",
     "/o/default/audit",
     "/o/default/plugins",
+    "/o/default/transfer",
     "/o/default/events",
     "/o/default/modules",
     "/o/default/system",
@@ -340,6 +341,20 @@ def test_a_message_template_is_previewed_while_it_is_written(page: Page, product
     page.get_by_label("Sample, saved").fill('{"alerts": [{"labels": {"monitor": "own"}}]}')
     text.fill('{{ define "mine" }}{{ (index .Alerts 0).Labels.monitor }}!{{ end }}')
     expect(preview).to_contain_text("own!")
+
+
+def test_a_chosen_file_is_imported_at_the_second_click(page: Page, product: Product) -> None:
+    page.goto(f"{product.url}/o/default/transfer")
+    manifest = b"apiVersion: core/v1\nkind: Folder\nmetadata: {name: imported}\nspec: {}\n"
+    page.get_by_label("Or a file").set_input_files(
+        {"name": "folder.yaml", "mimeType": "application/yaml", "buffer": manifest}
+    )
+    page.get_by_role("button", name="See what would happen").click()
+    result = page.locator("#import-result")
+    expect(result).to_contain_text("Manifests of Detectviz: 1 created")
+    page.get_by_role("button", name="Import this").click()
+    expect(result).to_contain_text("Imported")
+    expect(page.get_by_role("button", name="Import this")).to_have_count(0)
 
 
 def test_the_editor_completes_what_the_doors_know(page: Page, product: Product) -> None:

@@ -489,6 +489,12 @@ TABLE: Mapping[str, Rule] = {
     "extensions:plugin-approve": _button(NOBODY, values=_PLUGIN),
     "extensions:plugin-withdraw": _button(NOBODY, values=_PLUGIN),
     "operations:overview": _look(MEMBER),
+    "operations:transfer": _look(MEMBER),
+    "operations:transfer-export": Rule(
+        door="page",
+        methods=dict.fromkeys(("GET", "HEAD"), ("routingtrees:read", "contactpoints:read")),
+        values={"file_format": "=alertmanager"},
+    ),
     "operations:modules": _look("system:logs"),
     "operations:event-bus": _look("events:read"),
     "operations:event-bus-measure": _button(NOBODY),

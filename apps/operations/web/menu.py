@@ -38,6 +38,14 @@ MENU = (
         covers=("operations:pipeline", "operations:run"),
     ),
     MenuEntry(
+        title="Import and export",
+        icon="switch-horizontal",
+        route="operations:transfer",
+        permission="rulegroups:read",
+        section="Organisation",
+        order=95,
+    ),
+    MenuEntry(
         title="System health",
         icon="activity",
         route="operations:system-health",

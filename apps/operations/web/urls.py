@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.operations.web.views import events, modules, pipelines
+from apps.operations.web.views import events, modules, pipelines, transfers
 from apps.operations.web.views.overview import overview, system_health
 
 app_name = "operations"
@@ -12,6 +12,12 @@ urlpatterns = [
     path("o/<slug:org>/", overview, name="overview"),
     path("o/<slug:org>/system", system_health, name="system-health"),
     path("o/<slug:org>/modules", modules.modules, name="modules"),
+    path("o/<slug:org>/transfer", transfers.transfer, name="transfer"),
+    path(
+        "o/<slug:org>/transfer/<slug:file_format>",
+        transfers.transfer_export,
+        name="transfer-export",
+    ),
     path("o/<slug:org>/events", events.event_bus, name="event-bus"),
     path("o/<slug:org>/events/measure", events.event_bus_measure, name="event-bus-measure"),
     path("o/<slug:org>/events/dead/<slug:uid>", events.dead_letter, name="dead-letter"),

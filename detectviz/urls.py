@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apis/datasources/v1/", include("apps.datasources.api.queries.urls")),
     path("apis/notifications/v1/", include("apps.notifications.api.urls")),
     path("apis/alerting/v1/", include("apps.notifications.api.suppression.urls")),
+    path("apis/oncall/v1/", include("apps.oncall.api.me.urls")),
     path("apis/plugins/v1/", include("apps.operations.api.urls")),
     path("apis/", include((resource_urlpatterns(), "apis"))),
     path("", include("apps.accounts.web.urls")),

@@ -287,6 +287,20 @@ TABLE: Mapping[str, Rule] = {
         methods={"POST": ("routingtrees:read", "alerts:read")},
         bodies={"POST": {"since": "1h"}},
     ),
+    "me-api:contactmethods-list": _rest(MEMBER),
+    "me-api:contactmethods-detail": Rule(
+        door="rest",
+        methods=dict.fromkeys(("GET", "HEAD", "PUT", "DELETE"), (MEMBER,)),
+        bodies={"PUT": {"spec": {"notifier": "webhook", "config": {"url": "http://127.0.0.1:9/"}}}},
+        allowed=DONE | {403, 404},  # 403: a key that may only read
+    ),
+    "me-api:contactmethods-verify": _post(MEMBER, allowed=DONE | {403, 404}),
+    "me-api:preferences": Rule(
+        door="rest",
+        methods=dict.fromkeys(("GET", "HEAD", "PUT"), (MEMBER,)),
+        bodies={"PUT": {"spec": {}}},
+        allowed=DONE | {403},
+    ),
     "suppression-api:list": _rest("alerts:read"),
     "suppression-api:alert": _rest("alerts:read"),
     # --- people and permissions ---

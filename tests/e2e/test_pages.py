@@ -357,6 +357,33 @@ def test_a_chosen_file_is_imported_at_the_second_click(page: Page, product: Prod
     expect(page.get_by_role("button", name="Import this")).to_have_count(0)
 
 
+def test_alerts_are_silenced_from_their_list_and_one_sees_what_would_be_muted(
+    page: Page, product: Product, window: Window
+) -> None:
+    window.complaints.clear()
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/alerts")
+    page.get_by_label("Select MonitorDown").first.check()
+    page.get_by_role("button", name="Silence…").click()
+    preview = page.get_by_role("region", name="What it mutes")
+    expect(preview).to_contain_text("1 of ")
+    value = page.get_by_label("Value", exact=True).first
+    value.fill("MonitorUp")
+    expect(preview).to_contain_text("Is it spelled right?")
+    value.fill("MonitorD")
+    offered = value.locator("xpath=following-sibling::datalist[1]/option")
+    expect(offered.first).to_have_attribute("value", "MonitorDown")
+    page.get_by_role("button", name="Or: other alerts too").click()
+    page.get_by_label("Label", exact=True).last.fill("severity")
+    page.get_by_label("Operator").last.select_option("=~")
+    page.get_by_label("Value", exact=True).last.fill("(")
+    expect(page.locator("#matchers-said")).to_contain_text("not a valid RE2 expression")
+    page.get_by_text("Until Monday 09:00").click()
+    expect(page.locator("#times-said")).to_contain_text("Until Mon ")
+    assert findings(page) == []
+    assert window.complaints == []
+
+
 def test_the_editor_completes_what_the_doors_know(page: Page, product: Product) -> None:
     page.set_viewport_size(WIDE)
     page.goto(f"{product.url}/o/default/explore")

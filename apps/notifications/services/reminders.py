@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
+from django.urls import reverse
 
 from apps.notifications.models import ContactPoint, RoutingTree, Silence
 from apps.notifications.services.configuration import receiver_secrets
@@ -62,14 +63,13 @@ def _remind(silence: Silence) -> None:
 def _notification(silence: Silence, point: str) -> Notification:
     labels = {"alertname": "SilenceEndsSoon", "silence": silence.name}
     annotations = {"summary": _title(silence), "description": _text(silence)}
-    url = f"{settings.EXTERNAL_URL}/o/{silence.org}/alerts"
     alert = NotifiedAlert(
         status=AlertStatus.FIRING,
         labels=labels,
         annotations=annotations,
         starts_at=silence.starts_at,
         ends_at=None,
-        generator_url=url,
+        generator_url=_url(silence),
         fingerprint=silence.uid[:16],
     )
     return Notification(
@@ -84,7 +84,7 @@ def _notification(silence: Silence, point: str) -> Notification:
         org=str(silence.org),
         rule_group="",
         delivery_id=f"reminder-{new_uid()}",
-        url=url,
+        url=_url(silence),
         title=_title(silence),
         text=_text(silence),
     )
@@ -100,5 +100,10 @@ def _text(silence: Silence) -> str:
     said = f"\n{silence.comment}" if silence.comment else ""
     return (
         f"After that, alerts matching {muted} are told again.{said}\n"
-        f"Extend it before then if it is still needed ({settings.EXTERNAL_URL}/o/{silence.org})."
+        f"Extend it before then if it is still needed: {_url(silence)}"
     )
+
+
+def _url(silence: Silence) -> str:
+    page = reverse("notifications:silence-detail", args=[str(silence.org), silence.name])
+    return f"{settings.EXTERNAL_URL}{page}"

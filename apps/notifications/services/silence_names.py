@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from apps.notifications.models import Silence
 from apps.notifications.services.matchers import LabelMatcher, parse_matcher
 from apps.notifications.services.silences import SilenceDraft
 from detectviz.resources.models import new_uid
@@ -16,9 +17,14 @@ def silence_name(draft: SilenceDraft) -> str:
     """Return a new name: what is silenced in a word, and what makes it the only one."""
     matchers = [parse_matcher(text) for texts in draft.matcher_sets for text in texts]
     named = [each.value for each in matchers if each.name == "alertname"]
-    words = [draft.title, *named, *(each.value for each in matchers)]
+    words = [draft.title, *named, draft.comment, *(each.value for each in matchers)]
     told = (_OTHERS.sub("-", word.lower()).strip("-")[:_LONGEST].strip("-") for word in words)
     return f"{next(filter(None, told), 'silence')}-{new_uid()[:_UNIQUE]}"
+
+
+def silence_heading(silence: Silence) -> str:
+    """Return what people call a silence: its title, else the first line of why."""
+    return silence.title or silence.comment.partition("\n")[0] or silence.name
 
 
 def common_matchers(labels: Sequence[Mapping[str, str]]) -> list[list[str]]:

@@ -12,7 +12,7 @@ from apps.notifications.web.forms.silence_times import (
     times_read,
 )
 
-SATURDAY = datetime(2026, 11, 21, 13, 30, 15, 500, tzinfo=UTC)
+SATURDAY = datetime(2026, 11, 21, 13, 30, 15, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 

@@ -87,6 +87,16 @@ def test_the_list_says_who_why_and_how_many_by_state(acme: Org, browser: Client)
     assert "?copy=old" in browser.get(f"{LIST}?state=expired").content.decode()
 
 
+def test_more_silences_take_no_more_queries(
+    acme: Org, browser: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(20):
+        write(acme, f"night-{number}")
+    with django_assert_max_num_queries(25):
+        html = browser.get(LIST).content.decode()
+    assert html.count("<strong>2</strong>") == 20
+
+
 @pytest.mark.parametrize(
     ("query", "is_found"),
     [

@@ -44,7 +44,7 @@ def times_read(asked: Mapping[str, Any], *, now: datetime, stored: Times | None)
 
     Inputs show no seconds: what still reads as ``stored`` stays exactly that.
     """
-    zone = zone_of(asked.get("location", "UTC"))
+    zone, now = zone_of(asked.get("location", "UTC")), now.replace(microsecond=0)
     start = None
     if text := asked.get("starts_at"):
         start = _moment("starts_at", text, zone, stored.starts_at if stored else None)

@@ -179,7 +179,7 @@ def silence_read(
         )
     except TimesError as error:
         problems[error.field] = [str(error)]
-    length = times.ends_at - (times.starts_at or now)
+    length = times.ends_at - (times.starts_at or now.replace(microsecond=0))
     rrule = answers.get("repeat", "")
     draft = SilenceDraft(
         matcher_sets=sets,

@@ -13,7 +13,7 @@ from apps.notifications.models import Silence
 from apps.notifications.selectors import silence_get
 from apps.notifications.services.label_suggestions import label_values, rule_labels
 from apps.notifications.services.matchers import MatcherError, canonical, parse_matchers
-from apps.notifications.services.silence_names import common_matchers, silence_name
+from apps.notifications.services.silence_names import common_matchers, silence_heading, silence_name
 from apps.notifications.web.forms.silence_times import SPANS
 from apps.notifications.web.forms.silences import (
     draft_spec,
@@ -81,9 +81,7 @@ class SilenceFormPage:
     @property
     def heading(self) -> str:
         """What the page is for."""
-        if self.silence is None:
-            return "New silence"
-        return f"Edit {self.silence.title or self.silence.name}"
+        return f"Edit {silence_heading(self.silence)}" if self.silence else "New silence"
 
     @property
     def back(self) -> str:

@@ -58,7 +58,8 @@ class SilencePreview:
         """Until when it mutes, or for how long each time."""
         draft = self.draft
         if draft.rrule:
-            return f"For {format_duration(draft.duration_ms / 1000)} each time, next:"
+            minutes = max(round(draft.duration_ms / 60_000), 1)
+            return f"For {format_duration(minutes * 60)} each time, next:"
         return f"Until {draft.ends_at.astimezone(self.zone):{_MINUTE}}."
 
     @property

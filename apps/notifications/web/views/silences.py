@@ -22,6 +22,7 @@ from apps.notifications.selectors import (
 from apps.notifications.services.muted_alerts import muted_alerts
 from apps.notifications.services.recurrence import muting_until, next_change_at, occurrences
 from apps.notifications.services.silence_history import SilenceChange, silence_history
+from apps.notifications.services.silence_names import silence_heading
 from apps.notifications.services.silence_search import silence_matches
 from apps.notifications.services.silences import silence_expire, silence_state
 from apps.orgs.selectors import folder_list
@@ -38,6 +39,7 @@ EXTENSIONS = ("1h", "4h", "1d")
 _TABLE = "notifications/partials/_silence_table.html"
 _MOST_CHARACTERS = 200
 _NEXT = 5
+_MINUTE = "%a %-d %b, %H:%M"
 _MOST_ALERTS = 50
 
 
@@ -63,7 +65,7 @@ class SilenceRow:
     @property
     def heading(self) -> str:
         """What people call it."""
-        return self.silence.title or self.silence.comment.partition("\n")[0] or self.silence.name
+        return silence_heading(self.silence)
 
     @property
     def sets(self) -> list[list[str]]:
@@ -189,8 +191,8 @@ class SilencePage:
         return max(len(self.row.muted) - _MOST_ALERTS, 0)
 
     @property
-    def times(self) -> list[datetime]:
-        """When a recurring one mutes next."""
+    def times(self) -> list[tuple[datetime, str]]:
+        """When a recurring one mutes next, also by the clocks of its place."""
         silence = self.silence
         if not silence.rrule or self.is_over:
             return []
@@ -200,7 +202,8 @@ class SilencePage:
             ends_at=silence.ends_at,
             location=silence.location,
         )
-        return [at for at in found if at >= self.row.now][:_NEXT]
+        later = [at for at in found if at >= self.row.now][:_NEXT]
+        return [(at, f"{at:{_MINUTE}}") for at in later]
 
     @cached_property
     def changes(self) -> list[SilenceChange]:

@@ -22,8 +22,7 @@ WATCH_S: Final = 60.0
 GOAL_S: Final = 1.0
 PUSH: Final = "/orgs/default/prometheus/api/v1/import/prometheus"
 _BUCKET = re.compile(  # noqa: TID251 - our own constant
-    r'^detectviz_scheduler_lateness_seconds_bucket\{le="([^"]+)",scheduler="rules"\} (\S+)$',
-    re.MULTILINE,
+    r'detectviz_scheduler_lateness_seconds_bucket\{le="([^"]+)",scheduler="rules"\} (\S+)'
 )
 
 

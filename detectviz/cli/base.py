@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
+from detectviz.resources.formats import Loss
 from detectviz.resources.yaml import dump_documents
 
 DEFAULT_ORG = "default"
+_BETWEEN = "\n---\n"
 
 
 class OrgCommand(BaseCommand):
@@ -42,15 +45,41 @@ class OrgCommand(BaseCommand):
         Console(file=sys.stdout).print(table)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The text of one or several files; ``starts`` says at which line each file begins."""
+
+    text: str
+    starts: Sequence[tuple[int, str]] = ()
+
+    def sentence(self, loss: Loss) -> str:
+        """Return a loss in one line, its place in the file it stands in."""
+        begun = [one for one in self.starts if one[0] <= loss.line]
+        if not begun or not loss.line:
+            return loss.sentence
+        first, name = begun[-1]
+        return f"{name}, {replace(loss, line=loss.line - first + 1).sentence}"
+
+
 def read_manifests(source: str) -> str:
     """Return the YAML of a file, of a folder's ``*.yaml`` files in order, or of ``-`` (stdin)."""
+    return read_source(source).text
+
+
+def read_source(source: str) -> Source:
+    """Return what ``read_manifests`` does, knowing which line is of which file."""
     if source == "-":
-        return sys.stdin.read()
+        return Source(text=sys.stdin.read())
     path = Path(source)
     try:
-        if path.is_dir():
-            files = sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])
-            return "\n---\n".join(file.read_text(encoding="utf-8") for file in files)
-        return path.read_text(encoding="utf-8")
+        if not path.is_dir():
+            return Source(text=path.read_text(encoding="utf-8"))
+        files = sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])
+        texts = [file.read_text(encoding="utf-8") for file in files]
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"Cannot read {source}: {error}") from error
+    starts, line = [], 1
+    for file, text in zip(files, texts, strict=True):
+        starts.append((line, str(file)))
+        line += text.count("\n") + _BETWEEN.count("\n")
+    return Source(text=_BETWEEN.join(texts), starts=starts)

@@ -22,6 +22,7 @@ _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "query": ("query", "expr"),
     "target": ("target", "query"),
 }
+_THEIR_NAMES: Mapping[str, str] = {"sql": "rawSql"}
 
 
 def own_model(model: JsonObject, schema: JsonObject) -> JsonObject:
@@ -33,6 +34,8 @@ def own_model(model: JsonObject, schema: JsonObject) -> JsonObject:
     known = properties if isinstance(properties, Mapping) else {}
     found: dict[str, Any] = {}
     for name, value in model.items():
+        if name == "sql" and not isinstance(value, str):
+            continue  # what the editor's builder made the text of
         for candidate in _candidates(name):
             if candidate in known and candidate not in found:
                 found[candidate] = value
@@ -49,7 +52,11 @@ def lost_names(model: JsonObject, schema: JsonObject) -> list[str]:
 
 def grafana_model(model: JsonObject) -> dict[str, Any]:
     """Return a query of ours as Grafana's editors write it."""
-    found = {_camel_case(name): value for name, value in model.items() if name != "type"}
+    found = {
+        _THEIR_NAMES.get(name, _camel_case(name)): value
+        for name, value in model.items()
+        if name != "type"
+    }
     kind = model.get("type")
     if kind in {"instant", "range"}:
         return found | {"instant": kind == "instant", "range": kind == "range"}

@@ -25,12 +25,12 @@ PLATFORM = (Path(__file__).parent / "data/grafana/platform.yaml").read_text("utf
 SECRETS = {"xoxb-hush", "tell-no-one"}
 
 
-def datasource(org: Org, *, uid: str) -> None:
-    spec = {"title": "Prom", "type": "prometheus", "uid": uid, "url": "http://127.0.0.1:9090"}
+def datasource(org: Org, *, uid: str, plugin: str = "prometheus", **more: Any) -> None:
+    spec = {"title": plugin, "type": plugin, "uid": uid, "url": "http://127.0.0.1:9090", **more}
     manifest = {
         "apiVersion": "datasources/v1",
         "kind": "Datasource",
-        "metadata": {"name": "prom"},
+        "metadata": {"name": plugin},
         "spec": spec,
     }
     manifests_apply(org=org, actor=None, access=None, documents=[manifest])
@@ -83,6 +83,34 @@ def test_a_whole_file_is_carried_over_and_comes_back_the_same() -> None:
         ("alert", "annotations", "expr", "labels"),
         ("alert", "annotations", "expr", "for", "labels"),
     }
+
+
+def test_an_export_in_json_asks_logs_and_tables_as_grafana_does() -> None:
+    org = make_full_org()
+    datasource(org, uid="P8E80F9AEF21F6940", plugin="loki")
+    sql = {"database": "shop", "user": "reader"}
+    datasource(org, uid="orders-db", plugin="postgresql", **(sql | {"url": "127.0.0.1:5432"}))
+    text = (Path(__file__).parent / "data/grafana/rules.json").read_text("utf-8")
+    applied = text_apply(org=org, actor=None, access=None, text=text)
+    assert [loss.path for loss in applied.reading.losses] == [
+        "groups[0].rules[0].data[0].model.supportingQueryType"
+    ]
+    group = next(each for each in applied.reading.documents if each["kind"] == "RuleGroup")
+    logs, orders = group["spec"]["rules"]
+    assert logs["queries"][0]["model"] == {
+        "expr": 'sum by (app) (count_over_time({env="prod"} |= "error" [5m]))',
+        "type": "instant",
+    }
+    assert orders["queries"][0]["model"] == {
+        "format": "table",
+        "sql": "SELECT region, count(*) AS open FROM orders WHERE is_open GROUP BY region",
+    }
+    exported = grafana_export(org=org).document["groups"][1]
+    asked = [rule["data"][0]["model"] for rule in exported["rules"]]
+    assert asked[0]["instant"] is True
+    assert asked[1]["rawSql"].startswith("SELECT region")
+    again = text_read(orjson.dumps({"apiVersion": 1, "groups": [exported]}), org=org)
+    assert again.documents == applied.reading.documents
 
 
 def test_policies_become_the_tree_with_the_routes_of_rules_before_them() -> None:
@@ -467,13 +495,15 @@ def test_what_grafana_has_no_word_for_is_said() -> None:
 
 def test_the_command_applies_a_file_and_writes_one(tmp_path: Path) -> None:
     org = make_full_org()
+    (tmp_path / "first.yaml").write_text("kind: List\nitems: []\n", "utf-8")
     path = tmp_path / "grafana.yaml"
     path.write_text(PLATFORM.replace("PBFA97CFB590B2093", "nowhere"), "utf-8")
     out, told = StringIO(), StringIO()
-    call_command("apply", "-f", str(path), "--org", org.name, stdout=out, stderr=told)
+    call_command("apply", "-f", str(tmp_path), "--org", org.name, stdout=out, stderr=told)
     assert "RuleGroup/platform-team-web-service created" in out.getvalue()
     assert (
-        "line 15: groups[0].rules[0].data[0].datasourceUid: the rule is left out" in told.getvalue()
+        f"{path}, line 15: groups[0].rules[0].data[0].datasourceUid: the rule is left out"
+        in told.getvalue()
     )
     out, told = StringIO(), StringIO()
     call_command("export", "--org", org.name, "--format", "grafana", stdout=out, stderr=told)

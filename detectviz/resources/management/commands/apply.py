@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from detectviz.cli.base import OrgCommand, read_manifests
+from detectviz.cli.base import OrgCommand, read_source
 from detectviz.cli.client import client
 
 
@@ -25,9 +25,10 @@ class Command(OrgCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Apply and say what happened to each object."""
+        source = read_source(options["file"])
         applied = client().apply(
             options["org"],
-            read_manifests(options["file"]),
+            source.text,
             is_dry_run=options["dry_run"],
             prune=options["prune"],
         )
@@ -38,4 +39,4 @@ class Command(OrgCommand):
         suffix = " (dry run)" if options["dry_run"] else ""
         self.stdout.write(f"{summary or 'nothing to apply'}{suffix}")
         for loss in applied.losses:
-            self.stderr.write(f"not carried over: {loss.sentence}")
+            self.stderr.write(f"not carried over: {source.sentence(loss)}")

@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from detectviz.cli.base import OrgCommand, read_manifests
+from detectviz.cli.base import OrgCommand, read_source
 from detectviz.cli.client import client
 from detectviz.resources.manifests import change_diff
 
@@ -22,13 +22,16 @@ class Command(OrgCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print unified diffs."""
+        source = read_source(options["file"])
         applied = client().apply(
-            options["org"], read_manifests(options["file"]), is_dry_run=True, prune=options["prune"]
+            options["org"], source.text, is_dry_run=True, prune=options["prune"]
         )
         different = [change for change in applied.changes if change.action != "unchanged"]
         for change in different:
             self.stdout.write(
                 change_diff(change) or f"{change.kind}/{change.name}: a secret changes"
             )
+        for loss in applied.losses:
+            self.stderr.write(f"not carried over: {source.sentence(loss)}")
         if different:
             sys.exit(1)

@@ -16,6 +16,7 @@ from apps.notifications.models import (
     RoutingTree,
     Silence,
     TimeInterval,
+    Watchdog,
 )
 from detectviz.resources.errors import NotFoundError
 
@@ -224,4 +225,18 @@ def delivery_by_uid(*, org_id: int, uid: str) -> Delivery | None:
     found: Delivery | None = (
         Delivery.objects.for_org(org_id).select_related("org").filter(uid=uid).first()
     )
+    return found
+
+
+def watchdog_list(*, org: models.Model) -> "QuerySet[Watchdog]":
+    """Return the org's watchdogs, those whose proof is missing first."""
+    rows: QuerySet[Watchdog] = Watchdog.objects.for_org(org)
+    return rows.select_related("org").order_by("-is_failing", "name")
+
+
+def watchdog_get(*, org: models.Model, name: str) -> Watchdog:
+    """Return one watchdog; raise NotFoundError."""
+    found = watchdog_list(org=org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
     return found

@@ -88,6 +88,20 @@ def preference_get(org: models.Model | int, user: models.Model) -> NotificationP
     return found
 
 
+def callback_list(org: models.Model | int) -> models.QuerySet[ChatCallback]:
+    """Return an org's doors for buttons of chats by name."""
+    rows: models.QuerySet[ChatCallback] = ChatCallback.objects.for_org(org)
+    return rows.select_related("folder").order_by("name")
+
+
+def callback_get(org: models.Model | int, name: str) -> ChatCallback:
+    """Return one door; raise NotFoundError."""
+    found = callback_list(org).filter(name=name).first()
+    if found is None:
+        raise NotFoundError
+    return found
+
+
 def callback_by_uid(uid: str) -> ChatCallback | None:
     """Return the open door with this address."""
     rows = ChatCallback.objects.across_orgs(reason="the address of a door names no org")

@@ -262,7 +262,7 @@ def _saved(page: SpecPage, version: str) -> Errors:
         return {"name": [NAME_MESSAGE]}
     if version and not version.isdecimal():
         raise NotFoundError
-    return form_save(
+    errors = form_save(
         page.scope,
         page.editor.resource,
         mode="create" if page.is_new else "update",
@@ -270,6 +270,17 @@ def _saved(page: SpecPage, version: str) -> Errors:
         spec=page.document,
         resource_version=int(version) if version else None,
     )
+    return _placed(page, errors)
+
+
+def _placed(page: SpecPage, errors: Errors) -> Errors:
+    """Return errors about secrets at the fields that ask for them beside a configuration."""
+    if all(each.name != "secrets" for each in page.fields):
+        return errors
+    return {
+        f"secrets/{name.removeprefix('config/')}" if name.startswith("config/") else name: texts
+        for name, texts in errors.items()
+    }
 
 
 def _view_of(data: QueryDict, name: str = "view") -> View:

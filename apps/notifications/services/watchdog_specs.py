@@ -22,13 +22,7 @@ def watchdog_write(
     Raise InvalidFieldsError; the fallback has to be another path than the one that is watched.
     """
     row = instance or Watchdog(org_id=org.pk, name=name)
-    row.title, row.route_labels = spec["title"], dict(spec["labels"])
-    row.every_ms, row.within_ms = (
-        parse_duration_ms(spec["every"]),
-        parse_duration_ms(spec["within"]),
-    )
-    row.proof, row.fallback = spec["proof"], spec["fallback"]
-    row.dead_mans_switch_url, row.is_enabled = spec["dead_mans_switch_url"], spec["enabled"]
+    _fill(row, spec)
     row.deadline_at = row.next_round_at = None
     if not row.is_enabled:
         row.is_failing, row.failing_since, row.problem = False, None, ""
@@ -36,6 +30,25 @@ def watchdog_write(
         raise InvalidFieldsError(errors)
     row.save()
     return row
+
+
+def watchdog_draft(
+    *, org: models.Model, spec: Mapping[str, Any]
+) -> tuple[Watchdog, dict[str, list[str]]]:
+    """Return a watchdog as typed so far with what is wrong with it; nothing is saved."""
+    row = Watchdog(org_id=org.pk, name="new")
+    _fill(row, spec)
+    return row, dict(_errors(org, row))
+
+
+def _fill(row: Watchdog, spec: Mapping[str, Any]) -> None:
+    row.title, row.route_labels = spec["title"], dict(spec["labels"])
+    row.every_ms, row.within_ms = (
+        parse_duration_ms(spec["every"]),
+        parse_duration_ms(spec["within"]),
+    )
+    row.proof, row.fallback = spec["proof"], spec["fallback"]
+    row.dead_mans_switch_url, row.is_enabled = spec["dead_mans_switch_url"], spec["enabled"]
 
 
 def _errors(org: models.Model, row: Watchdog) -> Iterator[tuple[str, list[str]]]:

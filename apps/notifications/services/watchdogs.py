@@ -5,7 +5,8 @@ grouped and delivered like any other. The proof is that every receiver it is rou
 positively, or that one called the echo address of the round. All state is in SQL.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -71,6 +72,34 @@ def watchdog_labels(watchdog: Watchdog) -> dict[str, str]:
 def watchdog_points(watchdog: Watchdog) -> list[str]:
     """Return the contact points its alerts are routed to now."""
     return _points(_root(watchdog.org_id), watchdog)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverProof:
+    """One receiver the alert is routed to, with its delivery of the last round if there is one."""
+
+    contact_point: str
+    receiver: str
+    notifier: str
+    delivery: Delivery | None
+
+
+def watchdog_proofs(watchdog: Watchdog) -> list[ReceiverProof]:
+    """Return every receiver its alert is routed to now, and how the last round reached it."""
+    names = watchdog_points(watchdog)
+    found = _told(watchdog, names) if watchdog.fired_at else []
+    told = {(row.contact_point, row.receiver): row for row in found}
+    points = {row.name: row for row in ContactPoint.objects.for_org(watchdog.org_id)}
+    return [
+        ReceiverProof(
+            contact_point=name,
+            receiver=receiver["name"],
+            notifier=receiver["notifier"],
+            delivery=told.get((name, receiver["name"])),
+        )
+        for name in names
+        for receiver in point_receivers(points.get(name))
+    ]
 
 
 def watchdogs_at(*, org: models.Model, point: str) -> list[Watchdog]:
@@ -197,12 +226,7 @@ def _missing(watchdog: Watchdog, now: datetime) -> Iterator[str]:
     if not names:
         yield "the routing tree tells nobody of it"
     own = fingerprint(watchdog_labels(watchdog))
-    rows = Delivery.objects.for_org(watchdog.org_id).defer("payload").order_by("pk")
-    told = [
-        row
-        for row in rows.filter(contact_point__in=names, created_at__gte=watchdog.fired_at)
-        if own in row.firing and not row.fallback_of
-    ]
+    told = _told(watchdog, names)
     points = {row.name: row for row in ContactPoint.objects.for_org(watchdog.org_id)}
     for name in names:
         receivers = point_receivers(points.get(name))
@@ -215,6 +239,14 @@ def _missing(watchdog: Watchdog, now: datetime) -> Iterator[str]:
             if not any(row.status == DeliveryStatus.DELIVERED for row in its):
                 why = its[-1].error if its else _held(watchdog, own, name, now)
                 yield f"{name}/{receiver['name']} was not told: {why or 'no answer yet'}"
+
+
+def _told(watchdog: Watchdog, names: Sequence[str]) -> list[Delivery]:
+    """Return the deliveries of the present round to contact points, in order."""
+    own = fingerprint(watchdog_labels(watchdog))
+    rows = Delivery.objects.for_org(watchdog.org_id).defer("payload").order_by("pk")
+    since = rows.filter(contact_point__in=names, created_at__gte=watchdog.fired_at)
+    return [row for row in since if own in row.firing and not row.fallback_of]
 
 
 def _held(watchdog: Watchdog, own: str, point: str, now: datetime) -> str:

@@ -75,4 +75,13 @@ MENU = (
         order=90,
         covers=("notifications:suppression",),
     ),
+    MenuEntry(
+        title="Watchdogs",
+        icon="shield",
+        route="notifications:watchdog-list",
+        permission="watchdogs:read",
+        section="Alert",
+        order=95,
+        covers=("notifications:watchdog",),
+    ),
 )

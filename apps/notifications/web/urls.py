@@ -15,6 +15,7 @@ from apps.notifications.web.views import (
     silences,
     suppressions,
     templates,
+    watchdogs,
 )
 
 app_name = "notifications"
@@ -147,5 +148,17 @@ urlpatterns = [
     path("o/<slug:org>/silences/s/<slug:name>/expire", silences.silence_end, name="silence-expire"),
     path(
         "o/<slug:org>/silences/s/<slug:name>/extend", silences.silence_extend, name="silence-extend"
+    ),
+    path("o/<slug:org>/watchdogs", watchdogs.watchdog_page, name="watchdog-list"),
+    path("o/<slug:org>/watchdogs/new", watchdogs.watchdog_create, name="watchdog-create"),
+    path("o/<slug:org>/watchdogs/preview", watchdogs.watchdog_preview, name="watchdog-preview"),
+    path("o/<slug:org>/watchdogs/w/<slug:name>", watchdogs.watchdog_detail, name="watchdog-detail"),
+    path(
+        "o/<slug:org>/watchdogs/w/<slug:name>/edit", watchdogs.watchdog_edit, name="watchdog-edit"
+    ),
+    path(
+        "o/<slug:org>/watchdogs/w/<slug:name>/delete",
+        watchdogs.watchdog_delete,
+        name="watchdog-delete",
     ),
 ]

@@ -2,9 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db import models
-from django.urls import reverse
 
 from apps.oncall.api.incidents.serializers import IncidentSpecSerializer
 from apps.oncall.api.incidents.views import INCIDENT_SUBRESOURCES
@@ -15,7 +13,7 @@ from apps.oncall.api.serializers import (
 )
 from apps.oncall.api.views import POLICY_SUBRESOURCES, SCHEDULE_SUBRESOURCES
 from apps.oncall.models import ChatCallback, EscalationPolicy, Incident, OnCallSchedule
-from apps.oncall.services.chat import callback_write
+from apps.oncall.services.chat import callback_url, callback_write
 from apps.oncall.services.incidents import incident_write
 from apps.oncall.services.policies import policy_delete, policy_write
 from apps.oncall.services.schedules import ScheduleDraft, schedule_participant, schedule_write
@@ -115,8 +113,7 @@ class ChatCallbackKind(ResourceKind[ChatCallback]):
 
     def to_status(self, instance: ChatCallback) -> dict[str, Any]:
         """Return the address to give to the service."""
-        path = reverse("oncall-api:callback", args=[instance.uid])
-        return {"url": f"{settings.EXTERNAL_URL}{path}"}
+        return {"url": callback_url(instance)}
 
     def write(self, change: Write[ChatCallback]) -> ChatCallback:
         """Create or update the row."""

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, models, transaction
+from django.urls import reverse
 
 from apps.oncall.models import CallbackSeen, ChatCallback
 from apps.oncall.services.callbacks import link_act
@@ -42,6 +44,12 @@ def callback_write(
     callback.enabled = spec["enabled"]
     callback.save()
     return callback
+
+
+def callback_url(callback: ChatCallback) -> str:
+    """Return the address to give to the service."""
+    path = reverse("oncall-api:callback", args=[callback.uid])
+    return f"{settings.EXTERNAL_URL}{path}"
 
 
 def callback_receive(

@@ -30,4 +30,13 @@ MENU = (
         order=50,
         covers=("oncall:policy", "oncall:escalation"),
     ),
+    MenuEntry(
+        title="Chat buttons",
+        icon="robot",
+        route="oncall:callback-list",
+        permission="contactpoints:read",
+        section="Alert",
+        order=62,
+        covers=("oncall:callback",),
+    ),
 )

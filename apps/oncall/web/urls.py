@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from apps.oncall.web.views import incident_alerts, incidents, policies, preferences, push, schedules
+from apps.oncall.web.views import (
+    callbacks,
+    incident_alerts,
+    incidents,
+    policies,
+    preferences,
+    push,
+    schedules,
+)
 
 app_name = "oncall"
 urlpatterns = [
@@ -74,6 +82,21 @@ urlpatterns = [
         "o/<slug:org>/escalation/for/<slug:fingerprint>/",
         policies.escalation_for,
         name="escalation-for",
+    ),
+    path("o/<slug:org>/chat-buttons", callbacks.callback_page, name="callback-list"),
+    path("o/<slug:org>/chat-buttons/new", callbacks.callback_create, name="callback-create"),
+    path(
+        "o/<slug:org>/chat-buttons/c/<slug:name>", callbacks.callback_detail, name="callback-detail"
+    ),
+    path(
+        "o/<slug:org>/chat-buttons/c/<slug:name>/edit",
+        callbacks.callback_edit,
+        name="callback-edit",
+    ),
+    path(
+        "o/<slug:org>/chat-buttons/c/<slug:name>/delete",
+        callbacks.callback_delete,
+        name="callback-delete",
     ),
     path("o/<slug:org>/on-call", schedules.schedule_page, name="schedule-list"),
     path("o/<slug:org>/on-call/new", schedules.schedule_create, name="schedule-create"),

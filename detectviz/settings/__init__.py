@@ -314,6 +314,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AssigneeKind": "apps.alerting.enums.AssigneeKind",
         "BurnWindow": "apps.alerting.api.generated.resources.BURN_WINDOWS",
+        "NoticeSeverity": "apps.oncall.services.preferences.SEVERITIES",
         "Weekday": "apps.oncall.services.schedules.WEEKDAYS",
     },
 }

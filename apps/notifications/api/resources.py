@@ -72,7 +72,9 @@ def _explain(request: Any, org: Any, instance: RoutingTree) -> JsonObject:
     body.is_valid(raise_exception=True)
     asked, now = body.validated_data, utc_now()
     asked["at"] = moment_asked(asked["at"], asked["location"], now)
-    routes = routes_explain(org=org, now=now, **asked)
+    _, access = org_access(request, str(org))
+    is_named = access.allows("alerts:read")
+    routes = routes_explain(org=org, now=now, is_named=is_named, **asked)
     return {
         "at": asked["at"].isoformat(),
         "told": any(each.is_told for each in routes),

@@ -98,15 +98,17 @@ def routes_explain(
     now: datetime,
     at: datetime | None = None,
     location: str = "UTC",
+    is_named: bool = True,
 ) -> list[RouteExplained]:
     """Return, in order, the routes an alert with these labels would take at a time (now).
 
-    Sentences give the ends of causes by the clocks of ``location``.
+    Sentences give the ends of causes by the clocks of ``location``. Without ``is_named`` causes
+    say their kind alone: for whoever may read routes but no alerts.
     """
     tree = RoutingTree.objects.for_org(org.pk).first()
     if tree is None:
         return []
-    asked = _Asked(org=org, labels=labels, at=at or now, zone=ZoneInfo(location))
+    asked = _Asked(org=org, labels=labels, at=at or now, zone=ZoneInfo(location), is_named=is_named)
     snapshot = asked.snapshot(now)
     intervals = intervals_of(org.pk)
     points = {point.name: point for point in ContactPoint.objects.for_org(org.pk)}
@@ -122,6 +124,7 @@ class _Asked:
     labels: Mapping[str, str]
     at: datetime
     zone: ZoneInfo
+    is_named: bool
 
     @property
     def alert(self) -> RoutedAlert:
@@ -164,6 +167,8 @@ def _explained(
         options=route.options,
     )
     causes = list(causes_of(given).get(alert.fingerprint, ()))
+    if not asked.is_named:
+        causes = [Cause(kind=each.kind) for each in causes]
     nobody = point_cause(route.contact_point, point)
     times = route_times(route, intervals, asked.at)
     ending = None if is_open(times) else opens_at(route, intervals, asked.at)

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from apps.notifications.models import RoutedAlert
+from apps.notifications.services.explanations import routes_explain
 from apps.orgs.models import Org
 from detectviz.clock import utc_now
 from detectviz.resources.registry import registry
@@ -131,6 +132,21 @@ def test_silences_windows_and_inhibition_of_that_time_are_named(org: Org, browse
     tuesday = sunday + timedelta(days=2)
     other = explain(browser, f"{tuesday:%Y-%m-%d}T03:00", alertname="Slow")["routes"][1]
     assert other["told"]
+
+
+def test_who_may_read_no_alerts_is_told_the_kind_of_what_holds_back_alone(org: Org) -> None:
+    write(
+        org,
+        "alerting/v1",
+        "Silence",
+        "secret",
+        matchers=['team="web"'],
+        ends_at=(utc_now() + timedelta(hours=1)).isoformat(),
+        comment="quiet",
+    )
+    shown = routes_explain(org=org, labels=LABELS, now=utc_now(), is_named=False)[1]
+    assert [(each.kind, each.name, each.detail) for each in shown.causes] == [("silence", "", "")]
+    assert "secret" not in shown.sentence
 
 
 def test_a_wrong_time_or_place_is_named(browser: Client) -> None:

@@ -145,6 +145,7 @@ class RoutingPage:
             now=utc_now(),
             at=self.at,
             location=self.location,
+            is_named=self.scope.access.allows("alerts:read"),
         )
 
     @cached_property

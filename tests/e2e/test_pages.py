@@ -347,6 +347,46 @@ def test_a_message_template_is_previewed_while_it_is_written(page: Page, product
     expect(preview).to_contain_text("own!")
 
 
+def matching_both_sides(product: Product) -> int:
+    """Return how many alerts match both sides of a rule that is not saved."""
+    sides = {
+        "source_matchers": ['monitor="checkout"'],
+        "target_matchers": ['alertname="MonitorDown"'],
+    }
+    where = "/apis/alerting/v1/orgs/default/inhibitionrules/preview"
+    _, answer = product.call("POST", where, sides)
+    return len(answer["on_both"])
+
+
+def test_times_and_inhibition_show_what_they_do_while_they_are_typed(
+    page: Page, product: Product, window: Window
+) -> None:
+    window.complaints.clear()
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/times/new")
+    preview = page.locator("#spec-preview")
+    expect(preview).to_contain_text("09:00")
+    page.get_by_label("From").fill("18:00")
+    expect(preview).to_contain_text("The start must be before the end")
+    page.get_by_label("To").fill("24:00")
+    expect(preview).to_contain_text("18:00 on")
+    page.get_by_role("button", name="Remove this entry of Times").click()
+    for day in ("Mon", "Tue", "Wed", "Thu", "Fri"):
+        page.get_by_role("checkbox", name=day, exact=True).uncheck()
+    expect(preview).to_contain_text("no change for more than a year")
+    until(lambda: matching_both_sides(product), "the failing monitor is an alert")
+    page.goto(f"{product.url}/o/default/inhibition/new")
+    expect(preview).to_contain_text("Write a source and a target")
+    page.get_by_label("Source").fill('monitor="checkout"')
+    page.get_by_label("Target").fill('alertname="MonitorDown"')
+    expect(preview).to_contain_text("match")
+    expect(preview.locator(".notice")).to_contain_text("source and target")
+    assert findings(page) == []
+    # HTMX says so when what is typed next makes it give up a preview that is on its way.
+    given_up = ("htmx:afterRequest", "htmx:sendAbort")
+    assert [each for each in window.complaints if not any(word in each for word in given_up)] == []
+
+
 def test_a_chosen_file_is_imported_at_the_second_click(page: Page, product: Product) -> None:
     page.goto(f"{product.url}/o/default/transfer")
     manifest = b"apiVersion: core/v1\nkind: Folder\nmetadata: {name: imported}\nspec: {}\n"

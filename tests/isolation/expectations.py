@@ -92,6 +92,10 @@ SUBRESOURCE_BODIES: Mapping[str, Any] = {
     "end": {},
     "evaluate-preview": {"expr": "up == 0"},
     "expire": {},
+    "InhibitionRule/preview": {
+        "source_matchers": ['alertname="Down"'],
+        "target_matchers": ['alertname="Slow"'],
+    },
     "Silence/preview": {"matchers": ['alertname="Down"']},
     "explain": {"labels": {"alertname": "Down"}},
     "gather": {"names": ["shared"]},

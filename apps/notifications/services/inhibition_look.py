@@ -72,7 +72,8 @@ class InhibitionGlass:
 
     def __init__(self, *, org: models.Model, access: Access, now: datetime) -> None:
         visible = AlertVisibility(org=org, access=access)
-        rows = list(RoutedAlert.objects.for_org(org).filter(is_resolved=False))
+        asked = RoutedAlert.objects.for_org(org).filter(is_resolved=False)
+        rows = list(asked.only("fingerprint", "labels", "rule_group", "ends_at"))
         over = alerts_lapsed(rows, org_id=org.pk, now=now)
         firing = [row for row in rows if row.fingerprint not in over]
         self._firing: list[Labelled] = [(row.fingerprint, row.labels) for row in firing]

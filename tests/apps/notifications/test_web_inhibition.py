@@ -73,6 +73,9 @@ def test_a_rule_is_written_shown_changed_and_deleted(world: World, browser: Any)
     assert (rule.target_matchers, rule.equal) == (['severity="warning"'], ["host"])
     page = browser.get(f"{BASE}/r/host-first").content.decode()
     assert "1 alert is suppressed now." in page
+    said = browser.get("/apis/alerting/v1/orgs/acme/inhibitionrules/host-first/suppressed").json()
+    assert [one["source"]["labels"]["host"] for one in said["mutings"]] == ["db1"]
+    assert (said["muted"], said["sources"], said["targets"]) == (1, 1, 2)
     listed = browser.get(BASE).content.decode()
     assert 'data-label="Mutes now">1<' in listed
     refused = browser.post(f"{BASE}/r/host-first/edit", FORM | {"source_matchers": "a~~b"})

@@ -48,6 +48,8 @@ def test_ticked_days_are_written_as_ranges_and_ticked_again(org: Org, browser: A
     assert "No times yet" in browser.get(BASE).content.decode()
     assert browser.post(f"{BASE}/new", FORM).headers["Location"] == f"{BASE}/t/office"
     assert TimeInterval.objects.for_org(org).get().intervals == [WRITTEN]
+    resource = browser.get("/apis/alerting/v1/orgs/acme/timeintervals/office").json()
+    assert resource["status"]["changes_at"] is not None
     text = browser.post(f"{BASE}/new", FORM | {"show": "yaml"}).content.decode()
     assert "monday:tuesday" in text
     form = browser.get(f"{BASE}/t/office/edit").content.decode()

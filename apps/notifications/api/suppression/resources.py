@@ -15,7 +15,14 @@ from apps.notifications.api.suppression.serializers import (
 )
 from apps.notifications.models import InhibitionRule, Silence, TimeInterval
 from apps.notifications.services.blast_radius import blast_radius
-from apps.notifications.services.inhibition import inhibition_rule_write
+from apps.notifications.services.inhibition import (
+    Inhibition,
+    inhibition_of,
+    inhibition_read,
+    inhibition_rule_write,
+)
+from apps.notifications.services.inhibition_look import InhibitionGlass
+from apps.notifications.services.interval_spans import next_edges
 from apps.notifications.services.recurrence import muting_until
 from apps.notifications.services.silences import (
     SilenceDraft,
@@ -24,7 +31,11 @@ from apps.notifications.services.silences import (
     silence_state,
     silence_write,
 )
-from apps.notifications.services.time_intervals import time_interval_delete, time_interval_write
+from apps.notifications.services.time_intervals import (
+    interval_of,
+    time_interval_delete,
+    time_interval_write,
+)
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import format_duration, parse_duration_ms
 from detectviz.contracts.types import JsonObject
@@ -150,6 +161,21 @@ class SilenceKind(ResourceKind[Silence]):
         silence_delete(silence=instance, now=utc_now())
 
 
+def _inhibition_preview(request: Any, org: Any, instance: None) -> JsonObject:
+    body = InhibitionRuleSpec(data=request.data)
+    body.is_valid(raise_exception=True)
+    return _suppressed(request, org, inhibition_read(name="", spec=body.validated_data))
+
+
+def _inhibition_suppressed(request: Any, org: Any, instance: InhibitionRule) -> JsonObject:
+    return _suppressed(request, org, inhibition_of(instance))
+
+
+def _suppressed(request: Any, org: Any, rule: Inhibition) -> JsonObject:
+    _, access = org_access(request, org.name)
+    return asdict(InhibitionGlass(org=org, access=access, now=utc_now()).look(rule))
+
+
 class InhibitionRuleKind(ResourceKind[InhibitionRule]):
     """Mutes alerts while another one is firing."""
 
@@ -160,6 +186,24 @@ class InhibitionRuleKind(ResourceKind[InhibitionRule]):
     permission = "inhibitionrules"
     spec_serializer = InhibitionRuleSpec
     apply_order = 61
+    subresources: ClassVar[tuple[Subresource, ...]] = (
+        Subresource(
+            name="suppressed",
+            method="GET",
+            permission="read",
+            handler=_inhibition_suppressed,
+            summary="What the rule suppresses now, by its sources, and what matches both sides.",
+        ),
+        Subresource(
+            name="preview",
+            method="POST",
+            permission="read",
+            handler=_inhibition_preview,
+            request=InhibitionRuleSpec,
+            summary="What a rule would suppress now.",
+            is_collection=True,
+        ),
+    )
 
     def to_spec(self, instance: InhibitionRule) -> dict[str, Any]:
         """Return the spec."""
@@ -192,6 +236,16 @@ class TimeIntervalKind(ResourceKind[TimeInterval]):
     def to_spec(self, instance: TimeInterval) -> dict[str, Any]:
         """Return the spec as written."""
         return {"title": instance.title, "time_intervals": instance.intervals}
+
+    def to_status(self, instance: TimeInterval) -> dict[str, Any]:
+        """Return whether the times are on, and when that next changes."""
+        now = utc_now()
+        intervals = [interval_of(each) for each in instance.intervals]
+        edges = next_edges(intervals, now, count=1)
+        return {
+            "is_on": any(each.contains(now) for each in intervals),
+            "changes_at": edges[0].at if edges else None,
+        }
 
     def write(self, change: Write[TimeInterval]) -> TimeInterval:
         """Create or update the times."""

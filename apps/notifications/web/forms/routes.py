@@ -113,8 +113,14 @@ def _escalation_field(
 def _time_fields(intervals: Mapping[str, str]) -> dict[str, JsonObject]:
     """Return the fields of named times; these alone are not inherited."""
     texts = {
-        "mute_time_intervals": ("Muted at", "Told afterwards of what still fires then."),
-        "active_time_intervals": ("Active only at", "None: always. At other times as muted."),
+        "mute_time_intervals": (
+            "Muted at",
+            "Nobody is told meanwhile; what still fires afterwards is told.",
+        ),
+        "active_time_intervals": (
+            "Active only at",
+            "None: at all times. At others the route is muted.",
+        ),
     }
     if not intervals:
         return {}

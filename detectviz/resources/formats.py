@@ -88,14 +88,22 @@ class Format:
 class Reading:
     """Documents as envelopes: of which formats they were, and what was left out.
 
-    ``origins`` has the path each envelope comes from in its document, ``lines`` where that stands.
+    ``origins`` has the path each envelope comes from in its document, ``places`` the number of the
+    document and that path, where ``positions`` finds lines.
     """
 
     documents: Sequence[Any]
     formats: Sequence[str] = ()
     losses: Sequence[Loss] = ()
     origins: Sequence[str] = ()
-    lines: Sequence[int] = ()
+    places: Sequence[tuple[int, str]] = ()
+    positions: Positions | None = None
+
+    def line(self, index: int) -> int:
+        """Return the line an envelope comes from, 0 where that is not known."""
+        if self.positions is None or index >= len(self.places):
+            return 0
+        return self.positions.line(*self.places[index])
 
     def placed(self, error: InvalidFieldsError) -> InvalidFieldsError:
         """Return a refusal of the envelopes that also says which of the text is meant."""
@@ -113,7 +121,7 @@ class Reading:
         index, document = int(number), self.documents[int(number)]
         metadata = document.get("metadata") if isinstance(document, Mapping) else None
         name = metadata.get("name", "") if isinstance(metadata, Mapping) else ""
-        line = self.lines[index] if index < len(self.lines) else 0
+        line = self.line(index)
         told = [f"{document.get('kind', '')} {name}".strip()] if name else []
         told += [f"line {line}"] if line else []
         return f"{', '.join(told)}: " if told else ""
@@ -177,11 +185,12 @@ def text_read(text: str | bytes, *, org: models.Model | None = None) -> Reading:
         documents=[each for found in read for each in found.documents],
         formats=list(dict.fromkeys(name for found in read for name in found.formats)),
         losses=losses,
-        lines=[
-            positions.line(index, path)
+        places=[
+            (index, path)
             for index, found in enumerate(read)
             for path in found.origins or [""] * len(found.documents)
         ],
+        positions=positions,
     )
 
 

@@ -90,7 +90,26 @@ def text_apply(
     prune: bool = False,
 ) -> Applied:
     """Apply a text of any known format as ``manifests_apply`` does; refusals name lines."""
-    reading = text_read(text, org=org)
+    return reading_apply(
+        org=org,
+        actor=actor,
+        access=access,
+        reading=text_read(text, org=org),
+        is_dry_run=is_dry_run,
+        prune=prune,
+    )
+
+
+def reading_apply(
+    *,
+    org: models.Model,
+    actor: models.Model | None,
+    access: Access | None,
+    reading: Reading,
+    is_dry_run: bool = False,
+    prune: bool = False,
+) -> Applied:
+    """Apply what was read of a text as ``manifests_apply`` does; refusals name lines."""
     try:
         changes = manifests_apply(
             org=org,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -12,8 +13,15 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from detectviz.permissions.access import Access
 from detectviz.resources.errors import InvalidFieldsError
-from detectviz.resources.formats import MANIFESTS, Format, Loss, foreign_export, format_list
-from detectviz.resources.manifests import Applied, change_diff, manifests_export, text_apply
+from detectviz.resources.formats import (
+    MANIFESTS,
+    Format,
+    Loss,
+    foreign_export,
+    format_list,
+    text_read,
+)
+from detectviz.resources.manifests import Applied, change_diff, manifests_export, reading_apply
 from detectviz.resources.yaml import MAX_BYTES, dump_documents
 
 _SALT: Final = "operations.transfers"
@@ -111,17 +119,16 @@ def text_import(
 
     A seal is good for the same text, in the same org, as long as it would do the same.
     """
-
-    def applied(*, is_dry_run: bool) -> Applied:
-        return text_apply(org=org, actor=actor, access=access, text=text, is_dry_run=is_dry_run)
-
-    would = applied(is_dry_run=True)
+    apply = partial(
+        reading_apply, org=org, actor=actor, access=access, reading=text_read(text, org=org)
+    )
+    would = apply(is_dry_run=True)
     wanted = _seal(org, text, would)
     if not seal:
         return Import(applied=would, seal=wanted)
     if not constant_time_compare(seal, wanted):
         return Import(applied=would, seal=wanted, is_stale=True)
-    return Import(applied=applied(is_dry_run=False), seal="", is_done=True)
+    return Import(applied=apply(is_dry_run=False), seal="", is_done=True)
 
 
 def _seal(org: models.Model, text: str, would: Applied) -> str:

@@ -57,7 +57,7 @@ items: [{apiVersion: core/v1, kind: Folder, metadata: {name: g}, spec: {}}]
     found = text_read(text)
     assert found.formats == ["prometheus", "manifests"]
     assert [each["metadata"]["name"] for each in found.documents] == ["a", "f", "g"]
-    assert found.lines == [2, 4, 10]
+    assert [found.line(index) for index in range(4)] == [2, 4, 10, 0]
     assert [(loss.path, loss.line) for loss in found.losses] == [
         ("groups[0].partial_response_strategy", 2)
     ]

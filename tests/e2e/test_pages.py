@@ -464,6 +464,30 @@ def test_rules_are_written_with_the_same_editor(
     assert window.complaints == []
 
 
+def test_a_window_asks_what_its_strategy_needs_and_shows_its_times(
+    page: Page, product: Product, window: Window
+) -> None:
+    window.complaints.clear()
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/maintenance/new")
+    preview = page.locator("#spec-preview")
+    expect(page.get_by_label("Saturday")).to_be_visible()
+    page.get_by_label("When").select_option("monthly")
+    expect(page.get_by_label("Saturday")).to_be_hidden()
+    page.locator("#f-nth_weekdays").get_by_role("button", name="Add").click()
+    expect(preview).to_contain_text("Next times")
+    page.get_by_label("Choose one to add: Monitors").fill("checkout")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Monitors", exact=True)).to_have_value("checkout")
+    expect(preview).to_contain_text("Covers now")
+    page.get_by_role("button", name="YAML").click()
+    expect(page.locator("#spec-text")).to_contain_text("first monday")
+    page.get_by_role("button", name="Form").click()
+    expect(page.get_by_label("Monitors", exact=True)).to_have_value("checkout")
+    assert findings(page) == []
+    assert window.complaints == []
+
+
 CANVAS = "getComputedStyle(document.body).backgroundColor"
 
 

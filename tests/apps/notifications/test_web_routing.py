@@ -257,3 +257,26 @@ def test_a_route_is_given_times_by_name_and_the_root_is_not_asked(acme: Org) -> 
     fields["resource_version"] = "2"
     assert browser.post(f"{TREE}/edit/root-1", fields).status_code == 302
     assert root_of(acme)["routes"][1] == {"matchers": ['team="db"']}
+
+
+def test_the_policy_of_silences_is_asked_at_the_root_alone(acme: Org) -> None:
+    browser = make_browser(acme, "admin")
+    assert "What a silence has to say" not in browser.get(f"{TREE}/edit/root-0").content.decode()
+    said = form(
+        **{
+            "contact_point": "web",
+            "silence_policy/min_matchers": "2",
+            "silence_policy/max_duration": "1d",
+            "silence_policy/required_labels": "",
+        }
+    )
+    assert browser.post(f"{TREE}/edit/root", said).status_code == 302
+    assert root_of(acme)["silence_policy"] == {"min_matchers": 2, "max_duration": "1d"}
+    assert 'value="1d"' in browser.get(f"{TREE}/edit/root").content.decode()
+    wrong = {**said, "resource_version": "2", "silence_policy/min_matchers": "0"}
+    assert "f-silence_policy-min_matchers" in (
+        browser.post(f"{TREE}/edit/root", wrong).content.decode()
+    )
+    empty = {**form(contact_point="web"), "resource_version": "2"}
+    browser.post(f"{TREE}/edit/root", empty)
+    assert "silence_policy" not in root_of(acme)

@@ -13,7 +13,8 @@ from detectviz.pluginhost.forms import FormField, form_fields
 from detectviz.web.forms import Errors
 
 _ROOT_LACKS = frozenset({"matchers", "continue"})
-_ROOT_ALONE = frozenset({"resolve_timeout"})
+_ROOT_ALONE = frozenset({"resolve_timeout", "silence_policy"})
+_EMPTY: tuple[Any, ...] = ("", [], {}, False, None)
 _ASKED = frozenset(
     {
         "matchers",
@@ -86,6 +87,7 @@ def route_fields(
                 "are not sent again. For the whole org.",
                 "x-placeholder": DEFAULT_RESOLVE_TIMEOUT,
             },
+            "silence_policy": _silence_policy(),
         },
     }
     lacks = _ROOT_LACKS if is_root else _ROOT_ALONE
@@ -136,6 +138,35 @@ def _time_fields(intervals: Mapping[str, str]) -> dict[str, JsonObject]:
     }
 
 
+def _silence_policy() -> JsonObject:
+    return {
+        "type": "object",
+        "title": "What a silence has to say",
+        "x-group": "Silences of the whole org",
+        "properties": {
+            "min_matchers": {
+                "type": "integer",
+                "title": "Matchers at least",
+                "x-placeholder": "1",
+                "description": "That do not match the empty string.",
+            },
+            "max_duration": {
+                "type": "string",
+                "format": "duration",
+                "title": "At most for",
+                "x-placeholder": "1d",
+                "description": "Those that recur aside.",
+            },
+            "required_labels": {
+                "type": "array",
+                "items": {"type": "string"},
+                "title": "Labels it has to name",
+                "x-placeholder": "team",
+            },
+        },
+    }
+
+
 def _timer_fields(inherited: Route, *, is_root: bool) -> dict[str, JsonObject]:
     texts = {
         "group_wait": ("Group wait", "Before the first notification of a new group."),
@@ -164,8 +195,9 @@ def own_spec(document: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str
     """
     asked = _ASKED | document.keys()
     kept = {key: value for key, value in before.items() if key not in asked}
-    own = {key: value for key, value in document.items() if value not in ("", [], False, None)}
-    own = kept | own
+    policy = document.get("silence_policy") or {}
+    said = {**document, "silence_policy": {k: v for k, v in policy.items() if v != []}}
+    own = kept | {key: value for key, value in said.items() if value not in _EMPTY}
     if "group_by" not in own and before.get("group_by") == []:
         own["group_by"] = []
     return own

@@ -51,6 +51,13 @@ def silences() -> Any:
     return Silence.objects.across_orgs(reason="there is one org")
 
 
+def policy(org: Org, **wanted: Any) -> RoutingTree:
+    tree: RoutingTree = RoutingTree.objects.for_org(org).get()
+    tree.root = {**tree.root, "silence_policy": wanted}
+    tree.save()
+    return tree
+
+
 def write(org: Org, name: str = "night", **fields: Any) -> Silence:
     now = utc_now()
     values: dict[str, Any] = {
@@ -148,9 +155,7 @@ def test_a_mistake_is_told_while_one_types_and_when_one_saves(
 
 
 def test_the_policy_of_the_org_is_told_at_the_matchers(acme: Org, browser: Client) -> None:
-    tree = RoutingTree.objects.for_org(acme).get()
-    tree.root = {**tree.root, "silence_policy": {"min_matchers": 2, "max_duration": "1h"}}
-    tree.save()
+    policy(acme, min_matchers=2, max_duration="1h")
     html = browser.post(PREVIEW, form()).content.decode()
     assert "This org wants 2 matchers" in html.partition('id="matchers-said"')[2]
     assert "silences for 1h at most" in html.partition('id="times-said"')[2]
@@ -185,6 +190,9 @@ def test_a_silence_gets_longer_and_ends_by_a_button(acme: Org, browser: Client) 
     browser.post(f"{LIST}/s/night/extend", {"by": "4h"})
     assert silences().get().ends_at == silence.ends_at + timedelta(hours=4)
     assert browser.post(f"{LIST}/s/night/extend", {"by": "9y"}).status_code == 422
+    policy(acme, max_duration="6h")
+    refused = browser.post(f"{LIST}/s/night/extend", {"by": "1d"})
+    assert "silences for 6h at most" in refused.content.decode()
     browser.post(f"{LIST}/s/night/expire")
     assert silences().get().ends_at <= utc_now()
     html = browser.get(f"{LIST}/s/night").content.decode()
@@ -203,6 +211,7 @@ def test_a_silence_gets_longer_and_ends_by_a_button(acme: Org, browser: Client) 
         ),
         ("filter=%7Bteam%3D%22web%22,a%3D~%22b%22%7D", ['value="web"', 'value="b"']),
         ("matcher=%28%28&for=never", ['value="2h" checked']),
+        ("alert=none&rule=none", ['value="2h" checked']),
     ],
 )
 def test_an_address_fills_the_form(browser: Client, query: str, values: list[str]) -> None:

@@ -131,7 +131,7 @@ def _submitted(request: PageRequest, page: SilenceFormPage) -> HttpResponse:
     scope, silence, now = page.scope, page.silence, utc_now()
     answers = parse_form(page.form.fields, request.POST)
     draft, problems = silence_read(answers, now=now, stored=silence)
-    folder = str(answers.get("folder", ""))
+    folder = str(answers.get("folder", "")).replace("\x00", "")
     name = silence.name if silence else silence_name(draft)
     if not problems:
         _require_place(scope, folder, silence)
@@ -163,7 +163,7 @@ def _prefilled(request: PageRequest, scope: OrgScope) -> dict[str, Any]:
     if names := query.getlist("alert")[:_MOST_MATCHERS]:
         chosen = scope.access.filter(alert_names(scope.org, names), "alerts:read")
         sets = common_matchers([alert.labels for alert in chosen])
-    if (rule := rule_get(scope.org, query.get("rule", ""))) is not None:
+    if (uid := query.get("rule")) and (rule := rule_get(scope.org, uid)) is not None:
         scope.access.require("rulegroups:read", rule.group)
         sets = common_matchers([rule_labels(rule)])
     answers = silence_blank(sets, now=now)

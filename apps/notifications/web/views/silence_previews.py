@@ -120,7 +120,7 @@ def _previewed(scope: OrgScope, answers: JsonObject, now: datetime) -> SilencePr
             access=scope.access,
             matcher_sets=draft.matcher_sets,
             days=_DAYS,
-            folder=str(answers.get("folder", "")),
+            folder=str(answers.get("folder", "")).replace("\x00", ""),
             now=now,
         )
     return SilencePreview(

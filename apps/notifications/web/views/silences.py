@@ -28,11 +28,11 @@ from apps.notifications.services.silences import silence_expire, silence_state
 from apps.orgs.selectors import folder_list
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import parse_duration_s
-from detectviz.resources.errors import InvalidFieldsError
-from detectviz.resources.services import resource_act, resource_write
+from detectviz.resources.errors import ConflictError, InvalidFieldsError
+from detectviz.resources.services import resource_act
 from detectviz.web.pages import Pager, PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
-from detectviz.web.writes import kind_of
+from detectviz.web.writes import form_save, kind_of
 
 PER_PAGE = 50
 EXTENSIONS = ("1h", "4h", "1d")
@@ -277,7 +277,8 @@ def silence_extend(request: PageRequest, scope: OrgScope, *, name: str) -> HttpR
     kind = kind_of("alerting/v1", "Silence")
     ends_at = silence.ends_at + timedelta(seconds=parse_duration_s(span))
     spec: Mapping[str, Any] = {**kind.to_spec(silence), "ends_at": ends_at.isoformat()}
-    resource_write(kind, org=scope.org, actor=scope.user, name=name, spec=spec, mode="update")
+    if refused := form_save(scope, kind, mode="update", name=name, spec=spec):
+        raise ConflictError(" ".join(text for texts in refused.values() for text in texts))
     return go_to(request, _detail_url(scope, name), said=f"Longer by {span}.")
 
 

@@ -229,6 +229,12 @@ def folder_get(org: models.Model, name: str | None) -> Any | None:
     return model.objects.for_org(org).filter(name=name).first()
 
 
+def folder_names(org: models.Model) -> list[str]:
+    """Return the names of the org's folders, in order."""
+    model = apps.get_model(settings.DETECTVIZ_FOLDER_MODEL)
+    return list(model.objects.for_org(org).order_by("name").values_list("name", flat=True))
+
+
 def _secrets_of(instance: ResourceModel | None) -> dict[str, dict[str, str]]:
     """Return the decrypted secrets of a row: what to_spec can't show as a change."""
     if instance is None:

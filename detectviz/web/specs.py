@@ -17,6 +17,7 @@ from detectviz.pluginhost.forms import FormField, form_fields
 from detectviz.resources.errors import DomainError, InvalidFieldsError, NotFoundError
 from detectviz.resources.models import NAME_MESSAGE, is_name
 from detectviz.resources.registry import ResourceKind
+from detectviz.resources.services import folder_names
 from detectviz.resources.validation import validate_spec
 from detectviz.resources.yaml import MalformedYamlError, dump_documents, load_documents
 from detectviz.web.forms import Errors, SchemaForm, field_errors
@@ -90,6 +91,7 @@ class SpecPage:
     document: JsonObject = field(default_factory=dict)
     text: str = ""
     name: str = ""
+    folder: str | None = None
     version: int | None = None
     is_new: bool = True
     errors: Errors = field(default_factory=dict)
@@ -121,6 +123,16 @@ class SpecPage:
     def name_errors(self) -> Sequence[str]:
         """What is wrong with the name."""
         return self.errors.get("name", ()) if self.is_new else ()
+
+    @cached_property
+    def folders(self) -> Sequence[str]:
+        """The folders to choose from; none where rows of the kind lie in no folder."""
+        return folder_names(self.scope.org) if self.editor.resource.has_folder else ()
+
+    @property
+    def folder_errors(self) -> Sequence[str]:
+        """What is wrong with the folder."""
+        return self.errors.get("folder", ())
 
     @property
     def heading(self) -> str:
@@ -183,6 +195,7 @@ def spec_edit(
         document=document,
         text=dump_documents([document]),
         name=instance.name,
+        folder=instance.folder.name if instance.folder else None,
         version=instance.resource_version,
         is_new=False,
     )
@@ -217,6 +230,7 @@ def _submitted(request: PageRequest, stored: SpecPage) -> HttpResponse:
         view=_view_of(data),
         name=data.get("name", "").strip() if stored.is_new else stored.name,
         text=data.get("text", "").replace("\r\n", "\n"),
+        folder=data.get("folder", stored.folder),
     )
     try:
         document = _document_of(page, data)
@@ -268,6 +282,7 @@ def _saved(page: SpecPage, version: str) -> Errors:
         mode="create" if page.is_new else "update",
         name=page.name,
         spec=page.document,
+        folder=page.folder,
         resource_version=int(version) if version else None,
     )
     return _placed(page, errors)

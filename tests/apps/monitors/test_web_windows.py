@@ -9,7 +9,7 @@ from apps.monitors.services.maintenance import windows_apply
 from apps.orgs.models import Org
 from detectviz.clock import utc_now
 from tests.factories.monitors import make_monitor
-from tests.factories.orgs import make_org
+from tests.factories.orgs import make_folder, make_org
 from tests.factories.pages import make_browser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("probe", "store")]
@@ -122,3 +122,26 @@ def test_the_next_times_are_shown_while_one_writes(
     answer = make_browser(acme).post("/o/acme/maintenance/preview", {**MONTHLY, **change})
     assert said in answer.content.decode()
     assert not MaintenanceWindow.objects.for_org(acme).exists()
+
+
+def test_a_window_is_put_into_a_folder_and_taken_out(acme: Org) -> None:
+    make_folder(acme, "web")
+    make_monitor(acme, "home", config={"host": "a.example", "answer": "up"})
+    browser = make_browser(acme)
+    inside = {**MONTHLY, "folder": "web"}
+    preview = browser.post("/o/acme/maintenance/preview", inside).content.decode()
+    assert "Covers no monitor yet" in preview  # it lies in no folder
+    assert browser.post(NEW, inside).status_code == 302
+    window = MaintenanceWindow.objects.for_org(acme).get()
+    assert window.folder is not None
+    edit = "/o/acme/maintenance/w/patch/edit"
+    assert '<option value="web" selected>' in browser.get(edit).content.decode()
+    unasked = {**MONTHLY, "resource_version": "1", "title": "Again"}
+    assert browser.post(edit, unasked).status_code == 302
+    window.refresh_from_db()
+    assert (window.title, window.folder is None) == ("Again", False)
+    browser.post(edit, {**unasked, "resource_version": "2", "folder": ""})
+    window.refresh_from_db()
+    assert window.folder is None
+    wrong = browser.post(edit, {**unasked, "resource_version": "3", "folder": "gone"})
+    assert (wrong.status_code, "There is no folder" in wrong.content.decode()) == (422, True)

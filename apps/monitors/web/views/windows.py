@@ -21,6 +21,7 @@ from apps.monitors.services.window_specs import (
 )
 from apps.monitors.services.windows import Span, span_at
 from apps.monitors.web.editors import WINDOW_EDITOR
+from apps.orgs.selectors import folder_get
 from detectviz.clock import utc_now
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.services import resource_act, resource_delete
@@ -211,6 +212,7 @@ def window_preview(request: PageRequest, scope: OrgScope) -> HttpResponse:
     if draft.spec is not None:
         try:
             window = window_draft(org=scope.org, spec=draft.spec, now=utc_now())
+            window.folder = folder_get(scope.org, request.POST.get("folder", ""))
             page = WindowPreview(scope, window, {})
         except InvalidFieldsError as error:
             page = WindowPreview(scope, None, field_errors(error.fields))

@@ -29,6 +29,7 @@ CHANGES_NOTHING = {
     "Alert": {"handle"},  # the single actions tell
     "ContactPoint": {"test"},
     "Datasource": {"health"},
+    "InhibitionRule": {"preview"},
     "Monitor": {"run", "test"},
     "NotificationTemplate": {"preview"},
     "RoutingTree": {"explain"},

@@ -116,16 +116,22 @@ def until(condition: Callable[[], Any], what: str, *, timeout_s: float = 60.0) -
 
 @contextmanager
 def embedded_product(
-    data_dir: Path, *, arguments: Sequence[str] = (), is_bare: bool = False, **variables: str
+    data_dir: Path, *, arguments: Sequence[str] = (), **variables: str
 ) -> Iterator[Product]:
-    """Run `detectviz up` in an empty environment, with further ``arguments``.
-
-    The tables are there already, so that a test starts sooner, unless the folder must be bare.
-    """
-    product = _product(data_dir, variables)
+    """Run `detectviz up` with further ``arguments``; its tables are there, so it starts sooner."""
     database = data_dir / "var" / DATABASE_NAME
-    if not is_bare and not database.exists():
+    if not database.exists():
         migrated_database(database)
+    with bare_product(data_dir, arguments=arguments, **variables) as product:
+        yield product
+
+
+@contextmanager
+def bare_product(
+    data_dir: Path, *, arguments: Sequence[str] = (), **variables: str
+) -> Iterator[Product]:
+    """Run `detectviz up` in an empty environment and folder, as on its first day."""
+    product = _product(data_dir, variables)
     with running(product, "all", arguments=arguments):
         yield product
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from detectviz.testing.product import ADMIN_PASSWORD, Product, embedded_product, running, until
+from detectviz.testing.product import ADMIN_PASSWORD, Product, bare_product, running, until
 from detectviz.testing.receivers import Target, web_target
 from tests.bench.table import Row, show
 
@@ -36,7 +36,7 @@ def measured() -> Iterator[Row]:
     """Run the product and yield what it does."""
     with tempfile.TemporaryDirectory(prefix="detectviz-bench-") as folder, web_target() as target:
         began = time.perf_counter()
-        with embedded_product(Path(folder)) as product:
+        with bare_product(Path(folder)) as product:
             yield _seconds("first start, empty folder, to healthy", began, None)
             time.sleep(IDLE_S)
             yield Row(name="memory idle (PSS)", value=pss_mb(product), unit="MB", goal=200)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from detectviz.testing.databases import postgresql_server
-from detectviz.testing.product import Product, embedded_product, standard_product, until
+from detectviz.testing.product import Product, bare_product, standard_product, until
 from detectviz.testing.receivers import Hook, Mailbox, mail_server, web_target, webhook_receiver
 from detectviz.testing.redis import redis_server
 from tests.e2e.manifests import story
@@ -60,7 +60,7 @@ def states(product: Product) -> list[str]:
 
 
 def test_the_story_on_a_bare_machine(tmp_path: Path, hook: Hook, mailbox: Mailbox) -> None:
-    with embedded_product(tmp_path, is_bare=True, DETECTVIZ_SMTP_PORT=str(mailbox.port)) as product:
+    with bare_product(tmp_path, DETECTVIZ_SMTP_PORT=str(mailbox.port)) as product:
         tell_the_story(product, hook, mailbox)
 
 

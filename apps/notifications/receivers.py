@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from apps.alerting.services.rule_quality import told_source_register
 from apps.notifications.services.bootstrap import org_prepare
-from apps.notifications.services.delivery import deliveries_release
+from apps.notifications.services.delivery import deliveries_release, deliveries_release_gone
 from apps.notifications.services.inbox import alerts_receive
 from apps.notifications.services.prompt import org_refresh
 from apps.notifications.services.rule_feedback import alerts_told
@@ -14,6 +14,7 @@ from detectviz.events.types import (
     MaintenanceChanged,
     OrgCreated,
     SoleWorkerStarts,
+    WorkerStarts,
 )
 
 told_source_register(alerts_told)
@@ -41,3 +42,9 @@ def on_maintenance_changed(event: MaintenanceChanged) -> None:
 def on_sole_worker_starts(event: SoleWorkerStarts) -> None:
     """Have deliveries tried again that were under way."""
     deliveries_release()
+
+
+@subscribe(WorkerStarts)
+def on_worker_starts(event: WorkerStarts) -> None:
+    """Have deliveries tried again that a killed worker of this machine had under way."""
+    deliveries_release_gone()

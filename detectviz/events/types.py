@@ -52,6 +52,11 @@ class SoleWorkerStarts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarts:
+    """One worker of several is about to start: what killed ones of its machine leased is free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorStateChanged:
     """A monitor's state changed."""
 

@@ -20,7 +20,7 @@ from django.db import connections
 
 from detectviz.celery import QUEUES, app
 from detectviz.events.bus import publish
-from detectviz.events.types import SoleWorkerStarts
+from detectviz.events.types import SoleWorkerStarts, WorkerStarts
 from detectviz.observability.health import health_report
 from detectviz.observability.metrics import CONTENT_TYPE, metrics_text
 from detectviz.runtime import signals
@@ -214,6 +214,7 @@ class WorkerModule:
     """A Celery worker in a thread of this process.
 
     ``is_sole`` says that no other worker can be alive: leases of an earlier life end at once.
+    Otherwise those do that killed processes of this machine held.
     """
 
     queues: Sequence[str] = QUEUES
@@ -227,8 +228,7 @@ class WorkerModule:
 
     def start(self) -> None:
         """Start consuming; the broker may come later, Celery waits for it."""
-        if self.is_sole:
-            publish(SoleWorkerStarts())
+        publish(SoleWorkerStarts() if self.is_sole else WorkerStarts())
         app.conf.worker_proc_alive_timeout = START_TIMEOUT_S
         self._worker = app.WorkController(
             pool=self.pool,

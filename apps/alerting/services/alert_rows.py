@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
 
 from apps.alerting.enums import AlertCondition, AlertState, TransitionReason
 from apps.alerting.models import Alert, AlertEvent, Rule, RuleGroup
@@ -10,6 +11,9 @@ from detectviz.clock import from_ms, to_ms
 from detectviz.gotemplate.values import format_float
 from detectviz.tenancy.writing import rows_write
 
+_BATCH = 500
+# By what sorts alike in Python and in every collation of a database; a name ends with it.
+LOCK_ORDER = attrgetter("fingerprint", "name")
 WRITTEN_FIELDS = (
     "folder",
     "labels",
@@ -129,8 +133,19 @@ def row_key(instance: Instance) -> tuple[object, ...]:
 
 
 def alerts_save(rows: Iterable[Alert]) -> None:
-    """Insert or update rows in one statement; what others own of them stays."""
-    rows_write(list(rows), unique=("rule", "fingerprint"), update=WRITTEN_FIELDS)
+    """Insert or update rows in one statement, in the order of locks; what others own stays."""
+    rows = sorted(rows, key=LOCK_ORDER)
+    rows_write(rows, unique=("rule", "fingerprint"), update=WRITTEN_FIELDS)
+
+
+def alerts_lock(*, org_id: int, names: Iterable[str]) -> None:
+    """Lock rows in the one order before statements that take them in an order of their own."""
+    rows = Alert.objects.for_org(org_id)
+    wanted = sorted(names, key=lambda name: name.rpartition("-")[2])
+    for start in range(0, len(wanted), _BATCH):
+        some = rows.filter(name__in=wanted[start : start + _BATCH])
+        locked = some.select_for_update().order_by("fingerprint", "pk")
+        list(locked.values_list("pk", flat=True))
 
 
 def _ms(moment: datetime | None) -> int | None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from apps.alerting.enums import AlertState, TransitionReason
 from apps.alerting.models import Alert, AlertEvent
+from apps.alerting.services.alert_rows import alerts_lock
 from detectviz.runtime import signals
 from detectviz.tenancy.writing import Prepared, columns_write, rows_write, values_prepare
 
@@ -59,6 +60,7 @@ def external_alerts_record(
         for alert in alerts
         if not (word := _Word.of(alert, known.get(alert.fingerprint), now)).is_idle
     ]
+    words.sort(key=lambda word: word.alert.fingerprint)  # the one order of locks
     labels = values_prepare(Alert, "labels", [word.alert.labels for word in words])
     annotations = values_prepare(Alert, "annotations", [word.alert.annotations for word in words])
     _write(org_id, words, labels, annotations, now)
@@ -79,8 +81,8 @@ def external_alerts_end(*, org_id: int, fingerprints: Iterable[str], at: datetim
     """Resolve alerts whose sender has gone silent. Call it in a transaction."""
     events: list[AlertEvent] = []
     rows = Alert.objects.for_org(org_id).filter(rule=None, state=AlertState.FIRING)
-    for names in _batches([external_name(one) for one in fingerprints]):
-        ended = list(rows.filter(name__in=names))
+    for names in _batches(sorted(external_name(one) for one in fingerprints)):
+        ended = list(rows.filter(name__in=names).select_for_update().order_by("fingerprint"))
         rows.filter(name__in=names).update(state=AlertState.RESOLVED, resolved_at=at)
         events += [_silent(row, at) for row in ended]
     if events:
@@ -91,9 +93,13 @@ def external_alerts_end(*, org_id: int, fingerprints: Iterable[str], at: datetim
 def external_alerts_sweep(*, org_id: int, active: Collection[str], now: datetime) -> None:
     """Resolve external alerts that are not ``active`` any more and forget old resolved ones."""
     rows = Alert.objects.for_org(org_id).filter(rule=None)
+    old = rows.filter(state=AlertState.RESOLVED, resolved_at__lt=now - KEPT)
     firing = set(rows.filter(state=AlertState.FIRING).values_list("fingerprint", flat=True))
-    external_alerts_end(org_id=org_id, fingerprints=sorted(firing - set(active)), at=now)
-    rows.filter(state=AlertState.RESOLVED, resolved_at__lt=now - KEPT).delete()
+    ended = firing - set(active)
+    names = {*map(external_name, ended), *old.values_list("name", flat=True)}
+    alerts_lock(org_id=org_id, names=names)
+    external_alerts_end(org_id=org_id, fingerprints=ended, at=now)
+    old.delete()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import partial
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from apps.alerting.enums import ErrorPolicy, NoDataPolicy, RuleEvaluator, RuleKind
 from apps.alerting.errors import LeaseLostError
@@ -36,10 +36,13 @@ from apps.alerting.services.telemetry import observe_batches
 from apps.alerting.services.warmth import rules_store
 from apps.series.services import series_store
 from detectviz.clock import Clock, to_ms, utc_now
+from detectviz.runtime.insisting import PASSING, insist
+from detectviz.runtime.leases import owners_gone
 from detectviz.runtime.telemetry import scheduler_lateness
 
 LEASE_S = 30.0
 RENEW_AFTER_S = 10.0
+GIVEN_BACK_WITHIN_S = 10.0
 MOST_CLAIMED = 4
 _ACROSS = "the scheduler serves every org"
 
@@ -100,8 +103,19 @@ def groups_claim_due(
 
 def groups_release() -> int:
     """Make every claimed group claimable (a sole evaluator's start); return how many were held."""
-    held = RuleGroup.objects.across_orgs(reason=_ACROSS).filter(lease_until__isnull=False)
-    return held.update(lease_owner="", lease_until=None)
+    return _held().update(lease_owner="", lease_until=None)
+
+
+def groups_release_gone() -> int:
+    """Make claimable what killed processes of this machine had claimed; return how many."""
+    gone = owners_gone(_held().values_list("lease_owner", flat=True).distinct())
+    held = _held().filter(lease_owner__in=gone)
+    return held.update(lease_owner="", lease_until=None) if gone else 0
+
+
+def _held() -> "QuerySet[RuleGroup]":
+    held: QuerySet[RuleGroup] = RuleGroup.objects.across_orgs(reason=_ACROSS)
+    return held.filter(lease_until__isnull=False)
 
 
 def groups_evaluate_due(
@@ -128,13 +142,25 @@ def groups_evaluate_due(
 
 
 def claim_evaluate(claim: Claim, *, clock: Clock = utc_now) -> None:
-    """Evaluate a claimed group; its failure is logged and stops nobody else."""
+    """Evaluate a claimed group; its failure is logged and stops nobody else.
+
+    Where the database failed, the group is given back at once; other failures wait for the lease.
+    """
     try:
         group_evaluate(group_id=claim.group_id, epoch=claim.epoch, now=clock())
     except LeaseLostError as lost:
         logger.info("%s", lost)
+    except PASSING as error:
+        logger.warning("rule group %d is evaluated again: %s", claim.group_id, error)
+        insist(lambda: _give_back(claim), within_s=GIVEN_BACK_WITHIN_S)
     except Exception:  # its lease expires, and it is tried again
         logger.exception("rule group %d could not be evaluated", claim.group_id)
+
+
+def _give_back(claim: Claim) -> None:
+    rows = RuleGroup.objects.across_orgs(reason=_ACROSS)
+    ours = rows.filter(pk=claim.group_id, epoch=claim.epoch)
+    ours.update(lease_owner="", lease_until=None)
 
 
 def group_evaluate(*, group_id: int, epoch: int, now: datetime) -> None:

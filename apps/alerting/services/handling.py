@@ -8,6 +8,7 @@ still finds is not told, and only a condition that went away and came back fires
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from django.db import models, transaction
@@ -195,8 +196,11 @@ def alerts_close(
 def handlings_end(*, org_id: int, fingerprints: Sequence[str]) -> None:
     """Forget what was decided about alerts that are over; what was done stays written."""
     rows = AlertHandling.objects.for_org(org_id)
+    fingerprints = sorted(fingerprints)
     for start in range(0, len(fingerprints), 500):
-        rows.filter(fingerprint__in=fingerprints[start : start + 500]).delete()
+        some = rows.filter(fingerprint__in=fingerprints[start : start + 500])
+        list(some.select_for_update().order_by("fingerprint").values_list("pk", flat=True))
+        some.delete()
 
 
 @transaction.atomic
@@ -204,8 +208,8 @@ def _do(
     org: models.Model, actor: Actor, alerts: Sequence[Subject], deed: _Deed, now: datetime
 ) -> int:
     """Change the handling of what may be handled so; return how many alerts that were."""
-    done = 0
-    for alert in alerts:
+    done: list[Subject] = []
+    for alert in sorted(alerts, key=attrgetter("fingerprint")):
         if not alert.is_open or (deed.needs_firing and alert.fired_at is None):
             continue
         handling = _locked(org, alert)
@@ -214,11 +218,13 @@ def _do(
         for name, value in deed.changes.items():
             setattr(handling, name, value)
         handling.save()
+        done.append(alert)
+    # Handlings first, then the inbox, then who listens: one order of locks for all (docs/adr/0032).
+    if deed.action is HandlingAction.CLOSE:
+        publish(*(_closed(org, alert, now) for alert in done))
+    for alert in done:
         _write_down(org, actor, alert, deed, now)
-        if deed.action is HandlingAction.CLOSE:
-            publish(_closed(org, alert, now))
-        done += 1
-    return done
+    return len(done)
 
 
 def _locked(org: models.Model, alert: Subject) -> AlertHandling:

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from apps.alerting.enums import RuleHealth
 from apps.alerting.models import Alert, Rule, RuleGroup
 from apps.alerting.selectors import closed_starts
-from apps.alerting.services.alert_rows import alert_name, alerts_save, event_of, is_same, row_of
+from apps.alerting.services.alert_rows import (
+    alert_name,
+    alerts_lock,
+    alerts_save,
+    event_of,
+    is_same,
+    row_of,
+)
 from apps.alerting.services.handling import handlings_end
 from apps.alerting.services.plans import RuleRun
 from apps.alerting.services.state_values import Notification, Step
@@ -45,12 +52,15 @@ def steps_save(*, group: RuleGroup, rules: Mapping[str, Rule], runs: Iterable[Ru
             gone += [alert_name(rule, one) for one in left]
         if step.transitions or step.notifications:
             eventful.append((rules[run.rule.key], step))
+    # The rows of alerts come last, and by name: see "One order of locks" in docs/adr/0032.
+    events_save(group=group, steps=eventful)
+    if gone:
+        alerts_lock(org_id=group.org_id, names=[*gone, *(row.name for row in changed)])
     if changed:
         alerts_save(changed)
     for start in range(0, len(gone), _MOST_NAMES):
         names = gone[start : start + _MOST_NAMES]
         Alert.objects.for_org(group.org_id).filter(name__in=names).delete()
-    events_save(group=group, steps=eventful)
 
 
 def health_save(*, org_id: int, rules: Mapping[str, Rule], runs: Iterable[RuleRun]) -> None:
@@ -95,9 +105,9 @@ def _messages_publish(group: RuleGroup, steps: Iterable[tuple[Rule, Step]]) -> N
             closed_start = closed.get(message.fingerprint)
             if closed_start is None or closed_start < from_ms(message.starts_at_ms):
                 told.append(_changed(group, rule, message))
-    publish(*told)
     if over:
         handlings_end(org_id=group.org_id, fingerprints=over)
+    publish(*told)
 
 
 def _changed(group: RuleGroup, rule: Rule, message: Notification) -> AlertChanged:

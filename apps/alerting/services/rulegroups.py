@@ -11,7 +11,7 @@ from django.db.models import F
 
 from apps.alerting.enums import RuleEvaluator, RuleHealth, RuleKind, TransitionReason
 from apps.alerting.models import Alert, Rule, RuleGroup
-from apps.alerting.services.alert_rows import instance_of
+from apps.alerting.services.alert_rows import alerts_lock, instance_of
 from apps.alerting.services.dependencies import dependency_cycle, dependency_of
 from apps.alerting.services.dependency_blocks import dependency_graph
 from apps.alerting.services.outcomes import events_save
@@ -20,11 +20,13 @@ from apps.alerting.services.recording import Family, RecordingsEnd, recordings_e
 from apps.alerting.services.rule_specs import rule_plan
 from apps.alerting.services.schedule import slot_after
 from apps.alerting.services.state_machine import alerts_cleared
-from apps.alerting.services.state_values import RuleTerms
+from apps.alerting.services.state_values import RuleTerms, Step
 from apps.series.services import series_store
 from detectviz.clock import to_ms
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.tsdb.interface import Sample
+
+_EVALUATED = ("epoch", "next_due_at", "last_eval_at", "last_duration_s", "missed_iterations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ def rulegroup_write(
     evaluation under way is fenced out and done again with the new rules.
     """
     _cycles_refuse(org, draft)
+    if instance is not None:
+        _fence(instance)
     group = instance or RuleGroup(org_id=org.pk, name=draft.name, is_builtin=draft.is_builtin)
     is_rescheduled = (
         instance is None
@@ -78,8 +82,27 @@ def rulegroup_write(
     group.lease_owner, group.lease_until = "", None
     group.save()
     _rules_replace(group, now=now)
-    Alert.objects.for_org(org).filter(rule__group=group).update(folder=group.folder_id)
+    _alerts_move(group)
     return group
+
+
+def _fence(group: RuleGroup) -> None:
+    """Lock a group, and take from its row what evaluations have written since it was read.
+
+    Else the next epoch could be the one of an evaluation that began meanwhile by the old rules.
+    """
+    locked = RuleGroup.objects.for_org(group.org_id).select_for_update()
+    group.refresh_from_db(fields=_EVALUATED, from_queryset=locked)
+
+
+def _alerts_move(group: RuleGroup) -> None:
+    """Put the alerts of a group that was moved into its folder."""
+    rows = Alert.objects.for_org(group.org_id).filter(rule__group=group)
+    names = dict(rows.values_list("name", "folder"))
+    moved = [name for name, folder in names.items() if folder != group.folder_id]
+    if moved:
+        alerts_lock(org_id=group.org_id, names=moved)
+        rows.update(folder=group.folder_id)
 
 
 def _cycles_refuse(org: models.Model, draft: RuleGroupDraft) -> None:
@@ -112,7 +135,7 @@ def rulegroup_delete(*, group: RuleGroup, now: datetime) -> None:
     """Delete a group; its firing alerts are told to have ended, the history stays."""
     RuleGroup.objects.for_org(group.org_id).filter(pk=group.pk).update(epoch=F("epoch") + 1)
     rules = list(Rule.objects.for_org(group.org_id).filter(group=group))
-    _alerts_end(group, rules, now=now, reason=TransitionReason.RULE_DELETED)
+    _alerts_end(group, {TransitionReason.RULE_DELETED: rules}, now=now)
     _recordings_end(group, rules, now=now)
     group.delete()
 
@@ -131,12 +154,15 @@ def _rules_replace(group: RuleGroup, *, now: datetime) -> None:
             stopped.append(rule)
         _rule_save(rule, spec, plan, position=position, is_enabled=is_enabled)
     removed = [rule for rules in left.values() for rule in rules]
-    _alerts_end(group, stopped, now=now, reason=TransitionReason.PAUSED)
     names = {spec.get("alert") for spec in group.spec_rules}
     updated = [rule for rule in removed if rule.name in names]
     deleted = [rule for rule in removed if rule.name not in names]
-    _alerts_end(group, updated, now=now, reason=TransitionReason.UPDATED)
-    _alerts_end(group, deleted, now=now, reason=TransitionReason.RULE_DELETED)
+    ending = {
+        TransitionReason.PAUSED: stopped,
+        TransitionReason.UPDATED: updated,
+        TransitionReason.RULE_DELETED: deleted,
+    }
+    _alerts_end(group, ending, now=now)
     _recordings_end(group, [*stopped, *removed], now=now)
     pks = [rule.pk for rule in removed]
     Rule.objects.for_org(group.org_id).filter(pk__in=pks).delete()
@@ -177,18 +203,25 @@ def _rule_save(
 
 
 def _alerts_end(
-    group: RuleGroup, rules: Iterable[Rule], *, now: datetime, reason: TransitionReason
+    group: RuleGroup, ending: Mapping[TransitionReason, Sequence[Rule]], *, now: datetime
 ) -> None:
-    by_rule = {rule.pk: rule for rule in rules if rule.kind == RuleKind.ALERTING}
-    rows = Alert.objects.for_org(group.org_id).filter(rule__in=by_rule)
-    samples: list[Sample] = []
-    for pk, rule in by_rule.items():
-        instances = [instance_of(row) for row in rows if row.rule_id == pk]
+    """Tell of the ends of rules' alerts by reason, then forget them: their rows are locked last."""
+    reasons = {
+        rule: reason
+        for reason, rules in ending.items()
+        for rule in rules
+        if rule.kind == RuleKind.ALERTING
+    }
+    rows = list(Alert.objects.for_org(group.org_id).filter(rule__in=list(reasons)))
+    steps: list[tuple[Rule, Step]] = []
+    for rule, reason in reasons.items():
+        instances = [instance_of(row) for row in rows if row.rule_id == rule.pk]
         terms = RuleTerms(name=rule.name, query_offset_ms=group.query_offset_ms)
-        step = alerts_cleared(terms, instances, at_ms=to_ms(now), reason=reason)
-        events_save(group=group, steps=[(rule, step)])
-        samples += step.samples
-    rows.delete()
+        steps.append((rule, alerts_cleared(terms, instances, at_ms=to_ms(now), reason=reason)))
+    events_save(group=group, steps=steps)
+    alerts_lock(org_id=group.org_id, names=[row.name for row in rows])
+    Alert.objects.for_org(group.org_id).filter(rule__in=list(reasons)).delete()
+    samples = [sample for _, step in steps for sample in step.samples]
     if samples:
         tenant = group.org.uid
         transaction.on_commit(lambda: _write(tenant, samples), robust=True)

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 
 from apps.extensions.services import StoredConfiguration, configuration_check, manifest_require
 from apps.notifications.enums import SuppressionEnding
@@ -18,7 +18,7 @@ from apps.notifications.models import (
     TimeInterval,
 )
 from apps.notifications.services.escalation import policies_telling, policy_titles
-from apps.notifications.services.ledger import entries_close
+from apps.notifications.services.ledger import alerts_sync, entries_close
 from apps.notifications.services.route_uses import contact_point_uses
 from apps.notifications.services.routing import EVERY_LABEL
 from apps.notifications.services.templates import template_errors, text_errors
@@ -30,6 +30,7 @@ from detectviz.resources.errors import InvalidFieldsError, ResourceInUseError
 from detectviz.runtime.wakeups import wake_on_commit
 
 DISPATCH = "notifications.dispatch"
+_BATCH = 500
 
 # Alertmanager's defaults: it has them off for mail, Slack and WeChat, on for all others.
 RECEIVER_TEXTS = ("title_template", "text_template", "rate_limit")
@@ -160,6 +161,7 @@ def _fallback_errors(
         yield "spec.fallback", [f"There is no other contact point {fallback!r}. Known: {told}."]
 
 
+@transaction.atomic
 def routing_tree_write(
     *, org: models.Model, name: str, root: Mapping[str, Any], instance: RoutingTree | None
 ) -> RoutingTree:
@@ -177,9 +179,7 @@ def routing_tree_write(
     tree.root = dict(root)
     tree.save()
     if is_changed:
-        AlertGroup.objects.for_org(org).delete()
-        entries_close(org_id=org.pk, ending=SuppressionEnding.REROUTED, now=utc_now())
-        RoutedAlert.objects.for_org(org).update(routed_version=0)
+        _route_anew(org)
         wake_on_commit(DISPATCH)
     return tree
 
@@ -187,6 +187,26 @@ def routing_tree_write(
 def _routing(root: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a tree says of where alerts go."""
     return {name: value for name, value in root.items() if name not in ORG_WIDE}
+
+
+def _route_anew(org: models.Model) -> None:
+    """End every group; the dispatcher looks at every alert again. Locks in the usual order."""
+    # Written is what was locked: rows that came meanwhile would be locked in no order.
+    alerts = RoutedAlert.objects.for_org(org)
+    for some in _parts(alerts.select_for_update().order_by("fingerprint")):
+        alerts.filter(pk__in=some).update(routed_version=0)
+    groups = AlertGroup.objects.for_org(org)
+    for some in _parts(groups.select_for_update().order_by("key_digest")):
+        groups.filter(pk__in=some).delete()
+    closed = entries_close(org_id=org.pk, ending=SuppressionEnding.REROUTED, now=utc_now())
+    alerts_sync(org_id=org.pk, fingerprints=closed)
+
+
+def _parts(locked: "models.QuerySet[Any]") -> Iterator[list[int]]:
+    """Lock all rows, then yield their keys, as many as one statement takes."""
+    keys = list(locked.values_list("pk", flat=True))
+    for start in range(0, len(keys), _BATCH):
+        yield keys[start : start + _BATCH]
 
 
 def _named(

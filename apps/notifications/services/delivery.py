@@ -1,11 +1,12 @@
 """Lease, send, mark after: at least once on the wire, one idempotency key per delivery."""
 
+import logging
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from prometheus_client import Histogram
 
 from apps.extensions.selectors import plugin_client, plugin_manifest
@@ -33,11 +34,17 @@ from detectviz.contracts.errors import DeliveryError, PluginError
 from detectviz.contracts.notifier import Notification, Notifier, Receipt
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.pluginhost.errors import PluginHostError
-from detectviz.runtime.leases import process_owner
+from detectviz.runtime.insisting import PASSING, insist
+from detectviz.runtime.leases import owners_gone, process_owner
 
 TIMEOUT_S = 15.0
 LEASE_S = 45.0
 BATCH = 200
+GIVEN_BACK_WITHIN_S = 10.0
+_MARGIN_S = 5.0
+_ACROSS = "one dispatcher serves every org"
+
+logger = logging.getLogger(__name__)
 
 duration_seconds = Histogram(
     "detectviz_notification_duration_seconds", "Duration of one attempt.", ["notifier"]
@@ -46,7 +53,7 @@ duration_seconds = Histogram(
 
 def deliveries_due(*, now: datetime) -> list[int]:
     """Return the ids of deliveries to attempt now, oldest first."""
-    due = Delivery.objects.across_orgs(reason="one dispatcher serves every org").filter(
+    due = Delivery.objects.across_orgs(reason=_ACROSS).filter(
         Q(lease_until__isnull=True) | Q(lease_until__lt=now),
         status=DeliveryStatus.PENDING,
         next_attempt_at__lte=now,
@@ -59,6 +66,15 @@ def delivery_send(*, delivery_id: int, clock: Clock) -> None:
     delivery = _lease(delivery_id, clock())
     if delivery is None:
         return
+    try:
+        _try(delivery, clock)
+    except PASSING as error:
+        # Nothing is known of it yet, so nobody needs to wait until the lease runs out.
+        logger.warning("delivery %s is tried again: %s", delivery.uid, error)
+        insist(lambda: _give_back(delivery), within_s=GIVEN_BACK_WITHIN_S)
+
+
+def _try(delivery: Delivery, clock: Clock) -> None:
     target = target_of(delivery)
     if target is None:
         gone = DeliveryError(
@@ -74,24 +90,51 @@ def delivery_send(*, delivery_id: int, clock: Clock) -> None:
         return  # this process stood still past its lease: whoever took over says what holds now
     attempt = _attempt(delivery, target)
     duration_seconds.labels(delivery.notifier).observe(attempt.duration_s)
+    # The answer is there once. A database that is away for less than the lease takes it later.
+    left_s = LEASE_S - TIMEOUT_S - _MARGIN_S
+    insist(lambda: _leave(target.endpoint, attempt, clock()), within_s=left_s / 2)
+    insist(lambda: _write_down(delivery, attempt, clock()), within_s=left_s / 2)
+
+
+def _leave(endpoint: Endpoint, attempt: Attempt, now: datetime) -> None:
     endpoint_leave(
-        endpoint=target.endpoint,
+        endpoint=endpoint,
         reason=attempt.reason,
         error=attempt.error.message if attempt.error else "",
         retry_after_s=attempt.retry_after_s,
-        now=clock(),
+        now=now,
     )
+
+
+def _write_down(delivery: Delivery, attempt: Attempt, now: datetime) -> None:
     if attempt.receipt is not None:
-        delivery_complete(delivery=delivery, attempt=attempt, receipt=attempt.receipt, now=clock())
+        delivery_complete(delivery=delivery, attempt=attempt, receipt=attempt.receipt, now=now)
     else:
-        delivery_fail(delivery=delivery, attempt=attempt, now=clock())
+        delivery_fail(delivery=delivery, attempt=attempt, now=now)
 
 
 def deliveries_release() -> int:
     """End the leases of attempts that died with a sole dispatcher; return how many there were."""
-    rows = Delivery.objects.across_orgs(reason="one dispatcher serves every org")
-    held = rows.filter(status=DeliveryStatus.PENDING, lease_until__isnull=False)
-    return held.update(lease_owner="", lease_until=None)
+    return _held().update(lease_owner="", lease_until=None)
+
+
+def deliveries_release_gone() -> int:
+    """End the leases of attempts that died with processes of this machine; return how many."""
+    gone = owners_gone(_held().values_list("lease_owner", flat=True).order_by().distinct())
+    held = _held().filter(lease_owner__in=gone)
+    return held.update(lease_owner="", lease_until=None) if gone else 0
+
+
+def _held() -> "QuerySet[Delivery]":
+    rows: QuerySet[Delivery] = Delivery.objects.across_orgs(reason=_ACROSS)
+    return rows.filter(status=DeliveryStatus.PENDING, lease_until__isnull=False)
+
+
+def _give_back(delivery: Delivery) -> None:
+    ours = _held().filter(
+        pk=delivery.pk, lease_owner=delivery.lease_owner, attempts=delivery.attempts
+    )
+    ours.update(lease_owner="", lease_until=None)
 
 
 def _lease(delivery_id: int, now: datetime) -> Delivery | None:
@@ -107,7 +150,7 @@ def _lease(delivery_id: int, now: datetime) -> Delivery | None:
         lease_until=now + timedelta(seconds=LEASE_S),
         attempts=F("attempts") + 1,
     )
-    return rows.get(pk=delivery_id) if taken else None
+    return insist(lambda: rows.get(pk=delivery_id), within_s=GIVEN_BACK_WITHIN_S) if taken else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,12 +91,13 @@ def alerts_route(*, now: datetime) -> int:
         by_org[alert.org_id].append(alert)
     trees = _trees(by_org)
     for org_id, some in by_org.items():
-        if root := trees.get(org_id):
-            joined = _join_groups(org_id, places_of(root, some), now)
-            alerts_note(org_id=org_id, joined=joined, now=now)
         for part in _parts(some):
             looked_at = RoutedAlert.objects.for_org(org_id).filter(pk__in=[one.pk for one in part])
             looked_at.update(routed_version=F("version"))
+    for org_id, some in sorted(by_org.items()):
+        if root := trees.get(org_id):
+            joined = _join_groups(org_id, places_of(root, some), now)
+            alerts_note(org_id=org_id, joined=joined, now=now)
     return len(alerts)
 
 
@@ -145,15 +146,8 @@ def _join_groups(org_id: int, places: Sequence[Place], now: datetime) -> Sequenc
 
     Returns the groups with the alerts that are new to the dispatcher.
     """
-    groups = _groups(org_id, [place.digest for place in places])
-    new = {
-        place.digest: group_new(org_id, place, now)
-        for place in places
-        if place.digest not in groups and place.begins_group
-    }
+    groups = _groups_entered(org_id, places, now)
     rows = AlertGroup.objects.for_org(org_id)
-    rows.bulk_create(new.values(), batch_size=BATCH, ignore_conflicts=True)
-    groups |= _groups(org_id, list(new))
     joined: list[Joined] = []
     overdue: list[int] = []
     members: list[tuple[int, int]] = []
@@ -182,6 +176,28 @@ def _join_groups(org_id: int, places: Sequence[Place], now: datetime) -> Sequenc
 
 def _is_news(alert: RoutedAlert) -> bool:
     return not alert.is_resolved and not alert.routed_version
+
+
+def _groups_entered(org_id: int, places: Sequence[Place], now: datetime) -> dict[str, AlertGroup]:
+    """Begin the groups that are missing, then lock all: whoever inserts holds no lock to wait for.
+
+    A group that ends between the two begins again.
+    """
+    rows = AlertGroup.objects.for_org(org_id)
+    by_digest = {place.digest: place for place in places}
+    wanted = {digest for digest, place in by_digest.items() if place.begins_group}
+    known = {
+        digest
+        for part in _parts(sorted(by_digest))
+        for digest in rows.filter(key_digest__in=part).values_list("key_digest", flat=True)
+    }
+    while True:
+        new = [group_new(org_id, by_digest[one], now) for one in sorted(wanted - known)]
+        rows.bulk_create(new, batch_size=BATCH, ignore_conflicts=True)
+        groups = _groups(org_id, list(by_digest))
+        known = set(groups)
+        if wanted <= known:
+            return groups
 
 
 def _groups(org_id: int, digests: Sequence[str]) -> dict[str, AlertGroup]:
@@ -236,10 +252,22 @@ def _due_groups(now: datetime) -> list[int]:
     return list(due.order_by("next_flush_at").values_list("pk", flat=True)[:BATCH])
 
 
+@transaction.atomic
 def _forget_old_alerts(now: datetime) -> None:
-    RoutedAlert.objects.across_orgs(reason="retention of every org").filter(
+    """Forget what is long over; an alert that fires again at this moment is not what was looked at.
+
+    Deleted is what is locked, so that a word which comes in between is not deleted with it.
+    """
+    rows = RoutedAlert.objects.across_orgs(reason="retention of every org")
+    old = rows.filter(
         is_resolved=True,
         routed_version=F("version"),
         groups__isnull=True,
         updated_at__lt=now - RESOLVED_KEPT,
-    ).delete()
+    )
+    if not old.exists():
+        return  # an idle pass must not take SQLite's write lock
+    locked = old.select_for_update(skip_locked=True, of=("self",)).order_by("pk")
+    keys = list(locked.values_list("pk", flat=True)[:ROUTED_AT_ONCE])
+    for part in _parts(keys):
+        rows.filter(pk__in=part).delete()

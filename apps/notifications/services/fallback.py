@@ -79,5 +79,4 @@ def _told(
     }
     instead.save(force_insert=True)
     rows.filter(pk=delivery.pk).update(fallback_at=now)
-    delivery.fallback_at = now
     return 1

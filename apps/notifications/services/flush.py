@@ -20,6 +20,7 @@ from apps.notifications.services.decision import LastSent, Reason
 from apps.notifications.services.handled import woken_at
 from apps.notifications.services.ledger import (
     GroupState,
+    alerts_sync,
     entries_close,
     ledger_update,
     never_told_write,
@@ -75,19 +76,20 @@ def group_flush(*, group_id: int, now: datetime, snapshots: Snapshots | None = N
         )
     )
     point = ContactPoint.objects.for_org(group.org_id).filter(name=group.contact_point).first()
-    _note(group, firing, causes, point, now)
     view = group_view(
         firing=firing,
         resolved=resolved,
         causes=causes,
         woken_at=woken_at(snapshot=snapshot, alerts=firing),
     )
+    if group.route_options.get("escalation"):
+        publish(_flushed(group, firing, causes, now))
     created = sum(
         _flush_receiver(group, receiver, view, now) for receiver in point_receivers(point)
     )
-    if group.route_options.get("escalation"):
-        publish(_flushed(group, firing, causes, now))
-    group_clean(group=group, now=now, muted=muted_of(causes))
+    changed = _note(group, firing, causes, point, now)
+    changed |= group_clean(group=group, now=now, muted=muted_of(causes))
+    alerts_sync(org_id=group.org_id, fingerprints=changed)
     return created
 
 
@@ -113,11 +115,11 @@ def _note(
     causes: Causes,
     point: ContactPoint | None,
     now: datetime,
-) -> None:
-    """Write down what this contact point is not told of."""
+) -> set[str]:
+    """Write down what this contact point is not told of; return whose chains changed."""
     causes = with_nobody(causes, firing, point_cause(group.contact_point, point))
     state = GroupState(group=group, alerts=firing, causes=causes)
-    ledger_update(org_id=group.org_id, states=[state], now=now)
+    return ledger_update(org_id=group.org_id, states=[state], now=now)
 
 
 def _flush_receiver(
@@ -239,8 +241,13 @@ def record_write(
     )
 
 
-def group_clean(*, group: AlertGroup, now: datetime, muted: Collection[str] = frozenset()) -> None:
-    """Let resolved alerts go once no receiver believes in them; an empty group goes with them."""
+def group_clean(
+    *, group: AlertGroup, now: datetime, muted: Collection[str] = frozenset()
+) -> set[str]:
+    """Let resolved alerts go once no receiver believes in them; an empty group goes with them.
+
+    Returns the alerts whose chains of reasons changed, for ``alerts_sync``.
+    """
     believed: set[str] = set()
     told: set[str] = set()
     records = NotificationRecord.objects.for_org(group.org_id).filter(
@@ -257,16 +264,20 @@ def group_clean(*, group: AlertGroup, now: datetime, muted: Collection[str] = fr
     over = group_over(group, now)
     gone = free_to_go(over, believed=believed, muted=muted, options=group.route_options)
     if gone:
-        _let_go(group, gone, never=[one for one in gone if one.fingerprint not in told], now=now)
-    if not group.alerts.exists():
+        group.alerts.remove(*gone)
+    is_empty = not group.alerts.exists()
+    if is_empty:
         threads_forget(group=group)
+    never = [one for one in gone if one.fingerprint not in told]
+    changed = _let_go(group, gone, never=never, now=now) if gone else set()
+    if is_empty:
         group.delete()
+    return changed
 
 
 def _let_go(
     group: AlertGroup, gone: Sequence[RoutedAlert], *, never: Sequence[RoutedAlert], now: datetime
-) -> None:
-    group.alerts.remove(*gone)
+) -> set[str]:
     noted = SuppressionEntry.objects.for_org(group.org_id).filter(
         key_digest=group.key_digest, fingerprint__in=[alert.fingerprint for alert in never]
     )
@@ -274,7 +285,7 @@ def _let_go(
     never_told_write(
         group=group, alerts=[one for one in never if one.fingerprint not in known], now=now
     )
-    entries_close(
+    return entries_close(
         org_id=group.org_id,
         key_digest=group.key_digest,
         fingerprints={alert.fingerprint for alert in gone},

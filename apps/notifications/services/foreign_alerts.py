@@ -19,7 +19,7 @@ from apps.alerting.services.external_alerts import (
 from apps.alerting.services.fingerprints import fingerprints
 from apps.alerting.services.handling import handlings_end
 from apps.notifications.models import RoutedAlert
-from apps.notifications.services.inbox import DISPATCH
+from apps.notifications.services.inbox import DISPATCH, alerts_enter
 from apps.notifications.services.resolve_timeouts import resolve_timeout
 from detectviz.runtime.wakeups import wake_on_commit
 from detectviz.tenancy.writing import columns_write
@@ -112,12 +112,15 @@ def foreign_alerts_accept(
         else:
             words[word.fingerprint] = word
     left = _leave_closed(org_id, words, now)
-    known = _known(org_id, list(words))
-    fresh = len(words.keys() - known.keys())
-    if fresh and _active_count(org_id) + fresh > MAX_ACTIVE:
+    heard = _heard(org_id, list(words))
+    fresh = words.keys() - heard
+    if fresh and _active_count(org_id) + len(fresh) > MAX_ACTIVE:
         errors.append(f"limit of {MAX_ACTIVE} active alerts of other programs reached")
-        words = {key: word for key, word in words.items() if key in known}
-    records = [_record(word, known.get(key), now) for key, word in words.items()]
+        words = {key: word for key, word in words.items() if key in heard}
+    beginning = [words[key] for key in fresh & words.keys() if words[key].ends_at > now]
+    alerts_enter(_entered(org_id, word, now) for word in beginning)
+    known = _known(org_id, list(words))
+    records = [_record(word, known.get(key), now) for key, word in sorted(words.items())]
     _save(org_id, [each for each in records if each is not None], sender, now)
     return Intake(accepted=len(words) + left, errors=errors)
 
@@ -154,13 +157,16 @@ def foreign_alerts_expire(*, now: datetime) -> int:
         return 0  # an idle tick must not take SQLite's write lock
     ended = 0
     with transaction.atomic():
-        unattended = lapsed.filter(ends_at__lt=now - UNATTENDED)
-        for org_id in set(unattended.order_by().values_list("org_id", flat=True)):
-            unattended.filter(org_id=org_id).update(ends_at=now + resolve_timeout(org_id))
         by_org: dict[int, list[RoutedAlert]] = {}
+        unattended: dict[int, list[int]] = {}
         for row in lapsed.select_for_update(skip_locked=True).order_by("pk")[: 10 * _BATCH]:
-            by_org.setdefault(row.org_id, []).append(row)
-        for org_id, found in by_org.items():
+            if row.ends_at < now - UNATTENDED:
+                unattended.setdefault(row.org_id, []).append(row.pk)
+            else:
+                by_org.setdefault(row.org_id, []).append(row)
+        for org_id, keys in unattended.items():
+            _put_off(keys, now + resolve_timeout(org_id))
+        for org_id, found in sorted(by_org.items()):
             keys = [row.pk for row in found]
             for start in range(0, len(keys), _BATCH):
                 own = RoutedAlert.objects.for_org(org_id).filter(
@@ -172,6 +178,12 @@ def foreign_alerts_expire(*, now: datetime) -> int:
             )
             ended += len(found)
     return ended
+
+
+def _put_off(keys: Sequence[int], ends_at: datetime) -> None:
+    rows = RoutedAlert.objects.across_orgs(reason=_ACROSS)
+    for start in range(0, len(keys), _BATCH):
+        rows.filter(pk__in=keys[start : start + _BATCH]).update(ends_at=ends_at)
 
 
 def foreign_alerts_sweep(*, now: datetime) -> None:
@@ -232,11 +244,23 @@ def _problem(word: _Word) -> str:
     return ""
 
 
+def _heard(org_id: int, fingerprints: Sequence[str]) -> set[str]:
+    rows = RoutedAlert.objects.for_org(org_id)
+    return {
+        found
+        for start in range(0, len(fingerprints), _BATCH)
+        for found in rows.filter(fingerprint__in=fingerprints[start : start + _BATCH]).values_list(
+            "fingerprint", flat=True
+        )
+    }
+
+
 def _known(org_id: int, fingerprints: Sequence[str]) -> dict[str, RoutedAlert]:
-    rows = RoutedAlert.objects.for_org(org_id).select_for_update()
+    rows = RoutedAlert.objects.for_org(org_id).select_for_update().order_by("fingerprint")
     found: dict[str, RoutedAlert] = {}
-    for start in range(0, len(fingerprints), _BATCH):
-        batch = rows.filter(fingerprint__in=fingerprints[start : start + _BATCH])
+    wanted = sorted(fingerprints)
+    for start in range(0, len(wanted), _BATCH):
+        batch = rows.filter(fingerprint__in=wanted[start : start + _BATCH])
         found |= {row.fingerprint: row for row in batch}
     return found
 
@@ -267,6 +291,21 @@ def _merged(old: RoutedAlert, word: _Word, now: datetime) -> _Word:
     is_over = word.ends_at <= now
     keeps_end = old_end <= now if is_over else not old.is_timeout
     return replace(joined, ends_at=max(old_end, word.ends_at)) if keeps_end else joined
+
+
+def _entered(org_id: int, word: _Word, now: datetime) -> RoutedAlert:
+    return RoutedAlert(
+        org_id=org_id,
+        fingerprint=word.fingerprint,
+        labels=dict(word.labels),
+        annotations=dict(word.annotations),
+        starts_at=word.starts_at,
+        ends_at=word.ends_at,
+        generator_url=word.generator_url,
+        is_external=True,
+        is_timeout=word.is_timeout,
+        updated_at=now,
+    )
 
 
 def _save(org_id: int, records: Sequence[_Record], sender: str, now: datetime) -> None:

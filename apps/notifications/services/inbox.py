@@ -2,6 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
+
+from django.db import connection, transaction
 
 from apps.notifications.models import RoutedAlert
 from detectviz.clock import utc_now
@@ -27,14 +30,16 @@ _WRITTEN = (
 )
 
 
+@transaction.atomic(savepoint=False)
 def alerts_receive(*, events: Sequence[AlertChanged]) -> None:
     """Keep the latest word about each alert and wake the dispatcher once it is durable.
 
     A resolve of an alert nobody ever heard of is dropped, as nothing could be told about it.
     """
     latest = {(event.org_id, event.fingerprint): event for event in events}
-    known = _known(event for event in latest.values() if event.status == "resolved")
+    known = alerts_heard(latest.values())
     now = utc_now()
+    first = 0 if connection.features.has_select_for_update else 1  # what enters is counted below
     rows = [
         RoutedAlert(
             org_id=event.org_id,
@@ -50,25 +55,49 @@ def alerts_receive(*, events: Sequence[AlertChanged]) -> None:
             generator_url="",
             is_external=False,
             is_timeout=False,
+            version=first,
             updated_at=now,
         )
-        for key, event in latest.items()
+        for key, event in sorted(latest.items())
         if event.status == "firing" or key in known
     ]
+    alerts_enter([row for row in rows if (row.org_id, row.fingerprint) not in known])
+    _lock(rows)
     rows_write(rows, unique=("org", "fingerprint"), update=_WRITTEN, counted=("version",))
     if any(event.is_transition for event in events):
         wake_on_commit(DISPATCH)
 
 
-def _known(resolved: Iterable[AlertChanged]) -> set[tuple[int, str]]:
+def alerts_enter(alerts: Iterable[RoutedAlert]) -> None:
+    """Insert new ones, in the order of fingerprints and before any row is locked.
+
+    Who inserts then holds nothing yet that others wait for, and who locks does it in that order
+    too: no two writers wait for each other. What somebody else inserts meanwhile stays as it is.
+    A database with one writer at a time needs none of this.
+    """
+    if not connection.features.has_select_for_update:
+        return
+    rows = sorted(alerts, key=attrgetter("org_id", "fingerprint"))
+    rows_write(rows, unique=("org", "fingerprint"))
+
+
+def alerts_heard(alerts: Iterable[AlertChanged | RoutedAlert]) -> set[tuple[int, str]]:
     """Return (org, fingerprint) of those that were heard of before."""
     return {
         (org_id, found)
-        for org_id, fingerprints in _by_org(resolved)
+        for org_id, fingerprints in _by_org(alerts)
         for found in RoutedAlert.objects.for_org(org_id)
         .filter(fingerprint__in=fingerprints)
         .values_list("fingerprint", flat=True)
     }
+
+
+def _lock(alerts: Iterable[RoutedAlert]) -> None:
+    if not connection.features.has_select_for_update:
+        return
+    for org_id, fingerprints in _by_org(alerts):
+        rows = RoutedAlert.objects.for_org(org_id).filter(fingerprint__in=fingerprints)
+        list(rows.select_for_update().order_by("fingerprint").values_list("pk", flat=True))
 
 
 def _by_org(alerts: Iterable[AlertChanged | RoutedAlert]) -> Iterator[tuple[int, list[str]]]:

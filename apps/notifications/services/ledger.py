@@ -46,16 +46,14 @@ class GroupState:
 
 
 def ledger_update(*, org_id: int, states: Iterable[GroupState], now: datetime) -> set[str]:
-    """Bring the ledger, and with it the alerts, up to date; return whose chains changed.
+    """Bring the ledger up to date; return whose chains changed, for ``alerts_sync``.
 
     Says nothing about alerts of these groups that are not among ``alerts``. Call it in a
-    transaction.
+    transaction that has locked the groups.
     """
     changed: set[str] = set()
     for some in _chunks([state for state in states if state.alerts]):
         changed |= _chunk_update(org_id, some, now)
-    if changed:
-        alerts_sync(org_id=org_id, fingerprints=changed)
     return changed
 
 
@@ -117,8 +115,11 @@ def entries_close(
     key_digest: str | None = None,
     fingerprints: Collection[str] | None = None,
     receiver: str | None = None,
-) -> None:
-    """Close the open rows of an org, of one group, of some alerts, or of one receiver."""
+) -> set[str]:
+    """Close the open rows of an org, of one group, of some alerts, or of one receiver.
+
+    Returns whose chains changed, for ``alerts_sync``; a receiver's rows are no part of those.
+    """
     rows = SuppressionEntry.objects.for_org(org_id).filter(ended_at__isnull=True)
     if key_digest is not None:
         rows = rows.filter(key_digest=key_digest)
@@ -131,8 +132,7 @@ def entries_close(
         for keys in _chunks([pk for pk, _ in found]):
             rows.filter(pk__in=keys).update(ended_at=now, ending=ending)
         closed |= {fingerprint for _, fingerprint in found}
-    if closed and receiver is None:
-        alerts_sync(org_id=org_id, fingerprints=closed)
+    return set() if receiver is not None else closed
 
 
 def delivery_held(*, delivery: Delivery, kind: SuppressionKind, detail: str, now: datetime) -> None:
@@ -188,7 +188,10 @@ def never_told_write(*, group: AlertGroup, alerts: Sequence[RoutedAlert], now: d
 
 
 def alerts_sync(*, org_id: int, fingerprints: Iterable[str]) -> None:
-    """Show on alerts what the ledger says holds them back; each cause once."""
+    """Show on alerts what the ledger says holds them back; each cause once.
+
+    The last act of a transaction: it locks rows of alerts, which evaluations lock last too.
+    """
     wanted = sorted(set(fingerprints))
     for some in _chunks(wanted):
         rows = SuppressionEntry.objects.for_org(org_id).filter(

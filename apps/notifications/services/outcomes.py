@@ -14,7 +14,7 @@ from apps.notifications.models import AlertGroup, ContactPoint, Delivery, Notifi
 from apps.notifications.services.endpoints import Held, Hold
 from apps.notifications.services.fallback import fallback_resolve, fallback_tell
 from apps.notifications.services.flush import group_clean
-from apps.notifications.services.ledger import delivery_held, delivery_told
+from apps.notifications.services.ledger import alerts_sync, delivery_held, delivery_told
 from apps.notifications.services.threads import thread_stored
 from detectviz.contracts.durations import format_duration
 from detectviz.contracts.errors import DeliveryError, NetworkError, PluginError
@@ -79,10 +79,7 @@ def delivery_complete(
     *, delivery: Delivery, attempt: Attempt, receipt: Receipt, now: datetime
 ) -> None:
     """Write down the yes, and with it what the receiver now believes."""
-    # The group before the delivery, as a flush takes them: the other way round the two would wait
-    # for each other, and a flush in between would decide on what the receiver believed before.
-    groups = AlertGroup.objects.for_org(delivery.org_id).filter(key_digest=delivery.key_digest)
-    group = groups.select_for_update().first()
+    group = _group_locked(delivery)
     entry = {"status": "delivered", "status_code": receipt.status_code, "answer": receipt.answer}
     if not _update(
         delivery,
@@ -96,15 +93,16 @@ def delivery_complete(
         history=_history(delivery, attempt, entry, now),
     ):
         return  # the lease ran out and somebody else took over; the duplicate carries our uid
-    delivery_told(delivery=delivery, now=now)
     if delivery.replayed_at is None or _is_latest(delivery):
         _remember(delivery, receipt, now)
     if delivery.fallback_of:
         _remember_original(delivery, now)
     elif not delivery.firing:
         fallback_resolve(delivery=delivery, now=now)
+    delivery_told(delivery=delivery, now=now)
     if group is not None:
-        group_clean(group=group, now=now)
+        changed = group_clean(group=group, now=now)
+        alerts_sync(org_id=delivery.org_id, fingerprints=changed)
     sent_total.labels(delivery.notifier, "delivered").inc()
 
 
@@ -114,12 +112,10 @@ def delivery_fail(*, delivery: Delivery, attempt: Attempt, now: datetime) -> Non
     error = attempt.error
     if error is None:
         return
+    _group_locked(delivery)
     errors_total.labels(delivery.notifier, attempt.reason).inc()
     status_code = error.status_code if isinstance(error, DeliveryError) else None
     answer = error.answer if isinstance(error, DeliveryError) else ""
-    delivery_held(
-        delivery=delivery, kind=SuppressionKind.FAILED_DELIVERY, detail=error.message, now=now
-    )
     entry = {"status": "failed", "status_code": status_code, "answer": answer}
     details: dict[str, Any] = {
         "error": error.message[:MAX_ANSWER],
@@ -135,22 +131,26 @@ def delivery_fail(*, delivery: Delivery, attempt: Attempt, now: datetime) -> Non
     if error.permanent or _is_too_old(delivery, now + timedelta(seconds=wait_s)):
         if not error.permanent:
             details["error"] = _given_up(delivery, error.message)
-        _give_up(delivery, now, details)
+        is_ours = _give_up(delivery, now, details)
         if isinstance(error, DeliveryError) and error.is_gone:
             publish(_gone(delivery, now))
-        return
-    if _update(delivery, next_attempt_at=now + timedelta(seconds=wait_s), **details):
-        _tell_others_once_late(delivery, now)
+    else:
+        is_ours = _update(delivery, next_attempt_at=now + timedelta(seconds=wait_s), **details)
+        if is_ours:
+            _tell_others_once_late(delivery, now)
+    if is_ours:
+        kind = SuppressionKind.FAILED_DELIVERY
+        delivery_held(delivery=delivery, kind=kind, detail=error.message, now=now)
 
 
 @transaction.atomic
 def delivery_hold(*, delivery: Delivery, held: Held, now: datetime) -> None:
     """Put a delivery off without an attempt; who waits long behind a breaker has others told."""
+    _group_locked(delivery)
     held_total.labels(delivery.notifier, held.hold.value).inc()
     message = " ".join(filter(None, (_HELD_WORDS[held.hold], held.error)))[:MAX_ANSWER]
     is_broken = held.hold is Hold.BROKEN
     kind = SuppressionKind.FAILED_DELIVERY if is_broken else SuppressionKind.RATE_LIMITED
-    delivery_held(delivery=delivery, kind=kind, detail=message, now=now)
     entry = {"status": "held", "status_code": None, "answer": ""}
     attempt = Attempt(duration_s=0.0, error=DeliveryError(message, reason=held.hold.value))
     details: dict[str, Any] = {
@@ -161,11 +161,14 @@ def delivery_hold(*, delivery: Delivery, held: Held, now: datetime) -> None:
         "history": _history(delivery, attempt, entry, now),
     }
     if _is_too_old(delivery, held.until):
-        _give_up(delivery, now, details | {"error": _given_up(delivery, message)})
-        return
-    is_ours = _update(delivery, next_attempt_at=held.until, attempts=F("attempts") - 1, **details)
-    if is_ours and held.hold is Hold.BROKEN:
-        _tell_others_once_late(delivery, now)
+        is_ours = _give_up(delivery, now, details | {"error": _given_up(delivery, message)})
+    else:
+        waiting = {"next_attempt_at": held.until, "attempts": F("attempts") - 1}
+        is_ours = _update(delivery, **waiting, **details)
+        if is_ours and is_broken:
+            _tell_others_once_late(delivery, now)
+    if is_ours:
+        delivery_held(delivery=delivery, kind=kind, detail=message, now=now)
 
 
 def retry_wait_s(*, attempts: int, error: PluginError) -> float:
@@ -176,10 +179,23 @@ def retry_wait_s(*, attempts: int, error: PluginError) -> float:
     return max(jittered, asked or 0.0)
 
 
-def _give_up(delivery: Delivery, now: datetime, details: dict[str, Any]) -> None:
-    if _update(delivery, status=DeliveryStatus.FAILED, finished_at=now, **details):
+def _group_locked(delivery: Delivery) -> AlertGroup | None:
+    """Lock the group before its delivery, as a flush does; None where there is none any more.
+
+    The other way round the two would wait for each other, and a flush in between would decide on
+    what the receiver believed before.
+    """
+    groups = AlertGroup.objects.for_org(delivery.org_id).filter(key_digest=delivery.key_digest)
+    found: AlertGroup | None = groups.select_for_update().first()
+    return found
+
+
+def _give_up(delivery: Delivery, now: datetime, details: dict[str, Any]) -> bool:
+    is_ours = _update(delivery, status=DeliveryStatus.FAILED, finished_at=now, **details)
+    if is_ours:
         sent_total.labels(delivery.notifier, "failed").inc()
         fallback_tell(delivery=delivery, now=now)
+    return is_ours
 
 
 def _gone(delivery: Delivery, now: datetime) -> ReceiverGone:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from apps.notifications.models import AlertGroup, ContactPoint, RoutedAlert, Silence
 from apps.notifications.services.causes import Snapshot, SuppressionInput
-from apps.notifications.services.ledger import GroupState, ledger_update
+from apps.notifications.services.ledger import GroupState, alerts_sync, ledger_update
 from apps.notifications.services.recurrence import next_change_at
 from apps.notifications.services.suppression import causes_of, point_cause, with_nobody
 
@@ -23,7 +23,8 @@ _BATCH = 500
 def alerts_note(*, org_id: int, joined: Sequence[Joined], now: datetime) -> None:
     """Bring the ledger up to date about alerts that have just joined their groups."""
     if news := [(group, alerts) for group, alerts in joined if alerts]:
-        _update(Snapshot(org_id=org_id, now=now), news)
+        changed = _update(Snapshot(org_id=org_id, now=now), news)
+        alerts_sync(org_id=org_id, fingerprints=changed)
 
 
 def silences_apply(*, now: datetime) -> int:
@@ -45,23 +46,30 @@ def _org_apply(org_id: int, now: datetime) -> None:
     org_refresh(org_id=org_id, now=now)
 
 
+@transaction.atomic
 def org_refresh(*, org_id: int, now: datetime) -> None:
     """Bring the ledger of an org up to date about every alert that waits in a group."""
     snapshot = Snapshot(org_id=org_id, now=now)
-    groups = AlertGroup.objects.for_org(org_id).order_by("pk")
-    last = 0
-    while some := list(groups.filter(pk__gt=last)[:_BATCH]):
-        last = some[-1].pk
+    groups = AlertGroup.objects.for_org(org_id)
+    # All groups before any row of the ledger, in the dispatcher's order.
+    locked = groups.select_for_update().order_by("key_digest").values_list("pk", flat=True)
+    keys = list(locked)
+    changed: set[str] = set()
+    for start in range(0, len(keys), _BATCH):
+        some = list(groups.filter(pk__in=keys[start : start + _BATCH]))
         members: dict[int, list[RoutedAlert]] = defaultdict(list)
         through = AlertGroup.alerts.through.objects.filter(
             alertgroup__in=some, routedalert__is_resolved=False
         ).select_related("routedalert")
         for row in through:
             members[row.alertgroup_id].append(row.routedalert)
-        _update(snapshot, [(group, members[group.pk]) for group in some])
+        changed |= _update(snapshot, [(group, members[group.pk]) for group in some])
+    alerts_sync(org_id=org_id, fingerprints=changed)
 
 
-def _update(snapshot: Snapshot, groups: Sequence[tuple[AlertGroup, Sequence[RoutedAlert]]]) -> None:
+def _update(
+    snapshot: Snapshot, groups: Sequence[tuple[AlertGroup, Sequence[RoutedAlert]]]
+) -> set[str]:
     points = {row.name: row for row in ContactPoint.objects.for_org(snapshot.org_id)}
     states: list[GroupState] = []
     for group, alerts in groups:
@@ -75,4 +83,4 @@ def _update(snapshot: Snapshot, groups: Sequence[tuple[AlertGroup, Sequence[Rout
         nobody = point_cause(group.contact_point, points.get(group.contact_point))
         causes = with_nobody(causes_of(given), alerts, nobody)
         states.append(GroupState(group=group, alerts=alerts, causes=causes))
-    ledger_update(org_id=snapshot.org_id, states=states, now=snapshot.now)
+    return ledger_update(org_id=snapshot.org_id, states=states, now=snapshot.now)

@@ -1,10 +1,12 @@
 """Claims, evaluations, and what they write."""
 
 import math
+import subprocess
 from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -17,6 +19,8 @@ from apps.alerting.services import groups
 from apps.alerting.services.alert_rows import instance_of, row_key, row_of
 from apps.alerting.services.groups import (
     LEASE_S,
+    Claim,
+    claim_evaluate,
     group_evaluate,
     groups_claim_due,
     groups_evaluate_due,
@@ -27,8 +31,9 @@ from apps.alerting.services.state_values import Instance
 from apps.orgs.models import Org
 from detectviz.clock import to_ms
 from detectviz.events.bus import publish
-from detectviz.events.types import AlertChanged, SoleWorkerStarts
+from detectviz.events.types import AlertChanged, SoleWorkerStarts, WorkerStarts
 from detectviz.promql.memory_store import MemoryStore
+from detectviz.runtime.leases import process_owner
 from detectviz.tsdb.interface import Matcher, MatchOp
 from tests.factories.alerting import (
     DOWN,
@@ -479,3 +484,36 @@ def test_a_flapping_alert_is_marked_and_remembered_but_not_listed(
     assert (row.state, row.is_flapping, len(row.flips)) == ("resolved", True, 4)
     Alert.objects.for_org(org).update(state=AlertState.INACTIVE, resolved_at=None)
     assert not alert_queryset(org).exists()
+
+
+@pytest.mark.usefixtures("store")
+def test_a_group_that_the_database_failed_is_given_back_at_once(org: Org) -> None:
+    group = make_rulegroup(org)
+    epoch, at = claim(group)
+    failures = ["deadlock detected"]
+
+    def fail_once(execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
+        if failures and sql.startswith('UPDATE "alerting_rulegroup"'):
+            raise OperationalError(failures.pop())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail_once):
+        claim_evaluate(Claim(group_id=group.pk, epoch=epoch), clock=lambda: at)
+    group.refresh_from_db()
+    assert (group.last_eval_at, group.lease_until) == (None, None)
+    (again,) = groups_claim_due(owner="b", now=at)
+    assert again.epoch == epoch + 1
+
+
+def test_a_group_of_a_killed_worker_is_free_when_the_next_one_starts(org: Org) -> None:
+    group = make_rulegroup(org)
+    _, at = claim(group)
+    publish(WorkerStarts())
+    assert groups_claim_due(owner="b", now=at) == []
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    machine, _, life = process_owner().rpartition("/")
+    dead = f"{machine}/{life.partition(':')[0]}:{process.pid}:0badcafe"
+    RuleGroup.all_orgs.filter(pk=group.pk).update(lease_owner=dead)
+    publish(WorkerStarts())
+    assert len(groups_claim_due(owner="b", now=at)) == 1

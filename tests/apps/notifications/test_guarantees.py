@@ -1,12 +1,14 @@
 """What is guaranteed, in virtual time: a receiver that is away for an hour, senders that pause."""
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import pytest
+from django.db import OperationalError, connection
 
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import Delivery, NotificationRecord
@@ -19,6 +21,9 @@ from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.endpoints import LONGEST_PAUSE_S
 from detectviz.contracts.errors import DeliveryError
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
+from detectviz.events.bus import publish
+from detectviz.events.types import WorkerStarts
+from detectviz.runtime.leases import process_owner
 from tests.factories.dispatch import World, configure, world_made
 
 pytestmark = pytest.mark.django_db
@@ -178,3 +183,59 @@ def test_a_sender_that_wakes_on_the_wire_after_its_lease_writes_nothing(
     assert ids[0] == ids[1] != ids[2]
     assert NotificationRecord.all_orgs.get().firing == []
     assert set(Delivery.all_orgs.values_list("status", flat=True)) == {DeliveryStatus.DELIVERED}
+
+
+class FailingDatabase:
+    """Fails the first statement of a kind, as a server that restarts does."""
+
+    def __init__(self, begin: str) -> None:
+        self.begin, self.failures = begin, 0
+
+    def __call__(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any
+    ) -> Any:
+        if sql.startswith(self.begin) and not self.failures:
+            self.failures += 1
+            raise OperationalError("terminating connection due to administrator command")
+        return execute(sql, params, many, context)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_is_kept_until_the_database_takes_it(world: World) -> None:
+    found = pending(world)
+    with connection.execute_wrapper(FailingDatabase('INSERT INTO "notifications_notificationrec')):
+        delivery_send(delivery_id=found, clock=lambda: world.now)
+    assert world.receiver.words == [("firing", ["a"], [])]
+    delivery = Delivery.all_orgs.get()
+    assert (delivery.status, delivery.attempts) == (DeliveryStatus.DELIVERED, 1)
+
+
+def test_what_the_database_failed_before_the_wire_waits_for_no_lease(world: World) -> None:
+    found = pending(world)
+    with connection.execute_wrapper(FailingDatabase('SELECT "notifications_contactpoint"')):
+        delivery_send(delivery_id=found, clock=lambda: world.now)
+    assert not world.receiver.told
+    assert deliveries_due(now=world.now) == [found]
+    work(world)
+    assert world.receiver.words == [("firing", ["a"], [])]
+
+
+def test_what_a_killed_worker_had_leased_is_free_when_the_next_one_starts(world: World) -> None:
+    found = pending(world)
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    machine, _, life = process_owner().rpartition("/")
+    dead = f"{machine}/{life.partition(':')[0]}:{process.pid}:0badcafe"
+    lease_until = world.now + timedelta(seconds=LEASE_S)
+    Delivery.all_orgs.update(lease_owner=dead, lease_until=lease_until)
+    assert deliveries_due(now=world.now) == []
+    publish(WorkerStarts())
+    assert deliveries_due(now=world.now) == [found]
+
+
+def test_what_a_living_worker_has_leased_stays_leased(world: World) -> None:
+    pending(world)
+    lease_until = world.now + timedelta(seconds=LEASE_S)
+    Delivery.all_orgs.update(lease_owner=process_owner(), lease_until=lease_until)
+    publish(WorkerStarts())
+    assert deliveries_due(now=world.now) == []

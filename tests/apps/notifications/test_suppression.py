@@ -211,7 +211,7 @@ def test_the_ledger_costs_nothing_while_nothing_changes(
         world.say(fingerprint)
     world.run(15)
     assert len(ledger(world)) == 4
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(46):
         world.run(60)  # one flush
     assert len(ledger(world)) == 4
 

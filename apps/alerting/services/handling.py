@@ -219,7 +219,7 @@ def _do(
             setattr(handling, name, value)
         handling.save()
         done.append(alert)
-    # Handlings first, then the inbox, then who listens: one order of locks for all (docs/adr/0032).
+    # Handlings first, then the inbox, then who listens: one order of locks for all (docs/adr/0035).
     if deed.action is HandlingAction.CLOSE:
         publish(*(_closed(org, alert, now) for alert in done))
     for alert in done:

@@ -52,7 +52,7 @@ def steps_save(*, group: RuleGroup, rules: Mapping[str, Rule], runs: Iterable[Ru
             gone += [alert_name(rule, one) for one in left]
         if step.transitions or step.notifications:
             eventful.append((rules[run.rule.key], step))
-    # The rows of alerts come last, and by name: see "One order of locks" in docs/adr/0032.
+    # The rows of alerts come last: see "One order of locks" in docs/adr/0035.
     events_save(group=group, steps=eventful)
     if gone:
         alerts_lock(org_id=group.org_id, names=[*gone, *(row.name for row in changed)])

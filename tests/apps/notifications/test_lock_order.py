@@ -40,7 +40,7 @@ from detectviz.testing.databases import default_database, tables_clear
 from tests.factories.alerting import change_rulegroup, make_rulegroup, put
 from tests.factories.dispatch import World, world_made
 
-# What is locked later stands further down; see "One order of locks" in docs/adr/0032.
+# What is locked later stands further down; see "One order of locks" in docs/adr/0035.
 ORDER = (
     ("alerting_rulegroup",),
     ("alerting_rule",),

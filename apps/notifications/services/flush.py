@@ -17,6 +17,7 @@ from apps.notifications.models import (
 )
 from apps.notifications.services.causes import Causes, Snapshots, SuppressionInput
 from apps.notifications.services.decision import LastSent, Reason
+from apps.notifications.services.fallback import told_instead
 from apps.notifications.services.handled import woken_at
 from apps.notifications.services.ledger import (
     GroupState,
@@ -148,6 +149,8 @@ def _flush_receiver(
         if is_told and _says(pending, members):
             return 0  # it is still being retried, under the id the receiver may know already
         _supersede(pending, now)
+    elif is_told and any(_says(one, members) for one in told_instead(group, receiver["name"])):
+        return 0  # its own receiver failed for good, and who stands in is about to hear just this
     if is_told:
         _create_delivery(group, receiver, members, verdict.reason, now)
     return int(is_told)

@@ -201,6 +201,26 @@ def test_the_fallback_is_told_once_what_failed_for_good(world: World) -> None:
     assert record.firing == ["a"]
 
 
+def test_what_is_still_being_told_instead_is_no_dead_letter_again(world: World) -> None:
+    configure(world, fallback="backup")
+    world.receiver.failures = [REFUSED, DOWN, DOWN, DOWN]
+    world.say("a")
+    world.run(240)  # flushed again while the fallback is being retried
+    assert told_to(world) == ["backup"]
+    original, instead = Delivery.all_orgs.order_by("pk")
+    assert (original.status, instead.attempts) == (DeliveryStatus.FAILED, 4)
+
+
+def test_news_while_others_are_being_told_is_tried_itself(world: World) -> None:
+    configure(world, fallback="backup")
+    world.receiver.failures = [REFUSED, DOWN, DOWN]
+    world.say("a")
+    world.run(10)
+    world.say("b")
+    world.run(120)
+    assert [(one.receiver, len(one.alerts)) for one in world.receiver.told][-1] == ("ops", 2)
+
+
 def test_who_was_told_instead_is_told_that_it_is_over(world: World) -> None:
     configure(world, fallback="backup")
     world.receiver.failures = [REFUSED]

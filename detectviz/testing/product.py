@@ -140,7 +140,10 @@ def bare_product(
 def standard_product(
     data_dir: Path, *, database_url: str, redis_url: str, workers: int = 2, **variables: str
 ) -> Iterator[Product]:
-    """Run web, workers and beat as separate deployments' processes on PostgreSQL and Redis."""
+    """Run web, workers and beat as separate deployments' processes on PostgreSQL and Redis.
+
+    Without ``workers`` one supervisor runs one process of each role, which starts much sooner.
+    """
     shared = {
         "DETECTVIZ_DATABASE_URL": database_url,
         "DETECTVIZ_REDIS_URL": redis_url,
@@ -152,6 +155,10 @@ def standard_product(
     }
     product = _product(data_dir, shared)
     with ExitStack() as stack:
+        if not workers:
+            stack.enter_context(running(product, "all"))
+            yield product
+            return
         stack.enter_context(running(product, "web"))
         for number in range(workers):
             stack.enter_context(running(product, "worker", f"worker-{number}"))

@@ -3,7 +3,9 @@
 Alerts fire, end and fire again, posted as Alertmanager's and raised by rules on pushed samples.
 Meanwhile processes are killed (-9) at seeded moments, Redis is emptied, PostgreSQL restarted.
 The receiver writes down each notification with its ``webhook-id``: every word about every alert
-arrives under one id, an id arrives once and at most once more for each thing that happened.
+arrives under one id, an id arrives once and at most once more for each thing that happened. So do
+the steps of escalations, and the words for one that refuses: each is a dead letter once, and told
+once to who stands in.
 
 `DETECTVIZ_CHAOS_SEED` chooses the moments, `DETECTVIZ_CHAOS_PHASES` how often all alerts change:
 3 are fire, end, fire again; 60 take a quarter of an hour or more.
@@ -14,7 +16,7 @@ import os
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -40,6 +42,9 @@ pytestmark = [
 ]
 POSTED = tuple(f"posted-{number}" for number in range(6))
 RULED = tuple(f"ruled-{number}" for number in range(4))
+ESCALATED = ("posted-4", "ruled-3")
+UNREACHABLE = "posted-5"
+STEPS = 2
 SPREAD_S = 2.0  # the words of a phase are said within this, so that kills fall in between
 TOLD_WITHIN_S = 240.0  # a lease of 45 s twice, and starts of processes on a busy machine
 QUIET_S = 5.0  # two group intervals and more
@@ -47,7 +52,38 @@ SLOW_RECEIVER_S = 0.2  # long enough for kills to fall between a request and its
 Disturbance = Callable[[], None]
 
 
-def manifests(hook: Hook) -> str:
+@dataclass(slots=True)
+class Receivers:
+    """Who is told: of everything; by steps of an escalation; never, as it refuses; in its place."""
+
+    everyone: Hook
+    duty: Hook
+    broken: Hook
+    spare: Hook
+
+    @property
+    def all_ids(self) -> list[list[str]]:
+        """The ids each of them was told under, in order."""
+        return [one.ids for one in (self.everyone, self.duty, self.spare)]
+
+
+def manifests(receivers: Receivers) -> str:
+    points = "".join(
+        f"""\
+---
+apiVersion: notifications/v1
+kind: ContactPoint
+metadata: {{name: {name}}}
+spec: {{{fallback}receivers: [{{notifier: webhook, config: {{url: "{hook.url}"}}}}]}}
+"""
+        for name, hook, fallback in (
+            ("everyone", receivers.everyone, ""),
+            ("duty", receivers.duty, ""),
+            ("spare", receivers.spare, ""),
+            ("broken", receivers.broken, "fallback: spare, "),
+        )
+    )
+    escalated = "|".join(ESCALATED)
     return f"""\
 apiVersion: alerting/v1
 kind: RuleGroup
@@ -56,11 +92,14 @@ spec:
   interval: 1s
   rules:
     - {{alert: Oracle, expr: oracle_level > 0, for: 0s}}
----
+{points}---
 apiVersion: notifications/v1
-kind: ContactPoint
+kind: EscalationPolicy
 metadata: {{name: oracle}}
-spec: {{receivers: [{{notifier: webhook, config: {{url: "{hook.url}"}}}}]}}
+spec:
+  steps:
+    - {{targets: [{{contact_point: duty}}], wait: 1s}}
+    - {{targets: [{{contact_point: duty}}], wait: 1s}}
 ---
 apiVersion: notifications/v1
 kind: RoutingTree
@@ -71,7 +110,10 @@ spec:
   group_wait: 1s
   group_interval: 2s
   repeat_interval: 4h
-  routes: [{{matchers: ['alertname="Oracle"'], contact_point: oracle}}]
+  routes:
+    - {{matchers: ['item=~"{escalated}"'], contact_point: everyone, escalation: oracle}}
+    - {{matchers: ['item="{UNREACHABLE}"'], contact_point: broken}}
+    - {{matchers: ['alertname="Oracle"'], contact_point: everyone}}
 """
 
 
@@ -131,28 +173,61 @@ class Generator:
 class Oracle:
     """What should have been heard, and what was."""
 
-    hook: Hook
+    receivers: Receivers
     words: list[str] = field(default_factory=list)
     disturbances: int = 0
 
     def heard(self) -> dict[str, dict[str, str]]:
-        """Return the words about each item by the id they came under, in order of arrival."""
+        """Return the words about each item by the id they came under, in order of arrival.
+
+        The one that can't be told is heard of by who stands in.
+        """
         found: dict[str, dict[str, str]] = {item: {} for item in (*POSTED, *RULED)}
-        for headers, body in list(self.hook.calls):
-            found[body["groupLabels"]["item"]].setdefault(headers["webhook-id"], body["status"])
+        for hook in (self.receivers.everyone, self.receivers.spare):
+            for item, told in words_of(hook).items():
+                assert (item == UNREACHABLE) == (hook is self.receivers.spare)
+                found[item] |= told
         return found
 
+    def steps(self) -> dict[str, int]:
+        """Return under how many ids an escalation told of each item."""
+        told = words_of(self.receivers.duty)
+        return {item: len(told.get(item, ())) for item in ESCALATED}
+
     def is_content(self) -> bool:
-        """Say whether every word about every item was heard."""
-        return all(len(words) >= len(self.words) for words in self.heard().values())
+        """Say whether every word about every item was heard, and every step gone."""
+        has_all = all(len(words) >= len(self.words) for words in self.heard().values())
+        return has_all and min(self.steps().values()) >= self._steps_wanted
+
+    @property
+    def _steps_wanted(self) -> int:
+        return STEPS * self.words.count("firing")
 
     def assert_told_once(self) -> None:
         """Check that each word came under one id, and how often the ids came."""
         for item, words in self.heard().items():
             assert list(words.values()) == self.words, item
-        most = max(Counter(self.hook.ids).values())
-        assert most - 1 <= self.disturbances
-        assert len(self.hook.ids) - len(set(self.hook.ids)) <= self.disturbances * 10
+        assert set(self.steps().values()) == {self._steps_wanted}
+        for ids in self.receivers.all_ids:
+            most = max(Counter(ids).values())
+            assert most - 1 <= self.disturbances
+            assert len(ids) - len(set(ids)) <= self.disturbances * 10
+
+
+def words_of(hook: Hook) -> dict[str, dict[str, str]]:
+    """Return what a receiver heard of each item: the word of each id, the first to come first."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for headers, body in list(hook.calls):
+        found[body["groupLabels"]["item"]].setdefault(headers["webhook-id"], body["status"])
+    return found
+
+
+def assert_dead_letters(product: Product, oracle: Oracle) -> None:
+    """Check that what nobody took is written down: once for each word."""
+    path = "/apis/notifications/v1/orgs/default/deliveries?field_selector=status=failed&limit=500"
+    dead = [one["status"] for one in product.get(path)["items"]]
+    assert {one["status"] for one in dead} == {"failed"}
+    assert len(dead) == len(oracle.words)
 
 
 def children(product: Product) -> list[psutil.Process]:
@@ -213,25 +288,33 @@ def play(oracle: Oracle, generator: Generator, word: str, bag: Sequence[Disturba
         raise AssertionError(f"{problem}: {state_of(generator.product, oracle)}") from None
 
 
-def begin(product: Product, hook: Hook) -> tuple[Oracle, Generator]:
-    product.cli("apply", "-f", "-", stdin=manifests(hook))
+def begin(product: Product, receivers: Receivers) -> tuple[Oracle, Generator]:
+    product.cli("apply", "-f", "-", stdin=manifests(receivers))
     assert product.key
-    hook.delay_s = SLOW_RECEIVER_S
-    return Oracle(hook), Generator(product, random.Random(SEED))
+    receivers.everyone.delay_s = receivers.duty.delay_s = SLOW_RECEIVER_S
+    receivers.broken.status = 404
+    return Oracle(receivers), Generator(product, random.Random(SEED))
+
+
+def end(product: Product, oracle: Oracle) -> None:
+    """Wait for words too many, then look at everything."""
+    time.sleep(QUIET_S)
+    oracle.assert_told_once()
+    assert_dead_letters(product, oracle)
 
 
 @pytest.fixture
-def hook() -> Iterator[Hook]:
-    with webhook_receiver() as hook:
-        yield hook
+def receivers() -> Iterator[Receivers]:
+    with ExitStack() as stack:
+        yield Receivers(*(stack.enter_context(webhook_receiver()) for _ in range(4)))
 
 
 def test_every_word_is_heard_while_processes_of_the_embedded_size_are_killed(
-    tmp_path: Path, hook: Hook
+    tmp_path: Path, receivers: Receivers
 ) -> None:
     dice = random.Random(SEED)
     with ExitStack() as life, embedded_product(tmp_path) as product:
-        oracle, generator = begin(product, hook)
+        oracle, generator = begin(product, receivers)
         chaos = Chaos(product, dice)
 
         def kill_everything() -> None:
@@ -244,25 +327,22 @@ def test_every_word_is_heard_while_processes_of_the_embedded_size_are_killed(
         for number, word in enumerate(phases()):
             bag = [kill_everything] if number % 3 == 1 else chaos.bag(2)
             play(oracle, generator, word, bag)
-        time.sleep(QUIET_S)
-        oracle.assert_told_once()
+        end(product, oracle)
 
 
-@pytest.mark.skipif(
-    "DETECTVIZ_CHAOS_PHASES" not in os.environ,  # noqa: TID251 - read by tests only
-    reason="takes six minutes and more: run it with DETECTVIZ_CHAOS_PHASES=2",
-)
 @pytest.mark.services("postgres", "redis-server")
 def test_every_word_is_heard_while_the_standard_size_and_its_servers_fail(
-    tmp_path: Path, hook: Hook
+    tmp_path: Path, receivers: Receivers
 ) -> None:
     dice = random.Random(SEED)
     with (
         restartable_postgresql() as database,
         redis_server() as redis_url,
-        standard_product(tmp_path, database_url=database.url, redis_url=redis_url) as product,
+        standard_product(
+            tmp_path, database_url=database.url, redis_url=redis_url, workers=0
+        ) as product,
     ):
-        oracle, generator = begin(product, hook)
+        oracle, generator = begin(product, receivers)
 
         def forget() -> None:
             with redis.Redis.from_url(redis_url) as client:
@@ -276,5 +356,4 @@ def test_every_word_is_heard_while_the_standard_size_and_its_servers_fail(
         chaos = Chaos(product, dice)
         for number, word in enumerate(phases()):
             play(oracle, generator, word, chaos.bag(1, happenings[number % len(happenings)]))
-        time.sleep(QUIET_S)
-        oracle.assert_told_once()
+        end(product, oracle)

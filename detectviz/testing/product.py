@@ -138,11 +138,17 @@ def bare_product(
 
 @contextmanager
 def standard_product(
-    data_dir: Path, *, database_url: str, redis_url: str, workers: int = 2, **variables: str
+    data_dir: Path,
+    *,
+    database_url: str,
+    redis_url: str,
+    workers: int = 2,
+    together: bool = False,
+    **variables: str,
 ) -> Iterator[Product]:
     """Run web, workers and beat as separate deployments' processes on PostgreSQL and Redis.
 
-    Without ``workers`` one supervisor runs one process of each role, which starts much sooner.
+    ``together`` one supervisor runs one process of each role, which starts much sooner.
     """
     shared = {
         "DETECTVIZ_DATABASE_URL": database_url,
@@ -155,7 +161,7 @@ def standard_product(
     }
     product = _product(data_dir, shared)
     with ExitStack() as stack:
-        if not workers:
+        if together:
             stack.enter_context(running(product, "all"))
             yield product
             return

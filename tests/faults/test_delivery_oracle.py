@@ -339,7 +339,7 @@ def test_every_word_is_heard_while_the_standard_size_and_its_servers_fail(
         restartable_postgresql() as database,
         redis_server() as redis_url,
         standard_product(
-            tmp_path, database_url=database.url, redis_url=redis_url, workers=0
+            tmp_path, database_url=database.url, redis_url=redis_url, together=True
         ) as product,
     ):
         oracle, generator = begin(product, receivers)

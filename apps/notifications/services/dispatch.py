@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -10,18 +10,18 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
-from apps.notifications.models import AlertGroup, RoutedAlert, RoutingTree
+from apps.notifications.models import AlertGroup, RoutedAlert
 from apps.notifications.services.causes import Snapshots
 from apps.notifications.services.flush import group_flush
 from apps.notifications.services.prompt import Joined, alerts_note, silences_apply
 from apps.notifications.services.routing import (
     Route,
-    build_tree,
     group_key,
     group_labels,
     key_digest,
     match_routes,
 )
+from apps.notifications.services.tree_locks import trees_hold
 from detectviz.clock import to_ms
 from detectviz.tenancy.writing import columns_write
 
@@ -29,6 +29,7 @@ BATCH = 500  # rows of one statement
 ROUTED_AT_ONCE = 5_000  # alerts of one transaction
 RESOLVED_KEPT = timedelta(minutes=30)
 PUT_OFF = timedelta(seconds=30)  # a group whose flush fails
+_ACROSS = "one dispatcher serves every org"
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -71,17 +72,23 @@ def _flush(group_id: int, now: datetime, snapshots: Snapshots) -> int | None:
         raise  # it is the database that fails
     except Exception:
         logger.exception("A group can't be flushed; it is tried again.", extra={"group": group_id})
-    groups = AlertGroup.objects.across_orgs(reason="one dispatcher serves every org")
+    groups = AlertGroup.objects.across_orgs(reason=_ACROSS)
     groups.filter(pk=group_id).update(next_flush_at=now + PUT_OFF)
     return None
 
 
 @transaction.atomic
 def alerts_route(*, now: datetime) -> int:
-    """Put unrouted alerts into their groups; return how many were looked at."""
+    """Put unrouted alerts into their groups; return how many were looked at.
+
+    Alerts of an org whose tree is being edited wait for the edit, which routes them all anew.
+    """
+    unrouted = RoutedAlert.objects.across_orgs(reason=_ACROSS).filter(
+        routed_version__lt=F("version")
+    )
+    orgs = trees_hold(set(unrouted.order_by().values_list("org_id", flat=True).distinct()))
     alerts = list(
-        RoutedAlert.objects.across_orgs(reason="one dispatcher serves every org")
-        .filter(routed_version__lt=F("version"))
+        unrouted.filter(org_id__in=orgs)
         .defer("annotations")  # routing reads labels alone, and there may be very many
         .select_for_update(skip_locked=True)
         .order_by("pk")[:ROUTED_AT_ONCE]
@@ -89,21 +96,15 @@ def alerts_route(*, now: datetime) -> int:
     by_org: dict[int, list[RoutedAlert]] = defaultdict(list)
     for alert in alerts:
         by_org[alert.org_id].append(alert)
-    trees = _trees(by_org)
     for org_id, some in by_org.items():
         for part in _parts(some):
             looked_at = RoutedAlert.objects.for_org(org_id).filter(pk__in=[one.pk for one in part])
             looked_at.update(routed_version=F("version"))
     for org_id, some in sorted(by_org.items()):
-        if root := trees.get(org_id):
+        if root := orgs[org_id]:
             joined = _join_groups(org_id, places_of(root, some), now)
             alerts_note(org_id=org_id, joined=joined, now=now)
     return len(alerts)
-
-
-def _trees(org_ids: Collection[int]) -> dict[int, Route]:
-    rows = RoutingTree.objects.across_orgs(reason="one dispatcher serves every org")
-    return {row.org_id: build_tree(row.root) for row in rows.filter(org_id__in=org_ids)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +247,7 @@ def ends_promptly(group: AlertGroup) -> bool:
 
 
 def _due_groups(now: datetime) -> list[int]:
-    due = AlertGroup.objects.across_orgs(reason="one dispatcher serves every org").filter(
-        next_flush_at__lte=now
-    )
+    due = AlertGroup.objects.across_orgs(reason=_ACROSS).filter(next_flush_at__lte=now)
     return list(due.order_by("next_flush_at").values_list("pk", flat=True)[:BATCH])
 
 

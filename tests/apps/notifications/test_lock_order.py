@@ -45,6 +45,7 @@ ORDER = (
     ("alerting_rulegroup",),
     ("alerting_rule",),
     ("alerting_alerthandling",),
+    ("notifications_routingtree",),
     ("notifications_routedalert",),
     ("notifications_alertgroup",),
     ("oncall_escalationrun",),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db import models
 
 from apps.notifications.models import TimeInterval
+from apps.notifications.services.interval_spans import Span, spans_between
 from apps.notifications.services.routing import Route
 from apps.notifications.services.time_intervals import Interval, interval_of
 from detectviz.resources.errors import InvalidFieldsError
@@ -55,16 +56,31 @@ def is_open(times: Sequence[RouteTime]) -> bool:
 
 
 def opens_at(route: Route, intervals: Intervals, at: datetime) -> datetime | None:
-    """Return from when on, after ``at``, a route tells again; None if not within eight days."""
-    active = [one for name in route.active_time_intervals for one in _read(intervals, name)]
-    mute = [one for name in route.mute_time_intervals for one in _read(intervals, name)]
-    moment = at.replace(second=0, microsecond=0) + _STEP
-    while moment <= at + FARTHEST:
-        is_active = not route.active_time_intervals or _is_inside(active, moment)
-        if is_active and not _is_inside(mute, moment):
-            return moment
-        moment += _STEP
-    return None
+    """Return from when on, after ``at``, a route tells again; None if not within eight days.
+
+    It can begin to only where active times begin or mute times end.
+    """
+    start = at.astimezone(UTC).replace(second=0, microsecond=0) + _STEP
+    end = at.astimezone(UTC) + FARTHEST
+
+    def spans(names: Sequence[str]) -> list[Span]:
+        read = [one for name in names for one in _read(intervals, name)]
+        return spans_between(read, start, end + _STEP)
+
+    always = [Span(starts_at=start, ends_at=end + _STEP)]
+    active = spans(route.active_time_intervals) if route.active_time_intervals else always
+    mute = spans(route.mute_time_intervals)
+    borders = {span.starts_at for span in active} | {span.ends_at for span in mute}
+    opening = (
+        moment
+        for moment in sorted(borders)
+        if moment <= end and _is_within(active, moment) and not _is_within(mute, moment)
+    )
+    return next(opening, None)
+
+
+def _is_within(spans: Sequence[Span], moment: datetime) -> bool:
+    return any(span.starts_at <= moment < span.ends_at for span in spans)
 
 
 def _read(intervals: Intervals, name: str) -> list[Interval]:

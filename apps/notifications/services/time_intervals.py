@@ -24,6 +24,7 @@ MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
     *("august", "september", "october", "november", "december"),
 )
+FIELDS = ("times", "weekdays", "days_of_month", "months", "years")
 Range = tuple[int, int]
 
 
@@ -78,7 +79,10 @@ class Interval:
 
 
 def interval_of(written: Mapping[str, Any]) -> Interval:
-    """Read an interval as Alertmanager writes it; raise IntervalError."""
+    """Read an interval as Alertmanager writes it; raise IntervalError.
+
+    An empty list is as a field left out, and restricts nothing: forms could not tell them apart.
+    """
     return Interval(
         times=_ranges(written, "times", _times),
         weekdays=_ranges(written, "weekdays", _weekdays),
@@ -87,6 +91,11 @@ def interval_of(written: Mapping[str, Any]) -> Interval:
         years=_ranges(written, "years", _years),
         location=_location(written.get("location") or "UTC"),
     )
+
+
+def intervals_written(intervals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return intervals without their empty lists: so others understand them as we do."""
+    return [{name: value for name, value in each.items() if value != []} for each in intervals]
 
 
 def weekday_names(ranges: Iterable[str]) -> list[str]:
@@ -124,7 +133,7 @@ def time_interval_write(
 ) -> TimeInterval:
     """Create or update named times; the spec was read by its serializer."""
     row = instance or TimeInterval(org_id=org.pk, name=name)
-    row.title, row.intervals = title, [dict(each) for each in intervals]
+    row.title, row.intervals = title, intervals_written(intervals)
     row.save()
     return row
 
@@ -176,8 +185,8 @@ def _is_before_end(ranges: Sequence[Range] | None, minute: int) -> bool:
 
 
 def _ranges(written: Mapping[str, Any], field: str, read: Any) -> tuple[Range, ...] | None:
-    """Read a list of ranges; a field that is left out, or null, restricts nothing."""
-    if written.get(field) is None:
+    """Read a list of ranges; a field that is left out, null or empty restricts nothing."""
+    if not written.get(field):
         return None
     try:
         return tuple(read(item) for item in written[field])

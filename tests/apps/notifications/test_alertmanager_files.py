@@ -284,10 +284,14 @@ def test_the_way_back_is_the_same_file_without_secrets() -> None:
             equal: [host]
         time_intervals:
           - name: nights
-            time_intervals: [{weekdays: ['monday:friday']}]
+            time_intervals: [{weekdays: ['monday:friday'], months: []}]
         """
     )
+    converted = alertmanager_file_to_manifests(document)
+    assert converted is not None
+    assert "time_intervals[0].time_intervals[0].months" in {one.path for one in converted.losses}
     apply(org, document)
+    del document["time_intervals"][0]["time_intervals"][0]["months"]
     assert {point.name for point in ContactPoint.objects.for_org(org)} == {"ops", "web"}
     assert InhibitionRule.objects.for_org(org).count() == TimeInterval.objects.for_org(org).count()
     exported = alertmanager_export(org=org)

@@ -203,6 +203,12 @@ def test_entries_of_several_orgs_go_into_one_and_that_is_said() -> None:
     assert list(lost(found)) == ["muteTimes[1].orgId"]
 
 
+def test_an_empty_list_of_an_interval_means_less_there_than_here_and_that_is_said() -> None:
+    times = "time_intervals: [{weekdays: [], times: null, months: [may]}]"
+    found = convert(f"muteTimes: [{{name: a, {times}}}]")
+    assert list(lost(found)) == ["muteTimes[0].time_intervals[0].weekdays"]
+
+
 def test_what_policies_refer_to_and_nobody_has_is_left_out() -> None:
     org = make_full_org()
     policies = """

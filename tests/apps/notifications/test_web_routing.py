@@ -236,6 +236,8 @@ def test_what_the_form_of_a_route_does_not_ask_stays_as_it_was() -> None:
     assert own == {"contact_point": "ops", "mute_time_intervals": ["night"]}
     asked = {"contact_point": "ops", "mute_time_intervals": []}
     assert own_spec(asked, before) == {"contact_point": "ops"}
+    zero = {"weight": 0, "silence_policy": {"min_matchers": 0}, "continue": False}
+    assert own_spec(zero, {}) == {"weight": 0, "silence_policy": {"min_matchers": 0}}
 
 
 def test_a_route_is_given_times_by_name_and_the_root_is_not_asked(acme: Org) -> None:

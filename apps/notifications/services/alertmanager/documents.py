@@ -15,6 +15,7 @@ from apps.notifications.services.alertmanager.routes import (
     route_to_spec,
 )
 from apps.notifications.services.bootstrap import TREE_NAME
+from apps.notifications.services.foreign_intervals import empty_lists_lose
 from apps.notifications.services.resolve_timeouts import DEFAULT_RESOLVE_TIMEOUT
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.formats import Conversion
@@ -91,7 +92,9 @@ class _Import:
                 name = self._intervals.of(title)
                 if name != title:
                     self._losses.add(f"{path}.name", f"becomes {name}")
-                spec = {"title": title, "time_intervals": interval.get("time_intervals") or []}
+                written = interval.get("time_intervals") or []
+                empty_lists_lose(written, f"{path}.time_intervals", self._losses)
+                spec = {"title": title, "time_intervals": written}
                 yield _manifest("alerting/v1", "TimeInterval", name, spec)
 
     def _inhibition_rules(self) -> Iterator[dict[str, Any]]:

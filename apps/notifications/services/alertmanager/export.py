@@ -22,6 +22,7 @@ from apps.notifications.services.alertmanager.receivers import (
 from apps.notifications.services.alertmanager.routes import spec_to_route
 from apps.notifications.services.configuration import receiver_secrets
 from apps.notifications.services.resolve_timeouts import resolve_timeout_text
+from apps.notifications.services.time_intervals import intervals_written
 from detectviz.resources.formats import Exported
 from detectviz.resources.losses import Losses
 
@@ -59,7 +60,10 @@ def alertmanager_export(*, org: models.Model) -> Exported:
     intervals = TimeInterval.objects.for_org(org).order_by("name")
     document |= _unless_empty(
         "time_intervals",
-        [{"name": one.name, "time_intervals": one.intervals} for one in intervals],
+        [
+            {"name": one.name, "time_intervals": intervals_written(one.intervals)}
+            for one in intervals
+        ],
     )
     if Silence.objects.for_org(org).exists():
         losses.add("silences", "silences are no part of the file; amtool copies them")

@@ -20,6 +20,7 @@ from apps.notifications.services.alertmanager.receivers import notifier_schemas
 from apps.notifications.services.alertmanager.routes import DURATIONS, INTERVALS, route_to_spec
 from apps.notifications.services.bootstrap import TREE_NAME
 from apps.notifications.services.configuration import ORG_WIDE
+from apps.notifications.services.foreign_intervals import empty_lists_lose
 from apps.notifications.services.grafana.receivers import ReceiverImport, Schemas
 from apps.notifications.services.matchers import LabelMatcher
 from apps.notifications.services.templates import TemplateProblem, template_check
@@ -114,7 +115,9 @@ class _RoutingImport:
         for path, interval, title, name in self._named("muteTimes", self._intervals):
             self._made["times"].add(name)
             self._lose_rest(interval, {"orgId", "name", "time_intervals"}, path)
-            spec = {"title": title, "time_intervals": interval.get("time_intervals") or []}
+            written = interval.get("time_intervals") or []
+            empty_lists_lose(written, f"{path}.time_intervals", self.losses)
+            spec = {"title": title, "time_intervals": written}
             yield path, _manifest("alerting/v1", "TimeInterval", name, spec)
 
     def _template_files(self) -> Found:

@@ -21,6 +21,7 @@ from apps.notifications.services.alertmanager.routes import INTERVALS, spec_to_r
 from apps.notifications.services.configuration import ORG_WIDE, receiver_secrets
 from apps.notifications.services.grafana.receivers import settings_of
 from apps.notifications.services.matchers import parse_matchers
+from apps.notifications.services.time_intervals import intervals_written
 from detectviz.resources.formats import Exported
 from detectviz.resources.losses import Losses, Names
 
@@ -55,7 +56,11 @@ def grafana_export(*, org: models.Model) -> Exported:
         "contactPoints": [_point(point, schemas, losses) for point in points],
         "policies": [_policies(tree.root if tree else {}, names, times, losses)],
         "muteTimes": [
-            {"orgId": 1, "name": times[one.name], "time_intervals": one.intervals}
+            {
+                "orgId": 1,
+                "name": times[one.name],
+                "time_intervals": intervals_written(one.intervals),
+            }
             for one in intervals
         ],
         "templates": [

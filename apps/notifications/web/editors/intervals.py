@@ -128,7 +128,6 @@ def _to_spec(form: JsonObject) -> JsonObject:
             "days_of_month": _parts(row.get("days_of_month", "")),
             "years": _parts(row.get("years", "")),
         }
-        # An empty list would contain nothing; what is left open contains everything.
         return {name: value for name, value in found.items() if value not in ([], "")}
 
     return _each(form, written)

@@ -14,7 +14,6 @@ from detectviz.web.forms import Errors
 
 _ROOT_LACKS = frozenset({"matchers", "continue"})
 _ROOT_ALONE = frozenset({"resolve_timeout", "silence_policy"})
-_EMPTY: tuple[Any, ...] = ("", [], {}, False, None)
 _ASKED = frozenset(
     {
         "matchers",
@@ -197,10 +196,14 @@ def own_spec(document: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str
     kept = {key: value for key, value in before.items() if key not in asked}
     policy = document.get("silence_policy") or {}
     said = {**document, "silence_policy": {k: v for k, v in policy.items() if v != []}}
-    own = kept | {key: value for key, value in said.items() if value not in _EMPTY}
+    own = kept | {key: value for key, value in said.items() if not _is_empty(value)}
     if "group_by" not in own and before.get("group_by") == []:
         own["group_by"] = []
     return own
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value is False or value in ("", [], {})  # a zero is said
 
 
 def node_errors(errors: Errors, at: str) -> dict[str, list[str]]:

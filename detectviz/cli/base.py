@@ -45,6 +45,17 @@ class OrgCommand(BaseCommand):
         Console(file=sys.stdout).print(table)
 
 
+def add_datasource_option(parser: ArgumentParser) -> None:
+    """Add ``--datasource``, for files of other products."""
+    parser.add_argument(
+        "--datasource",
+        action="append",
+        default=[],
+        metavar="UID=NAME",
+        help="what a datasource of a file of Grafana is called here; may be repeated",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """The text of one or several files; ``starts`` says at which line each file begins."""

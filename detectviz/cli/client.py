@@ -34,7 +34,15 @@ class Applied:
 class Client(Protocol):
     """What the command line needs of a deployment."""
 
-    def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> Applied:
+    def apply(
+        self,
+        org: str,
+        text: str,
+        *,
+        is_dry_run: bool,
+        prune: bool,
+        datasources: Mapping[str, str],
+    ) -> Applied:
         """Apply manifests."""
 
     def list_all(self, org: str, kind: ResourceKind[Any]) -> list[dict[str, Any]]:
@@ -72,7 +80,15 @@ def kind_named(text: str) -> ResourceKind[Any]:
 class LocalClient:
     """Works on this machine's database as its operator."""
 
-    def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> Applied:
+    def apply(
+        self,
+        org: str,
+        text: str,
+        *,
+        is_dry_run: bool,
+        prune: bool,
+        datasources: Mapping[str, str],
+    ) -> Applied:
         """Apply in one transaction."""
         found = text_apply(
             org=_local_org(org),
@@ -81,6 +97,7 @@ class LocalClient:
             text=text,
             is_dry_run=is_dry_run,
             prune=prune,
+            datasources=datasources,
         )
         return Applied(changes=found.changes, losses=found.reading.losses)
 
@@ -125,9 +142,19 @@ class RemoteClient:
         # The operator typed this address; nothing here follows what a stranger wrote.
         self._http = SyncHttpClient(EgressPolicy(allow_private=True))
 
-    def apply(self, org: str, text: str, *, is_dry_run: bool, prune: bool) -> Applied:
+    def apply(
+        self,
+        org: str,
+        text: str,
+        *,
+        is_dry_run: bool,
+        prune: bool,
+        datasources: Mapping[str, str],
+    ) -> Applied:
         """Apply in one transaction of the server."""
-        query = urlencode({"dry_run": str(is_dry_run).lower(), "prune": str(prune).lower()})
+        asked = {"dry_run": str(is_dry_run).lower(), "prune": str(prune).lower()}
+        pairs = [f"{uid}={name}" for uid, name in datasources.items()]
+        query = urlencode(asked | {"datasource": pairs}, doseq=True)
         answer = self._call("POST", f"/apis/orgs/{quote(org)}/apply?{query}", text.encode())
         changes = [
             Change(

@@ -12,6 +12,7 @@ from django.db import models
 from detectviz.permissions.access import Access
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.positions import Positions
+from detectviz.resources.targets import Target, TargetError
 from detectviz.resources.yaml import load_documents
 
 MANIFESTS = "manifests"
@@ -52,12 +53,14 @@ class Loss:
 class Conversion:
     """A foreign document as envelopes, and what they leave out.
 
-    ``origins`` has the path each envelope comes from, where the format says so.
+    ``origins`` has the path each envelope comes from, where the format says so; ``datasources``
+    the uids of datasources as the document has them.
     """
 
     manifests: Sequence[dict[str, Any]]
     losses: Sequence[Loss] = ()
     origins: Sequence[str] = ()
+    datasources: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +75,14 @@ class Exported:
 class Format:
     """Files of another product.
 
-    ``read`` gets a document and the org it is for (None: any) and returns None for what is no
-    such document. ``write`` gets the org; ``permissions`` are what a caller needs there for it.
+    ``read`` gets a document and what it is read for, and returns None for what is no such
+    document. ``write`` gets the org; ``permissions`` are what a caller needs there for it.
     """
 
     name: str
     title: str
     filename: str
-    read: Callable[[Mapping[str, Any], models.Model | None], Conversion | None]
+    read: Callable[[Mapping[str, Any], Target], Conversion | None]
     write: Callable[[models.Model], Exported]
     permissions: Sequence[str] = ()
 
@@ -89,7 +92,8 @@ class Reading:
     """Documents as envelopes: of which formats they were, and what was left out.
 
     ``origins`` has the path each envelope comes from in its document, ``places`` the number of the
-    document and that path, where ``positions`` finds lines.
+    document and that path, where ``positions`` finds lines. ``datasources`` are the uids that
+    foreign documents name.
     """
 
     documents: Sequence[Any]
@@ -97,6 +101,7 @@ class Reading:
     losses: Sequence[Loss] = ()
     origins: Sequence[str] = ()
     places: Sequence[tuple[int, str]] = ()
+    datasources: Sequence[str] = ()
     positions: Positions | None = None
 
     def line(self, index: int) -> int:
@@ -158,16 +163,17 @@ def foreign_export(*, org: models.Model, access: Access | None, format_name: str
     return chosen.write(org)
 
 
-def text_read(text: str | bytes, *, org: models.Model | None = None) -> Reading:
+def text_read(text: str | bytes, *, target: Target | None = None) -> Reading:
     """Return a text of any known format as envelopes; losses know their lines.
 
-    Raise MalformedYamlError for what is no YAML, and InvalidFieldsError with the path and line of
-    what a foreign document says wrongly.
+    Raise MalformedYamlError for what is no YAML, InvalidFieldsError with the path and line of
+    what a foreign document says wrongly, and TargetError for a target that can't be.
     """
+    target = target or Target()
     documents = load_documents(text)
     positions = Positions(text)
     try:
-        read = documents_read(documents, org=org)
+        read = _documents_read(documents, target)
     except _UnreadableError as error:
         raise InvalidFieldsError(
             {
@@ -181,10 +187,12 @@ def text_read(text: str | bytes, *, org: models.Model | None = None) -> Reading:
         for index, found in enumerate(read)
         for loss in found.losses
     ]
+    asked = list(dict.fromkeys(uid for found in read for uid in found.datasources))
     return Reading(
         documents=[each for found in read for each in found.documents],
         formats=list(dict.fromkeys(name for found in read for name in found.formats)),
-        losses=losses,
+        losses=[*losses, *_unasked(target, asked)],
+        datasources=asked,
         places=[
             (index, path)
             for index, found in enumerate(read)
@@ -194,26 +202,41 @@ def text_read(text: str | bytes, *, org: models.Model | None = None) -> Reading:
     )
 
 
+def _unasked(target: Target, asked: Sequence[str]) -> list[Loss]:
+    known = f"It asks: {', '.join(asked)}." if asked else "It names no datasource by its uid."
+    return [
+        Loss(path="datasource", why=f"nothing in the text asks {uid!r}", cure=known)
+        for uid in target.datasources
+        if uid not in asked
+    ]
+
+
 def documents_native(documents: Iterable[Any], *, org: models.Model | None = None) -> list[Any]:
     """Return foreign documents, and lists of manifests, as envelopes."""
-    try:
-        read = documents_read(documents, org=org)
-    except _UnreadableError as error:
-        raise error.cause from error
+    read = documents_readings(documents, target=Target(org=org))
     return [each for found in read for each in found.documents]
 
 
 def documents_losses(documents: Iterable[Any]) -> list[Loss]:
     """Return what applying foreign documents leaves out."""
-    return [loss for found in documents_read(documents) for loss in found.losses]
+    return [loss for found in documents_readings(documents) for loss in found.losses]
 
 
-def documents_read(documents: Iterable[Any], *, org: models.Model | None = None) -> list[Reading]:
-    """Return a reading of each document."""
+def documents_readings(documents: Iterable[Any], *, target: Target | None = None) -> list[Reading]:
+    """Return a reading of each document; raise InvalidFieldsError for what is wrong in one."""
+    try:
+        return _documents_read(documents, target or Target())
+    except _UnreadableError as error:
+        raise error.cause from error
+
+
+def _documents_read(documents: Iterable[Any], target: Target) -> list[Reading]:
     found: list[Reading] = []
     for index, document in enumerate(documents):
         try:
-            found.append(_read(document, org))
+            found.append(_read(document, target))
+        except TargetError:
+            raise
         except InvalidFieldsError as error:
             raise _UnreadableError(index, error) from error
     return found
@@ -228,7 +251,7 @@ class _UnreadableError(Exception):
         self.cause = cause
 
 
-def _read(document: Any, org: models.Model | None) -> Reading:
+def _read(document: Any, target: Target) -> Reading:
     if not isinstance(document, Mapping):
         return Reading(documents=[document])
     if document.get("kind") == "List":
@@ -240,13 +263,14 @@ def _read(document: Any, org: models.Model | None) -> Reading:
     if isinstance(document.get("apiVersion"), str):
         return Reading(documents=[document], formats=[MANIFESTS])
     for one in format_list():
-        found = one.read(document, org)
+        found = one.read(document, target)
         if found is not None:
             return Reading(
                 documents=found.manifests,
                 formats=[one.name],
                 losses=found.losses,
                 origins=found.origins,
+                datasources=found.datasources,
             )
     if document.keys() & _MANIFEST:
         return Reading(documents=[document])  # a manifest that lacks something: told as such

@@ -14,6 +14,7 @@ from detectviz.resources.errors import ForbiddenError, InvalidFieldsError
 from detectviz.resources.formats import Reading, documents_native, text_read
 from detectviz.resources.registry import ResourceKind, registry
 from detectviz.resources.services import folder_get, resource_delete, resource_write
+from detectviz.resources.targets import Target
 
 Action = Literal["created", "updated", "unchanged", "deleted"]
 
@@ -88,13 +89,17 @@ def text_apply(
     text: str | bytes,
     is_dry_run: bool = False,
     prune: bool = False,
+    datasources: Mapping[str, str] | None = None,
 ) -> Applied:
-    """Apply a text of any known format as ``manifests_apply`` does; refusals name lines."""
+    """Apply a text of any known format as ``manifests_apply`` does; refusals name lines.
+
+    ``datasources`` are names or uids here by the uids that foreign files have.
+    """
     return reading_apply(
         org=org,
         actor=actor,
         access=access,
-        reading=text_read(text, org=org),
+        reading=text_read(text, target=Target(org=org, datasources=datasources or {})),
         is_dry_run=is_dry_run,
         prune=prune,
     )

@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from django.core.files.uploadedfile import UploadedFile
 from django.db import models
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from apps.datasources.selectors import datasource_list, datasource_resolve
 from detectviz.permissions.access import Access
-from detectviz.resources.errors import InvalidFieldsError
+from detectviz.resources.errors import InvalidFieldsError, NotFoundError
 from detectviz.resources.formats import (
     MANIFESTS,
     Format,
@@ -22,6 +23,7 @@ from detectviz.resources.formats import (
     text_read,
 )
 from detectviz.resources.manifests import Applied, change_diff, manifests_export, reading_apply
+from detectviz.resources.targets import Target
 from detectviz.resources.yaml import MAX_BYTES, dump_documents
 
 _SALT: Final = "operations.transfers"
@@ -46,14 +48,29 @@ class ChangeRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """A datasource that a file names by its uid there, and what it is taken for here.
+
+    ``found`` is the title of the one that has this uid or name here anyway; empty for none.
+    """
+
+    uid: str
+    chosen: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
     """What an import did or would do. ``seal`` is what a confirmation has to bring back.
 
-    ``is_stale`` says that a confirmation was for something else: nothing was applied.
+    ``is_stale`` says that a confirmation was for something else: nothing was applied. ``sources``
+    are the datasources the text names, ``offered`` those they can be taken for: titles by name.
     """
 
     applied: Applied
     seal: str
+    sources: Sequence[SourceRow] = ()
+    offered: Mapping[str, str] = field(default_factory=dict)
     is_done: bool = False
     is_stale: bool = False
 
@@ -113,27 +130,51 @@ def submitted_text(text: str, file: "UploadedFile[bytes] | None") -> str:
 
 
 def text_import(
-    *, org: models.Model, actor: models.Model | None, access: Access, text: str, seal: str = ""
+    *,
+    org: models.Model,
+    actor: models.Model | None,
+    access: Access,
+    text: str,
+    seal: str = "",
+    datasources: Mapping[str, str] | None = None,
 ) -> Import:
     """Say what a text of any known format would do; with the ``seal`` of that answer, do it.
 
     A seal is good for the same text, in the same org, as long as it would do the same.
+    ``datasources`` are names here by the uids that stand in the text.
     """
-    apply = partial(
-        reading_apply, org=org, actor=actor, access=access, reading=text_read(text, org=org)
-    )
+    target = Target(org=org, datasources=datasources or {})
+    reading = text_read(text, target=target)
+    apply = partial(reading_apply, org=org, actor=actor, access=access, reading=reading)
     would = apply(is_dry_run=True)
-    wanted = _seal(org, text, would)
-    if not seal:
-        return Import(applied=would, seal=wanted)
-    if not constant_time_compare(seal, wanted):
-        return Import(applied=would, seal=wanted, is_stale=True)
+    wanted = _seal(org, text, target.datasources, would)
+    if not seal or not constant_time_compare(seal, wanted):
+        return Import(
+            applied=would,
+            seal=wanted,
+            is_stale=bool(seal),
+            sources=[_source(uid, target) for uid in reading.datasources],
+            offered=_offered(org, access) if reading.datasources else {},
+        )
     return Import(applied=apply(is_dry_run=False), seal="", is_done=True)
 
 
-def _seal(org: models.Model, text: str, would: Applied) -> str:
+def _source(uid: str, target: Target) -> SourceRow:
+    try:
+        found = datasource_resolve(org=cast("models.Model", target.org), ref=uid).title
+    except NotFoundError:
+        found = ""
+    return SourceRow(uid=uid, chosen=target.datasources.get(uid, ""), found=found)
+
+
+def _offered(org: models.Model, access: Access) -> dict[str, str]:
+    rows = access.filter(datasource_list(org), "datasources:read")
+    return {row.name: f"{row.title or row.name} ({row.type})" for row in rows}
+
+
+def _seal(org: models.Model, text: str, chosen: Mapping[str, str], would: Applied) -> str:
     changes = [(one.action, one.kind, one.name, one.before) for one in would.changes]
-    told = orjson.dumps([str(org.pk), text, changes], default=str)
+    told = orjson.dumps([str(org.pk), text, sorted(chosen.items()), changes], default=str)
     return salted_hmac(_SALT, told, algorithm="sha256").hexdigest()
 
 

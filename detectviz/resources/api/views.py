@@ -36,6 +36,7 @@ from detectviz.resources.services import (
     resource_delete,
     resource_write,
 )
+from detectviz.resources.targets import datasource_pairs
 from detectviz.tenancy.requests import org_access
 
 _MOST_DIGITS = 6
@@ -217,6 +218,11 @@ class ApplyView(APIView):
         parameters=[
             OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Also written dryRun"),
             OpenApiParameter("prune", OpenApiTypes.BOOL),
+            OpenApiParameter(
+                "datasource",
+                many=True,
+                description="What a datasource of a file of Grafana is here: uid=name; repeatable",
+            ),
         ],
     )
     def post(self, request: Request, org: str) -> Response:
@@ -233,6 +239,7 @@ class ApplyView(APIView):
             text=request._request.body,  # noqa: SLF001 - the raw body, several documents
             is_dry_run="true" in {asked.get("dry_run"), asked.get("dryRun")},
             prune=asked.get("prune") == "true",
+            datasources=datasource_pairs(asked.getlist("datasource")),
         )
         return Response(
             {

@@ -18,6 +18,7 @@ from apps.orgs.models import Org
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.formats import Conversion, text_read
 from detectviz.resources.manifests import manifests_apply, text_apply
+from detectviz.resources.targets import Target, TargetError
 from tests.factories.accounts import make_full_org
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def datasource(org: Org, *, uid: str, plugin: str = "prometheus", **more: Any) -
 
 def convert(document: Any, org: Org | None = None) -> Conversion:
     given = yaml.safe_load(document) if isinstance(document, str) else document
-    found = grafana_file_read({"apiVersion": 1, **given}, org)
+    found = grafana_file_read({"apiVersion": 1, **given}, Target(org=org))
     assert found is not None
     return found
 
@@ -109,8 +110,42 @@ def test_an_export_in_json_asks_logs_and_tables_as_grafana_does() -> None:
     asked = [rule["data"][0]["model"] for rule in exported["rules"]]
     assert asked[0]["instant"] is True
     assert asked[1]["rawSql"].startswith("SELECT region")
-    again = text_read(orjson.dumps({"apiVersion": 1, "groups": [exported]}), org=org)
+    again = text_read(orjson.dumps({"apiVersion": 1, "groups": [exported]}), target=Target(org=org))
     assert again.documents == applied.reading.documents
+
+
+RULE = """
+apiVersion: 1
+groups:
+  - name: Web
+    rules:
+      - title: Down
+        condition: A
+        data: [{refId: A, datasourceUid: P123, relativeTimeRange: {from: 60}, model: {expr: up}}]
+"""
+
+
+def test_datasources_of_a_file_are_given_the_names_they_have_here() -> None:
+    org = make_full_org()
+    datasource(org, uid="here")
+    found = text_read(RULE, target=Target(org=org))
+    assert found.datasources == ["P123"]
+    [loss] = found.losses
+    assert (loss.path, loss.line) == ("groups[0].rules[0].data[0].datasourceUid", 8)
+    assert "--datasource UID=NAME" in loss.cure
+    applied = text_apply(
+        org=org,
+        actor=None,
+        access=None,
+        text=RULE,
+        datasources={"P123": "prometheus", "old": "here"},
+    )
+    [query] = applied.reading.documents[0]["spec"]["rules"][0]["queries"]
+    assert query["datasource"] == "prometheus"
+    [unasked] = applied.reading.losses
+    assert unasked.sentence == "datasource: nothing in the text asks 'old'. It asks: P123."
+    with pytest.raises(TargetError, match="no datasource 'gone' here to stand for 'P123'"):
+        text_read(RULE, target=Target(org=org, datasources={"P123": "gone"}))
 
 
 def test_policies_become_the_tree_with_the_routes_of_rules_before_them() -> None:

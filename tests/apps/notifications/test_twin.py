@@ -179,6 +179,25 @@ def test_an_alertmanager_file_is_a_whole_proposal(world: World) -> None:
     assert not ContactPoint.all_orgs.filter(name="chat").exists()
 
 
+def test_a_file_of_grafana_is_a_proposal_and_its_rules_are_left_out(world: World) -> None:
+    _fired(world, "a", START)
+    found = _replay(
+        world,
+        """
+        apiVersion: 1
+        groups: [{name: Web, folder: Shop, rules: []}]
+        policies: [{receiver: Chat, group_by: [alertname]}]
+        contactPoints:
+          - name: Chat
+            receivers: [{type: webhook, settings: {url: "http://127.0.0.1:9/other"}}]
+        """,
+    )
+    assert found.comparison.counts[("ops", "webhook")].after == 0
+    assert found.comparison.counts[("chat", "webhook")].after > 0
+    left_out = [loss["why"] for loss in found.losses if "left out" in loss["why"]]
+    assert [why.split(" left out")[0] for why in left_out] == ["Folder (1)", "RuleGroup (1)"]
+
+
 def test_a_silence_can_be_thought_away(world: World) -> None:
     _fired(world, "a", START)
     Silence.objects.create_for(

@@ -10,6 +10,7 @@ from django.test import Client
 from apps.alerting.models import RuleGroup
 from apps.notifications.models import ContactPoint
 from apps.orgs.models import Org
+from detectviz.resources.manifests import manifests_apply
 from tests.factories.accounts import make_full_org
 from tests.factories.pages import HTMX, make_browser
 
@@ -67,6 +68,30 @@ def test_a_confirmation_of_something_else_does_nothing(acme: Org, admin: Client)
     changed = admin.post(PAGE, {"text": GRAFANA.replace("Web Chat", "Other"), "seal": seal})
     assert "has changed since you looked" in changed.content.decode()
     assert not ContactPoint.objects.for_org(acme).filter(name__in=["other", "web-chat"]).exists()
+
+
+def test_datasources_of_a_file_are_chosen_before_it_is_imported(acme: Org, admin: Client) -> None:
+    spec = {"type": "prometheus", "title": "Metrics", "url": "http://127.0.0.1:9090"}
+    metadata = {"name": "metrics"}
+    source = {"apiVersion": "datasources/v1", "kind": "Datasource", "metadata": metadata}
+    manifests_apply(org=acme, actor=None, access=None, documents=[source | {"spec": spec}])
+    asks = "[{refId: A, datasourceUid: P1, relativeTimeRange: {from: 60}, model: {expr: up}}]"
+    rule = f"{{title: Down, condition: A, data: {asks}}}"
+    text = f"{{apiVersion: 1, groups: [{{name: Web, rules: [{rule}]}}]}}"
+    html = admin.post(PAGE, {"text": text}, headers=HTMX).content.decode()
+    assert "None: rules that ask it are left out" in html
+    assert '<option value="metrics">Metrics (prometheus)</option>' in html
+    before = seal_of(html)
+
+    chosen = {"text": text, "source": ["P1"], "source_is": ["metrics"]}
+    html = admin.post(PAGE, chosen, headers=HTMX).content.decode()
+    assert '<option value="metrics" selected>' in html
+    assert "left out or different" not in html
+    assert "has changed since" in admin.post(PAGE, chosen | {"seal": before}).content.decode()
+    done = admin.post(PAGE, chosen | {"seal": seal_of(html)}, headers=HTMX).content.decode()
+    assert "Imported" in done
+    [made] = RuleGroup.objects.for_org(acme).get(name="web").rules.all()
+    assert made.queries[0]["datasource"] == "metrics"
 
 
 def test_an_uploaded_file_counts_more_than_the_text(admin: Client) -> None:

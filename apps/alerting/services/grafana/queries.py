@@ -7,6 +7,7 @@ from django.db import models
 
 from apps.alerting.services.condition_specs import DEFAULT_FROM, is_expression, relative_ms
 from apps.alerting.services.grafana.files import mappings_at
+from apps.alerting.services.grafana.sources import Sources
 from apps.datasources.selectors import datasource_resolve
 from apps.datasources.services.grafana_models import TYPES, grafana_model, lost_names, own_model
 from apps.datasources.services.queries import query_schema
@@ -49,14 +50,18 @@ _SIZES: Final = {"intervalMs": "interval_ms", "maxDataPoints": "max_data_points"
 
 
 def queries_of(
-    data: object, path: str, *, org: models.Model | None, losses: Losses
+    data: object, path: str, *, org: models.Model | None, sources: Sources, losses: Losses
 ) -> list[dict[str, Any]]:
     """Return the queries of a rule; raise InvalidFieldsError for what is none."""
-    return [_query(each, place, org, losses) for place, each in mappings_at(data, path)]
+    return [_query(each, place, org, sources, losses) for place, each in mappings_at(data, path)]
 
 
 def _query(
-    given: Mapping[str, Any], path: str, org: models.Model | None, losses: Losses
+    given: Mapping[str, Any],
+    path: str,
+    org: models.Model | None,
+    sources: Sources,
+    losses: Losses,
 ) -> dict[str, Any]:
     model = given.get("model")
     if not isinstance(model, Mapping):
@@ -67,10 +72,10 @@ def _query(
     if _is_expression(given, model):
         query |= {"datasource": EXPRESSIONS, "model": _expression(model)}
         return query | _range(given, path, None)
-    datasource = str(given.get("datasourceUid") or "")
+    datasource = sources.of(str(given.get("datasourceUid") or ""))
     query |= {"datasource": datasource, **_range(given, path, losses)}
     query |= {ours: model[name] for name, ours in _SIZES.items() if model.get(name)}
-    return query | {"model": _own(given, model, f"{path}.model", org, losses)}
+    return query | {"model": _own(given, model, f"{path}.model", _schema(org, datasource), losses)}
 
 
 def _is_expression(given: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
@@ -120,14 +125,13 @@ def _own(
     given: Mapping[str, Any],
     model: Mapping[str, Any],
     path: str,
-    org: models.Model | None,
+    schema: JsonObject | None,
     losses: Losses,
 ) -> dict[str, Any]:
     """Return the model as the datasource's plugin reads it, as far as that is known."""
     asked = {name: value for name, value in model.items() if name not in _FRAME}
     if given.get("queryType"):
         asked["queryType"] = given["queryType"]
-    schema = _schema(org, str(given.get("datasourceUid") or ""))
     if schema is None:
         return {snake_case(name): value for name, value in asked.items()}
     for name in lost_names(asked, schema):

@@ -12,6 +12,7 @@ from apps.alerting.services.conditions import queries_problems
 from apps.alerting.services.grafana.files import items_of, mappings_at
 from apps.alerting.services.grafana.promql import promql_expression, texts_from_grafana
 from apps.alerting.services.grafana.queries import queries_of
+from apps.alerting.services.grafana.sources import Sources
 from apps.alerting.services.rule_specs import rule_problems
 from detectviz.contracts.durations import format_duration
 from detectviz.resources.errors import InvalidFieldsError
@@ -68,6 +69,7 @@ class RuleImport:
 
     org: models.Model | None
     losses: Losses
+    sources: Sources = field(default_factory=Sources)
     routes: list[OwnRoute] = field(default_factory=list)
     _groups: Names = field(default_factory=Names)
     _folders: Names = field(default_factory=Names)
@@ -108,7 +110,11 @@ class RuleImport:
             self.losses.add(f"{path}.{name}", "unknown field of a rule")
         try:
             queries = queries_of(
-                given.get("data"), f"{path}.data", org=self.org, losses=self.losses
+                given.get("data"),
+                f"{path}.data",
+                org=self.org,
+                sources=self.sources,
+                losses=self.losses,
             )
         except InvalidFieldsError as error:
             for place, texts in error.fields.items():
@@ -251,8 +257,8 @@ def _theirs(path: str, place: str, rule: Mapping[str, Any]) -> str:
 def _cure(place: str) -> str:
     if place.endswith("].datasource"):
         return (
-            "Make a datasource whose uid is the one of the file (the provisioning of datasources "
-            "takes Grafana's files as they are), then import again."
+            "Say which one it is here (on the page, or by --datasource UID=NAME), or make one with "
+            "this uid: the provisioning of datasources takes Grafana's files as they are."
         )
     return "Correct it in the file and import again."
 

@@ -15,7 +15,7 @@ class ReplayAlertSerializer(serializers.Serializer[Any]):
 
 
 class RoutingReplaySerializer(serializers.Serializer[Any]):
-    """A window, and a proposal: manifests, or text that holds them or an alertmanager.yml."""
+    """A window, and a proposal: manifests, or text: them, or a file of Alertmanager or Grafana."""
 
     since = serializers.CharField(default="7d", help_text="A time, or a duration before now.")
     until = serializers.CharField(required=False, help_text="The same; now when left out.")

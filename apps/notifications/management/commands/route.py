@@ -42,7 +42,9 @@ class Command(OrgCommand):
         explain.add_argument("-o", "--output", choices=("table", "json"), default="table")
         diff = verbs.add_parser("diff", help="who would have been told by another configuration?")
         super().add_arguments(diff)
-        diff.add_argument("-f", "--file", help="manifests or an alertmanager.yml; - is stdin")
+        diff.add_argument(
+            "-f", "--file", help="manifests, an alertmanager.yml or Grafana's file; - is stdin"
+        )
         diff.add_argument("--without", action="append", default=[], metavar="KIND/NAME")
         diff.add_argument("--since", default="7d", help="a time, or how long ago")
         diff.add_argument("--until", default="0s", help="a time, or how long ago")

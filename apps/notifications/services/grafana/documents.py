@@ -15,6 +15,7 @@ from apps.alerting.services.grafana.files import (
     mappings_at,
 )
 from apps.alerting.services.grafana.rules import NOTIFY_LABEL, OwnRoute, RuleImport
+from apps.alerting.services.grafana.sources import Sources
 from apps.notifications.models import ContactPoint, RoutingTree, TimeInterval
 from apps.notifications.services.alertmanager.receivers import notifier_schemas
 from apps.notifications.services.alertmanager.routes import DURATIONS, INTERVALS, route_to_spec
@@ -27,6 +28,7 @@ from apps.notifications.services.templates import TemplateProblem, template_chec
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.formats import Conversion
 from detectviz.resources.losses import Losses, Names
+from detectviz.resources.targets import Target
 
 Found = Iterator[tuple[str, dict[str, Any]]]
 _POLICY_FRAME: Final = {"orgId", "provenance", "object_matchers"}
@@ -35,18 +37,21 @@ _MATCHER_PARTS: Final = 3
 
 
 def grafana_file_read(
-    document: Mapping[str, Any], org: models.Model | None = None
+    document: Mapping[str, Any], target: Target | None = None
 ) -> Conversion | None:
     """Return one of Grafana's alerting files as manifests and losses; None when it is none.
 
-    With an ``org`` what the file refers to is looked up there: datasources of rules, contact
+    With an org what the file refers to is looked up there: datasources of rules, contact
     points and times of policies, stored secrets. Raise InvalidFieldsError naming the field that
     can't be understood.
     """
     if not is_alerting_file(document):
         return None
-    losses = Losses()
-    rules = RuleImport(org=org, losses=losses)
+    target = target or Target()
+    org, losses = target.org, Losses()
+    sources = Sources(org=org, renamed=target.datasources)
+    sources.require()
+    rules = RuleImport(org=org, losses=losses, sources=sources)
     routing = _RoutingImport(
         document=document, known=_Known.of(org), schemas=notifier_schemas(), losses=losses
     )
@@ -57,6 +62,7 @@ def grafana_file_read(
         manifests=[manifest for _, manifest in found],
         origins=[path for path, _ in found],
         losses=losses.found,
+        datasources=list(sources.asked),
     )
 
 

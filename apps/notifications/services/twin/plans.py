@@ -1,6 +1,6 @@
 """Configurations as values: the stored one, and what manifests would make of it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
@@ -16,16 +16,15 @@ from apps.notifications.models import (
     Silence,
     TimeInterval,
 )
-from apps.notifications.services.alertmanager.documents import alertmanager_file_to_manifests
 from apps.notifications.services.bootstrap import DEFAULT_ROOT
 from apps.notifications.services.inhibition import inhibition_of
 from apps.notifications.services.routing import build_tree
+from apps.notifications.services.twin.proposals import Proposal
 from apps.notifications.services.twin.values import Plan
 from detectviz.permissions.access import Access
 from detectviz.resources.errors import InvalidFieldsError
 from detectviz.resources.manifests import manifests_apply
 
-KINDS = ("RoutingTree", "ContactPoint", "Silence", "InhibitionRule", "TimeInterval")
 _RULE = "InhibitionRule"
 _SILENCE = "Silence"
 
@@ -50,26 +49,25 @@ def plan_proposed(
     org: models.Model,
     actor: models.Model | None,
     access: Access | None,
-    documents: Sequence[Any],
+    proposal: Proposal,
     without: Collection[str] = (),
     since: datetime,
 ) -> Plan:
-    """Return the configuration as it would be with ``documents`` applied and ``without`` gone.
+    """Return the configuration as it would be with a proposal applied and ``without`` gone.
 
-    The documents are really applied, with all checks and rights, and rolled back. An
+    The proposal is really applied, with all checks and rights, and rolled back. An
     ``alertmanager.yml`` is complete: inhibition rules it does not have are gone. ``without`` names
     silences and inhibition rules as ``Kind/name``. A new silence that names no start holds from
     ``since`` on. Raise InvalidFieldsError, or ForbiddenError where ``access`` may not write that.
     """
     gone = [_named(text) for text in without]
-    native, is_complete = _native(documents)
-    _check_kinds(native)
+    native = proposal.documents
     before = set(Silence.objects.for_org(org).values_list("name", flat=True))
     with transaction.atomic():
         manifests_apply(org=org, actor=actor, access=access, documents=native)
         plan = plan_stored(org)
         transaction.set_rollback(True)
-    if is_complete:
+    if proposal.is_complete:
         kept = {_name(each) for each in native if each["kind"] == _RULE}
         gone += [(_RULE, rule.name) for rule in plan.inhibitions if rule.name not in kept]
     early = {
@@ -78,26 +76,6 @@ def plan_proposed(
         if each["kind"] == _SILENCE and "starts_at" not in each.get("spec", {})
     }
     return _without(_begun(plan, early - before, since), gone)
-
-
-def _native(documents: Sequence[Any]) -> tuple[list[Mapping[str, Any]], bool]:
-    native: list[Mapping[str, Any]] = []
-    is_complete = False
-    for index, document in enumerate(documents):
-        if not isinstance(document, Mapping):
-            raise InvalidFieldsError({f"documents[{index}]": ["Must be a manifest."]})
-        found = None if "apiVersion" in document else alertmanager_file_to_manifests(document)
-        is_complete = is_complete or found is not None
-        native += [document] if found is None else found.manifests
-    return native, is_complete
-
-
-def _check_kinds(documents: Sequence[Mapping[str, Any]]) -> None:
-    for index, document in enumerate(documents):
-        if document.get("kind") not in KINDS:
-            known = ", ".join(KINDS)
-            message = f"A replay knows {known}, or an alertmanager.yml."
-            raise InvalidFieldsError({f"documents[{index}].kind": [message]})
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -11,10 +11,10 @@ from apps.notifications.services.twin.diff import Comparison, Counts, Lost, Row,
 from apps.notifications.services.twin.engine import plan_replay
 from apps.notifications.services.twin.history import words_given, words_stored
 from apps.notifications.services.twin.plans import plan_proposed, plan_stored
+from apps.notifications.services.twin.proposals import proposal_read
 from apps.notifications.services.twin.values import Outcome, Told
 from detectviz.permissions.access import Access
 from detectviz.resources.errors import InvalidFieldsError
-from detectviz.resources.formats import documents_losses
 
 MAX_WINDOW = timedelta(days=31)
 MAX_ROWS = 1000
@@ -98,11 +98,12 @@ def routes_replay(
     else:
         words = words_given(asked.alerts, **window)
     plan = plan_stored(org)
+    proposal = proposal_read(org=org, documents=asked.documents)
     changed = plan_proposed(
         org=org,
         actor=actor,
         access=access,
-        documents=asked.documents,
+        proposal=proposal,
         without=asked.without,
         since=asked.since,
     )
@@ -114,7 +115,7 @@ def routes_replay(
         present=present,
         proposed=proposed,
         comparison=outcomes_compare(present, proposed, location=asked.location),
-        losses=[loss.as_json() for loss in documents_losses(asked.documents)],
+        losses=[loss.as_json() for loss in proposal.losses],
     )
 
 

@@ -24,8 +24,9 @@ def replay_asked(given: object, *, now: datetime) -> ReplayAsked:
     """Return what is asked for; raise InvalidFieldsError naming every wrong field.
 
     ``since`` (7d) and ``until`` (now) are times or durations before now. The proposal is
-    ``manifests`` (a list), or ``proposed``, YAML of manifests or an alertmanager.yml. ``alerts``
-    is a list of ``{labels, starts_at, ends_at}``; Alertmanager's own names are understood too.
+    ``manifests`` (a list), or ``proposed``, YAML of manifests or a file of Alertmanager's or
+    Grafana's. ``alerts`` is a list of ``{labels, starts_at, ends_at}``; Alertmanager's own names
+    are understood too.
     """
     if not isinstance(given, Mapping):
         raise InvalidFieldsError({"": ["Must be an object."]})

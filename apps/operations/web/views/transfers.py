@@ -67,6 +67,7 @@ def transfer(request: PageRequest, scope: OrgScope) -> HttpResponse:
             access=scope.access,
             text=submitted_text(request.POST.get("text", ""), request.FILES.get("file")),
             seal=request.POST.get("seal", ""),
+            datasources=_chosen(request),
         )
     except ForbiddenError:
         raise  # told as everywhere
@@ -92,6 +93,12 @@ def transfer_export(request: PageRequest, scope: OrgScope, *, file_format: str) 
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _chosen(request: PageRequest) -> dict[str, str]:
+    """Return what was chosen for the datasources of a file; what was left open is as it is."""
+    uids, names = (request.POST.getlist(name) for name in ("source", "source_is"))
+    return {uid: name for uid, name in zip(uids, names, strict=False) if name}
 
 
 def _problems(error: DomainError) -> list[tuple[str, str]]:

@@ -4,8 +4,9 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from detectviz.cli.base import OrgCommand, read_source
+from detectviz.cli.base import OrgCommand, add_datasource_option, read_source
 from detectviz.cli.client import client
+from detectviz.resources.targets import datasource_pairs
 
 
 class Command(OrgCommand):
@@ -22,6 +23,7 @@ class Command(OrgCommand):
         parser.add_argument("-f", "--file", required=True, help="file, folder or - for stdin")
         parser.add_argument("--dry-run", action="store_true", help="only say what would happen")
         parser.add_argument("--prune", action="store_true", help="delete what the files leave out")
+        add_datasource_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Apply and say what happened to each object."""
@@ -31,6 +33,7 @@ class Command(OrgCommand):
             source.text,
             is_dry_run=options["dry_run"],
             prune=options["prune"],
+            datasources=datasource_pairs(options["datasource"]),
         )
         for change in applied.changes:
             self.stdout.write(f"{change.kind}/{change.name} {change.action}")

@@ -4,9 +4,10 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from detectviz.cli.base import OrgCommand, read_source
+from detectviz.cli.base import OrgCommand, add_datasource_option, read_source
 from detectviz.cli.client import client
 from detectviz.resources.manifests import change_diff
+from detectviz.resources.targets import datasource_pairs
 
 
 class Command(OrgCommand):
@@ -19,12 +20,17 @@ class Command(OrgCommand):
         super().add_arguments(parser)
         parser.add_argument("-f", "--file", required=True, help="file, folder or - for stdin")
         parser.add_argument("--prune", action="store_true", help="as for apply")
+        add_datasource_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print unified diffs."""
         source = read_source(options["file"])
         applied = client().apply(
-            options["org"], source.text, is_dry_run=True, prune=options["prune"]
+            options["org"],
+            source.text,
+            is_dry_run=True,
+            prune=options["prune"],
+            datasources=datasource_pairs(options["datasource"]),
         )
         different = [change for change in applied.changes if change.action != "unchanged"]
         for change in different:

@@ -53,4 +53,13 @@ class WatchdogProof(models.TextChoices):
     """What counts as proof that a synthetic alert arrived."""
 
     DELIVERED = "delivered", "The provider took it"
+    READ_BACK = "read_back", "It was found again where it can be"
     ECHO = "echo", "The receiver called back"
+
+
+class WatchdogReading(models.TextChoices):
+    """Whether the message of a round was found again at the service that took it."""
+
+    FOUND = "found", "Found again"
+    MISSING = "missing", "Not found yet"
+    UNREADABLE = "unreadable", "Can't be read back"

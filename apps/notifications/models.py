@@ -179,6 +179,7 @@ class Delivery(OrgOwned):
     error = models.TextField(blank=True, default="")
     status_code = models.PositiveIntegerField(null=True, blank=True)
     answer = models.TextField(blank=True, default="")
+    external_id = models.CharField(max_length=500, blank=True, default="")
     request_digest = models.CharField(max_length=64, blank=True, default="")
     duration_s = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -348,6 +349,7 @@ class Watchdog(ResourceModel):
     checked_at = models.DateTimeField(null=True, blank=True)
     proved_at = models.DateTimeField(null=True, blank=True)
     echoed_round = models.PositiveBigIntegerField(default=0)
+    readings = models.JSONField(default=dict, blank=True)  # of the present round, by delivery
     is_failing = models.BooleanField(default=False)
     failing_since = models.DateTimeField(null=True, blank=True)
     problem = models.TextField(blank=True, default="")

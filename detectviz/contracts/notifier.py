@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from detectviz.contracts.commands import BlockingCommandRunner
+from detectviz.contracts.mailbox import Mailbox
 from detectviz.contracts.network import HttpClient
 from detectviz.contracts.types import AlertStatus, JsonObject, Labels
 
@@ -105,7 +106,7 @@ class NotifierContext:
     Texts the schema marks ``x-template`` are rendered already. ``thread`` is what the plugin's
     ``Receipt.thread`` was for the same group and receiver the last time it was told, to answer in
     a thread or to update in place; empty for a group that is new or was over. ``scripts`` runs the
-    operator's programs for the org, where that is possible.
+    operator's programs for the org, ``mailbox`` looks into mailboxes, where that is possible.
     """
 
     config: JsonObject
@@ -117,6 +118,7 @@ class NotifierContext:
     logger: logging.Logger
     thread: JsonObject = field(default_factory=dict)
     scripts: BlockingCommandRunner | None = None
+    mailbox: Mailbox | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,18 +114,26 @@ def send_bytes(
     context: NotifierContext, outgoing: Outgoing, body: bytes, *, content_type: str
 ) -> Exchange:
     """Send ``body`` as it is; otherwise as ``send_json``. Redirects are not followed."""
+    return send(context, outgoing, body, headers=(("Content-Type", content_type),))
+
+
+def send(
+    context: NotifierContext,
+    outgoing: Outgoing,
+    body: bytes = b"",
+    *,
+    headers: Sequence[tuple[str, str]] = (),
+    max_body_bytes: int = LARGEST_ANSWER_BYTES,
+) -> Exchange:
+    """Send a request, with ``headers`` before those of ``outgoing``; as ``send_bytes``."""
     request = HttpRequest(
         url=outgoing.url,
         method=outgoing.method,
-        headers=(
-            ("Content-Type", content_type),
-            ("User-Agent", "Detectviz"),
-            *outgoing.headers,
-        ),
+        headers=(*headers, ("User-Agent", "Detectviz"), *outgoing.headers),
         body=body,
         timeout_s=context.timeout_s,
         follow_redirects=False,
-        max_body_bytes=LARGEST_ANSWER_BYTES,
+        max_body_bytes=max_body_bytes,
         basic_auth=outgoing.basic_auth,
         tls=outgoing.tls,
     )

@@ -14,6 +14,7 @@ from detectviz.contracts.commands import (
 from detectviz.contracts.datasource import Connector
 from detectviz.contracts.discovery import Discovered, Discoverer, Files, FoundFile
 from detectviz.contracts.errors import NetworkError
+from detectviz.contracts.mailbox import Mailbox, MailboxAccess
 from detectviz.contracts.network import (
     Connection,
     HttpClient,
@@ -187,6 +188,19 @@ class GuardedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardedMailbox:
+    """contracts' Mailbox within the permissions."""
+
+    inner: Mailbox
+    guard: Guard
+
+    def take(self, access: MailboxAccess, message_id: str) -> bool:
+        """Look for a mail on a server that may be reached by TCP."""
+        self.guard.require_network("tcp", access.host, access.port)
+        return self.inner.take(access, message_id)
+
+
+@dataclass(frozen=True, slots=True)
 class GuardedFiles:
     """contracts' Files within the permissions: its folder is the org's own already."""
 
@@ -267,6 +281,7 @@ _WRAPPERS: Final[dict[str, Callable[[Any, Guard], object]]] = {
     "network": GuardedNetwork,
     "http": GuardedHttp,
     "mail": GuardedMail,
+    "mailbox": GuardedMailbox,
     "files": GuardedFiles,
     "connector": GuardedConnector,
     "discoverer": GuardedDiscoverer,

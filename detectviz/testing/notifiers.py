@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 from urllib.parse import unquote_plus
 
 import pytest
@@ -19,6 +19,7 @@ from detectviz.contracts.errors import (
     NetworkError,
     PluginError,
 )
+from detectviz.contracts.mailbox import Mailbox
 from detectviz.contracts.network import HttpClient, HttpRequest, HttpResponse, Phases
 from detectviz.contracts.notifier import (
     MailMessage,
@@ -29,6 +30,7 @@ from detectviz.contracts.notifier import (
     Notifier,
     NotifierContext,
 )
+from detectviz.contracts.read_back import ReadsBack, Told
 from detectviz.contracts.types import AlertStatus, JsonObject, JsonValue, PluginKind
 from detectviz.testing.plugins import built_in_plugins, checked_config
 
@@ -184,6 +186,7 @@ def make_notifier_context(
     now: Callable[[], datetime] = lambda: NOW,
     thread: JsonObject | None = None,
     scripts: BlockingCommandRunner | None = None,
+    mailbox: Mailbox | None = None,
 ) -> NotifierContext:
     """Return the context the host would give the notifier ``name``; the schema must agree."""
     checked = checked_config(PluginKind.NOTIFIER, name, config, secrets)
@@ -197,6 +200,7 @@ def make_notifier_context(
         logger=logging.getLogger(f"tests.notifiers.{name}"),
         thread=thread or {},
         scripts=scripts,
+        mailbox=mailbox,
     )
 
 
@@ -325,6 +329,7 @@ class HttpNotifierSuite(NotifierSuite):
     uses_text: ClassVar[bool] = True
     uses_actions: ClassVar[bool] = False
     limited_wait_s: ClassVar[float] = 30.0
+    reads_back: ClassVar[bool] = False
 
     def make_context(self, http: FakeHttp) -> NotifierContext:
         """Return a context, its secret being ``SECRET``, whose service is ``http``."""
@@ -403,6 +408,48 @@ class HttpNotifierSuite(NotifierSuite):
             notifier.notify(make_notification(), self.make_context(FakeHttp(answer=answer)))
         error = refused.value
         assert self.SECRET not in f"{error!r} {error.message} {error.answer}"
+
+    def test_reading_back_is_proved_where_it_is_offered(self, notifier: Notifier) -> None:
+        assert callable(getattr(notifier, "read_back", None)) == self.reads_back
+
+
+class ReadableNotifierSuite(HttpNotifierSuite):
+    """What a notifier must do that reads back (``contracts.read_back.ReadsBack``) by HTTP.
+
+    ``found`` is the service's answer where the message is, ``missing`` where it is not.
+    """
+
+    reads_back = True
+    found: ClassVar[HttpResponse]
+    missing: ClassVar[HttpResponse] = make_response(404, b"{}")
+
+    def _look(self, notifier: Notifier, answer: HttpResponse | Exception) -> bool:
+        told_by = self.make_context(FakeHttp(answer=self.success))
+        receipt = notifier.notify(make_notification(), told_by)
+        told = Told(
+            notification=make_notification(),
+            external_id=receipt.external_id,
+            thread=receipt.thread,
+        )
+        http = FakeHttp(answer=answer)
+        is_there = cast("ReadsBack", notifier).read_back(told, self.make_context(http))
+        assert {request.method for request in http.requests} == {"GET"}
+        return is_there
+
+    def test_what_is_there_is_found_again(self, notifier: Notifier) -> None:
+        assert self._look(notifier, self.found)
+
+    def test_what_is_not_there_is_not_found(self, notifier: Notifier) -> None:
+        assert not self._look(notifier, self.missing)
+
+    @pytest.mark.parametrize("reason", ["authError", "rateLimited", "serverError"])
+    def test_a_service_that_lets_nobody_look_says_nothing_about_the_message(
+        self, notifier: Notifier, reason: str
+    ) -> None:
+        with pytest.raises(DeliveryError) as refused:
+            self._look(notifier, self.failures[reason])
+        assert refused.value.reason == reason
+        assert self.SECRET not in f"{refused.value!r} {refused.value.message}"
 
 
 def recorded_request(request: HttpRequest, secret: str) -> JsonObject:

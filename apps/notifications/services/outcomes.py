@@ -25,6 +25,7 @@ from detectviz.events.types import ReceiverGone
 BACKOFF_S = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 JITTER = 0.2
 MAX_ANSWER = 2_048
+MAX_EXTERNAL_ID = 500
 MAX_HISTORY = 50
 MAX_HISTORY_TEXT = 500
 GIVE_UP_AFTER_MS = 86_400_000
@@ -89,6 +90,7 @@ def delivery_complete(
         status_code=receipt.status_code,
         answer=receipt.answer[:MAX_ANSWER],
         request_digest=receipt.request_digest,
+        external_id=receipt.external_id[:MAX_EXTERNAL_ID],
         duration_s=attempt.duration_s,
         history=_history(delivery, attempt, entry, now),
     ):

@@ -13,17 +13,17 @@ from django.core.mail import EmailMultiAlternatives
 from apps.monitors.services.network import commands_host
 from detectviz.clock import utc_now
 from detectviz.contracts.errors import DeliveryError
-from detectviz.contracts.network import HttpClient
 from detectviz.contracts.notifier import MailMessage, MailSender, NotifierContext
 from detectviz.contracts.types import JsonObject
 from detectviz.net.http import SyncHttpClient
+from detectviz.net.imap import ImapMailbox
 from detectviz.runtime.egress import egress_policy
 
 PERMANENT_FROM = 500
 
 
 @cache
-def http_client() -> HttpClient:
+def http_client() -> SyncHttpClient:
     """Return the process's HTTP client for notifiers."""
     return SyncHttpClient(egress_policy())
 
@@ -81,6 +81,7 @@ def notifier_context(
         logger=logging.getLogger(f"detectviz.notifiers.{notifier}"),
         thread=thread,
         scripts=commands_host().blocking_runner(org),
+        mailbox=ImapMailbox(http_client()),
     )
 
 

@@ -2,19 +2,21 @@
 
 A round begins with an alert of its own (a label ``round`` tells rounds apart), which is routed,
 grouped and delivered like any other. The proof is that every receiver it is routed to answered
-positively, or that one called the echo address of the round. All state is in SQL.
+positively; besides, where asked for, that the message was found again at the services that can be
+read, or that somebody called the echo address of the round. All state is in SQL.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core import signing
 from django.db import models, transaction
 
 from apps.alerting.services.fingerprints import fingerprint
-from apps.notifications.enums import DeliveryStatus, WatchdogProof
+from apps.notifications.enums import DeliveryStatus, WatchdogProof, WatchdogReading
 from apps.notifications.models import ContactPoint, Delivery, RoutedAlert, RoutingTree, Watchdog
 from apps.notifications.services.answers import suppressions_of
 from apps.notifications.services.direct import DirectNotice, direct_delivery_create
@@ -22,6 +24,7 @@ from apps.notifications.services.inbox import alerts_receive
 from apps.notifications.services.outward import http_client
 from apps.notifications.services.routing import Route, build_tree, match_routes
 from apps.notifications.services.suppression import point_receivers
+from apps.notifications.services.watchdog_readings import is_read, reading_state, readings_take
 from detectviz.contracts.errors import NetworkError
 from detectviz.contracts.network import HttpRequest
 from detectviz.events.types import AlertChanged
@@ -35,6 +38,7 @@ _LONGEST = 1000
 _SUCCESS = range(200, 400)
 _STATE = (
     "round",
+    "readings",
     "fired_at",
     "deadline_at",
     "next_round_at",
@@ -57,6 +61,7 @@ def watchdogs_run(*, now: datetime) -> int:
     )
     keys = list(due.order_by("pk").values_list("pk", flat=True))
     for key in keys:
+        _read_back(key, now)
         proved = _step(key, now)
         if proved is not None and proved.dead_mans_switch_url:
             _ping(proved, now)
@@ -82,6 +87,19 @@ class ReceiverProof:
     receiver: str
     notifier: str
     delivery: Delivery | None
+    reading: str = ""
+    note: str = ""
+
+    @property
+    def reading_title(self) -> str:
+        """Whether it was found again, in words."""
+        return str(WatchdogReading(self.reading).label) if self.reading else ""
+
+    @property
+    def reading_look(self) -> str:
+        """How that looks: found is good, what is not there yet waits."""
+        looks = {WatchdogReading.FOUND.value: "ok", WatchdogReading.MISSING.value: "queued"}
+        return looks.get(self.reading, "skipped")
 
 
 def watchdog_proofs(watchdog: Watchdog) -> list[ReceiverProof]:
@@ -91,15 +109,25 @@ def watchdog_proofs(watchdog: Watchdog) -> list[ReceiverProof]:
     told = {(row.contact_point, row.receiver): row for row in found}
     points = {row.name: row for row in ContactPoint.objects.for_org(watchdog.org_id)}
     return [
-        ReceiverProof(
-            contact_point=name,
-            receiver=receiver["name"],
-            notifier=receiver["notifier"],
-            delivery=told.get((name, receiver["name"])),
-        )
+        _proof_of(watchdog, name, receiver, told.get((name, receiver["name"])))
         for name in names
         for receiver in point_receivers(points.get(name))
     ]
+
+
+def _proof_of(
+    watchdog: Watchdog, point: str, receiver: Mapping[str, Any], delivery: Delivery | None
+) -> ReceiverProof:
+    is_told = delivery is not None and delivery.status == DeliveryStatus.DELIVERED
+    reading, note = reading_state(watchdog, delivery if is_told else None)
+    return ReceiverProof(
+        contact_point=point,
+        receiver=receiver["name"],
+        notifier=receiver["notifier"],
+        delivery=delivery,
+        reading=reading,
+        note=note,
+    )
 
 
 def watchdogs_at(*, org: models.Model, point: str) -> list[Watchdog]:
@@ -130,6 +158,20 @@ def watchdog_echo(*, org: str, token: str, now: datetime) -> bool:
         org__name=org, uid=said["watchdog"], round=said["round"], deadline_at__gt=now
     )
     return present.update(echoed_round=said["round"]) > 0
+
+
+def _read_back(key: int, now: datetime) -> None:
+    """Look for the messages of a round that is under way, before it is judged."""
+    rows = Watchdog.objects.across_orgs(reason="the caller holds a due watchdog's id")
+    watchdog = rows.filter(pk=key, proof=WatchdogProof.READ_BACK, deadline_at__isnull=False).first()
+    if watchdog is None:
+        return
+    readings_take(
+        watchdog=watchdog,
+        told=_told(watchdog, watchdog_points(watchdog)),
+        fingerprint=fingerprint(watchdog_labels(watchdog)),
+        now=now,
+    )
 
 
 @transaction.atomic
@@ -168,6 +210,7 @@ def _look(watchdog: Watchdog, now: datetime) -> bool:
 
 def _begin(watchdog: Watchdog, now: datetime) -> None:
     watchdog.round += 1
+    watchdog.readings = {}
     watchdog.fired_at = now
     watchdog.deadline_at = now + timedelta(milliseconds=watchdog.within_ms)
     watchdog.next_round_at = now + timedelta(milliseconds=watchdog.every_ms)
@@ -236,9 +279,14 @@ def _missing(watchdog: Watchdog, now: datetime) -> Iterator[str]:
             its = [
                 row for row in told if (row.contact_point, row.receiver) == (name, receiver["name"])
             ]
-            if not any(row.status == DeliveryStatus.DELIVERED for row in its):
+            answered = [row for row in its if row.status == DeliveryStatus.DELIVERED]
+            if not answered:
                 why = its[-1].error if its else _held(watchdog, own, name, now)
                 yield f"{name}/{receiver['name']} was not told: {why or 'no answer yet'}"
+            elif not any(is_read(watchdog, row) for row in answered):
+                _, why = reading_state(watchdog, answered[-1])
+                words = f"{name}/{receiver['name']} took it, but the message is not found there"
+                yield f"{words}: {why}" if why else words
 
 
 def _told(watchdog: Watchdog, names: Sequence[str]) -> list[Delivery]:

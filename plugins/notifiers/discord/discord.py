@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from detectviz.contracts.config import get_text
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, seconds_in, send_json
+from detectviz.contracts.read_back import Told, ask
 from detectviz.contracts.types import JsonValue
 from plugins.notifiers.discord.payload import build_message, build_sender
 
@@ -32,10 +33,25 @@ class DiscordNotifier:
         posted = exchange.said("id")
         return exchange.receipt(external_id=posted, thread={"message_id": posted} if posted else {})
 
+    def read_back(self, told: Told, context: NotifierContext) -> bool:
+        """Return whether the webhook finds its message."""
+        url = _url(context, told.external_id)
+        exchange = ask(context, like=Outgoing(service=_SERVICE, url=url), url=url)
+        if exchange.document.get("code") == _UNKNOWN_MESSAGE:
+            return False
+        _require_success(exchange)
+        return exchange.said("id") == told.external_id
+
 
 def _send(
     context: NotifierContext, message: dict[str, JsonValue], *, message_id: str = ""
 ) -> Exchange:
+    method = "PATCH" if message_id else "POST"
+    outgoing = Outgoing(service=_SERVICE, url=_url(context, message_id), method=method)
+    return send_json(context, outgoing, message)
+
+
+def _url(context: NotifierContext, message_id: str) -> str:
     parts = urlsplit(context.secrets["webhook_url"])
     # Without wait=true Discord answers before it knows whether the message can be stored.
     query = {**dict(parse_qsl(parts.query)), **({} if message_id else {"wait": "true"})}
@@ -44,9 +60,7 @@ def _send(
     path = parts.path.rstrip("/")
     if message_id:
         path += f"/messages/{quote(message_id, safe='')}"
-    url = urlunsplit((parts.scheme, parts.netloc, path, urlencode(query), ""))
-    method = "PATCH" if message_id else "POST"
-    return send_json(context, Outgoing(service=_SERVICE, url=url, method=method), message)
+    return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query), ""))
 
 
 def _require_success(exchange: Exchange) -> None:

@@ -3,13 +3,17 @@
 import hashlib
 from urllib.parse import urlsplit
 
-from detectviz.contracts.config import get_bool, get_text, get_texts
+from detectviz.contracts.config import get_bool, get_int, get_text, get_texts
+from detectviz.contracts.mailbox import MailboxAccess, MailboxSecurity
 from detectviz.contracts.message import clean, details_of, one_line, text_of, title_of
 from detectviz.contracts.notifier import MailMessage, Notification, NotifierContext, Receipt
+from detectviz.contracts.posting import tls_of
+from detectviz.contracts.read_back import NotReadableError, Told
 from detectviz.contracts.rendering import web_url
 from plugins.notifiers.email.rendering import contact_point_url, render_html
 
 _LONGEST_SUBJECT = 200
+_PORTS: dict[MailboxSecurity, int] = {"tls": 993, "starttls": 143, "none": 143}
 
 
 class EmailNotifier:
@@ -32,6 +36,26 @@ class EmailNotifier:
         message_id = context.mail.send(message)
         digest = hashlib.sha256(f"{message.subject}\n{text}\n{message.html}".encode())
         return Receipt(external_id=message_id, request_digest=digest.hexdigest())
+
+    def read_back(self, told: Told, context: NotifierContext) -> bool:
+        """Take the mail out of one of its mailboxes and return whether it was there."""
+        config, password = context.config, context.secrets.get("imap_password")
+        host = get_text(config, "imap_host").strip()
+        if not host or not password or context.mailbox is None:
+            raise NotReadableError("Set server, user and password of a mailbox to read back from.")
+        named = get_text(config, "imap_security")
+        security: MailboxSecurity = next((each for each in _PORTS if each == named), "tls")
+        access = MailboxAccess(
+            host=host,
+            port=get_int(config, "imap_port") or _PORTS[security],
+            username=get_text(config, "imap_username"),
+            password=password,
+            security=security,
+            folder=get_text(config, "imap_folder") or "INBOX",
+            tls=tls_of(config),
+            timeout_s=context.timeout_s,
+        )
+        return context.mailbox.take(access, told.external_id)
 
 
 def _text(notification: Notification) -> str:

@@ -8,6 +8,7 @@ from detectviz.contracts.config import get_text
 from detectviz.contracts.http_answers import FailureClass
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, seconds_in, send_json, tls_of
+from detectviz.contracts.read_back import Told, ask
 from detectviz.contracts.types import JsonObject
 from plugins.notifiers.matrix.payload import answering, build_content, replacing
 
@@ -19,6 +20,7 @@ _CODES: Final[dict[str, FailureClass]] = {
     "M_USER_DEACTIVATED": "authError",
     "M_LIMIT_EXCEEDED": "rateLimited",
 }
+_NOT_THERE: Final = "M_NOT_FOUND"
 
 
 class MatrixNotifier:
@@ -39,15 +41,29 @@ class MatrixNotifier:
         kept = {"event_id": str(first or event)} if updates != "new" else {}
         return exchange.receipt(external_id=event, thread=kept)
 
+    def read_back(self, told: Told, context: NotifierContext) -> bool:
+        """Return whether the room has the event, and nobody took its content away."""
+        like = _outgoing(told.notification, context)
+        url = f"{_room_url(context)}/event/{quote(told.external_id, safe='')}"
+        exchange = ask(context, like=like, url=url)
+        if exchange.said("errcode") == _NOT_THERE:
+            return False
+        _require_success(exchange)
+        return bool(exchange.document.get("content"))
 
-def _outgoing(notification: Notification, context: NotifierContext) -> Outgoing:
+
+def _room_url(context: NotifierContext) -> str:
     base = get_text(context.config, "homeserver_url").rstrip("/")
     room = quote(get_text(context.config, "room_id"), safe="")
+    return f"{base}/_matrix/client/v3/rooms/{room}"
+
+
+def _outgoing(notification: Notification, context: NotifierContext) -> Outgoing:
     said_once = f"{notification.org}\n{notification.delivery_id}"
     transaction = hashlib.sha256(said_once.encode("utf-8", "replace")).hexdigest()
     return Outgoing(
         service=_SERVICE,
-        url=f"{base}/_matrix/client/v3/rooms/{room}/send/m.room.message/{transaction}",
+        url=f"{_room_url(context)}/send/m.room.message/{transaction}",
         method="PUT",
         headers=(("Authorization", f"Bearer {context.secrets['access_token']}"),),
         tls=tls_of(context.config),

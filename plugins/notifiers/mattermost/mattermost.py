@@ -7,6 +7,7 @@ from urllib.parse import quote
 from detectviz.contracts.config import get_text
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, send_json, tls_of
+from detectviz.contracts.read_back import NotReadableError, Told, ask
 from detectviz.contracts.types import JsonObject
 from plugins.notifiers.mattermost.payload import (
     build_attachment,
@@ -33,6 +34,17 @@ class MattermostNotifier:
         exchange = send_json(context, outgoing, post)
         _require_success(exchange)
         return exchange.receipt()
+
+    def read_back(self, told: Told, context: NotifierContext) -> bool:
+        """Return whether the bot finds its post."""
+        if not context.secrets.get("token"):
+            raise NotReadableError("Set up a bot with a token: a webhook can't read posts.")
+        like = _outgoing(context, "GET", f"/posts/{quote(told.external_id, safe='')}")
+        exchange = ask(context, like=like, url=like.url)
+        if exchange.response.status_code == HTTPStatus.NOT_FOUND:
+            return False
+        _require_success(exchange)
+        return exchange.said("id") == told.external_id and not exchange.said("delete_at")
 
 
 def _as_bot(notification: Notification, context: NotifierContext) -> Receipt:
@@ -61,15 +73,18 @@ def _post(notification: Notification, context: NotifierContext, root: str) -> Ex
 
 
 def _call(context: NotifierContext, method: str, path: str, document: JsonObject) -> Exchange:
+    return send_json(context, _outgoing(context, method, path), document)
+
+
+def _outgoing(context: NotifierContext, method: str, path: str) -> Outgoing:
     base = get_text(context.config, "server_url").rstrip("/")
-    outgoing = Outgoing(
+    return Outgoing(
         service=_SERVICE,
         url=f"{base}/api/v4{path}",
         method=method,
         headers=(("Authorization", f"Bearer {context.secrets['token']}"),),
         tls=tls_of(context.config),
     )
-    return send_json(context, outgoing, document)
 
 
 def _require_success(exchange: Exchange) -> None:

@@ -1,12 +1,15 @@
 """The Rocket.Chat notifier."""
 
 import re
+from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
 
 from detectviz.contracts.config import get_text
 from detectviz.contracts.http_answers import FailureClass
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, send_json, tls_of
+from detectviz.contracts.read_back import NotReadableError, Told, ask
 from plugins.notifiers.rocketchat.payload import build_message
 
 _SERVICE: Final = "Rocket.Chat"
@@ -33,15 +36,27 @@ class RocketChatNotifier:
         kept = {"message_id": root} if is_threading and root else {}
         return exchange.receipt(external_id=posted, thread=kept)
 
+    def read_back(self, told: Told, context: NotifierContext) -> bool:
+        """Return whether the user finds the message that was posted."""
+        if not context.secrets.get("token"):
+            raise NotReadableError("Set a user's token: an integration can't read messages.")
+        like = _outgoing(context, "chat.getMessage")
+        url = f"{like.url}?msgId={quote(told.external_id, safe='')}"
+        exchange = ask(context, like=like, url=url)
+        if exchange.response.status_code == HTTPStatus.BAD_REQUEST:
+            return False  # what it answers for a message there is not
+        _require_success(exchange)
+        return isinstance(exchange.document.get("message"), dict)
 
-def _outgoing(context: NotifierContext) -> Outgoing:
+
+def _outgoing(context: NotifierContext, method: str = "chat.postMessage") -> Outgoing:
     tls, secrets = tls_of(context.config), context.secrets
     if not secrets.get("token"):
         return Outgoing(service=_SERVICE, url=secrets["webhook_url"], tls=tls)
     base = get_text(context.config, "api_url").rstrip("/")
     return Outgoing(
         service=_SERVICE,
-        url=f"{base}/api/v1/chat.postMessage",
+        url=f"{base}/api/v1/{method}",
         headers=(("X-Auth-Token", secrets["token"]), ("X-User-Id", secrets["token_id"])),
         tls=tls,
     )

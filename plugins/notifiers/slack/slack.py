@@ -1,11 +1,14 @@
 """The Slack notifier."""
 
+from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlencode
 
 from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.http_answers import FailureClass
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, seconds_in, send_json
+from detectviz.contracts.read_back import NotReadableError, Told, ask
 from detectviz.contracts.types import JsonObject, JsonValue
 from plugins.notifiers.slack.payload import build_message
 
@@ -40,6 +43,31 @@ class SlackNotifier:
             return exchange.receipt()
         return _as_bot(context, message)
 
+    def read_back(self, told: Told, context: NotifierContext) -> bool:
+        """Return whether the channel's history, or the thread, has the message."""
+        channel, first = str(told.thread.get("channel", "")), str(told.thread.get("ts", ""))
+        if not context.secrets.get("app_token"):
+            raise NotReadableError("Set a bot token: what a webhook posts can't be read by it.")
+        if not channel:
+            return False
+        only = {"oldest": told.external_id, "latest": told.external_id, "inclusive": "true"}
+        asked = {"channel": channel, "limit": "10", **only}
+        return _has(told, context, "conversations.history", asked) or (
+            first not in {"", told.external_id}
+            and _has(told, context, "conversations.replies", {**asked, "ts": first})
+        )
+
+
+def _has(told: Told, context: NotifierContext, method: str, asked: Mapping[str, str]) -> bool:
+    like = _outgoing(context, method)
+    exchange = ask(context, like=like, url=f"{like.url}?{urlencode(asked)}")
+    if exchange.said("error") not in _GONE | {"thread_not_found"}:
+        _require_ok(exchange)
+    messages = exchange.document.get("messages")
+    return isinstance(messages, list) and any(
+        isinstance(each, Mapping) and each.get("ts") == told.external_id for each in messages
+    )
+
 
 def _as_bot(context: NotifierContext, message: dict[str, JsonValue]) -> Receipt:
     config, first = context.config, context.thread
@@ -62,13 +90,16 @@ def _as_bot(context: NotifierContext, message: dict[str, JsonValue]) -> Receipt:
 
 
 def _call(context: NotifierContext, method: str, document: JsonObject) -> Exchange:
+    return send_json(context, _outgoing(context, method), document)
+
+
+def _outgoing(context: NotifierContext, method: str) -> Outgoing:
     base = get_text(context.config, "app_url").rpartition("/")[0]
-    outgoing = Outgoing(
+    return Outgoing(
         service=_SERVICE,
         url=f"{base}/{method}",
         headers=(("Authorization", f"Bearer {context.secrets['app_token']}"),),
     )
-    return send_json(context, outgoing, document)
 
 
 def _require_ok(exchange: Exchange) -> None:

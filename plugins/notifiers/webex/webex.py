@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
 
 from detectviz.contracts.alert_blocks import (
     body_of,
@@ -14,6 +15,7 @@ from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.message import title_of
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, send_json
+from detectviz.contracts.read_back import Told, ask, is_found
 from detectviz.contracts.rendering import escape_markdown
 from detectviz.contracts.types import JsonObject, JsonValue
 
@@ -47,6 +49,14 @@ class WebexNotifier:
         kept = {"message_id": first or posted} if is_threading else {}
         return exchange.receipt(external_id=posted, thread=kept)
 
+    def read_back(self, told: Told, context: NotifierContext) -> bool:
+        """Return whether the bot finds its message."""
+        like = _outgoing(context)
+        url = f"{like.url.rstrip('/')}/{quote(told.external_id, safe='')}"
+        exchange = ask(context, like=like, url=url)
+        is_there = is_found(exchange, says=exchange.said("message"))
+        return is_there and exchange.said("id") == told.external_id
+
 
 def build_message(notification: Notification, config: JsonObject) -> dict[str, JsonValue]:
     """Return the body of Create a Message."""
@@ -64,9 +74,12 @@ def build_message(notification: Notification, config: JsonObject) -> dict[str, J
 
 
 def _send(context: NotifierContext, message: JsonObject) -> Exchange:
-    outgoing = Outgoing(
+    return send_json(context, _outgoing(context), message)
+
+
+def _outgoing(context: NotifierContext) -> Outgoing:
+    return Outgoing(
         service=_SERVICE,
         url=get_text(context.config, "api_url"),
         headers=(("Authorization", f"Bearer {context.secrets['bot_token']}"),),
     )
-    return send_json(context, outgoing, message)

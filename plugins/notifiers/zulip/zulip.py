@@ -7,6 +7,7 @@ from detectviz.contracts.config import get_text, get_texts
 from detectviz.contracts.http_answers import FailureClass
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, seconds_in, send_form, tls_of
+from detectviz.contracts.read_back import Told, ask
 from plugins.notifiers.zulip.payload import build_content, topic_of
 
 _SERVICE: Final = "Zulip"
@@ -18,6 +19,7 @@ _CODES: Final[dict[str, FailureClass]] = {
     "RATE_LIMIT_HIT": "rateLimited",
 }
 _UNCHANGEABLE: Final = "BAD_REQUEST"
+_NOT_THERE: Final = "Invalid message"
 
 
 class ZulipNotifier:
@@ -43,6 +45,17 @@ class ZulipNotifier:
             external_id=posted, thread={"message_id": posted} if is_edit else {}
         )
 
+    def read_back(self, told: Told, context: NotifierContext) -> bool:
+        """Return whether the bot can fetch its message."""
+        if not told.external_id.isdigit():
+            return False
+        like = _outgoing(context, "GET", f"/messages/{told.external_id}")
+        exchange = ask(context, like=like, url=like.url)
+        if exchange.said("msg").startswith(_NOT_THERE):
+            return False
+        _require_success(exchange)
+        return isinstance(exchange.document.get("message"), dict)
+
 
 def _address(notification: Notification, context: NotifierContext) -> list[tuple[str, str]]:
     if stream := get_text(context.config, "stream").strip():
@@ -55,15 +68,18 @@ def _address(notification: Notification, context: NotifierContext) -> list[tuple
 def _call(
     context: NotifierContext, method: str, path: str, fields: list[tuple[str, str]]
 ) -> Exchange:
+    return send_form(context, _outgoing(context, method, path), fields)
+
+
+def _outgoing(context: NotifierContext, method: str, path: str) -> Outgoing:
     base = get_text(context.config, "server_url").rstrip("/")
-    outgoing = Outgoing(
+    return Outgoing(
         service=_SERVICE,
         url=f"{base}/api/v1{path}",
         method=method,
         basic_auth=(get_text(context.config, "email"), context.secrets["api_key"]),
         tls=tls_of(context.config),
     )
-    return send_form(context, outgoing, fields)
 
 
 def _require_success(exchange: Exchange) -> None:

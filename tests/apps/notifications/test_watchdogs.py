@@ -1,22 +1,28 @@
 """Watchdogs: rounds through the real path, proofs, and the alarm on another path."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from apps.extensions.selectors import plugin_host_use
 from apps.notifications.models import Delivery, Watchdog
 from apps.notifications.services import watchdogs
 from apps.notifications.services.configuration import contact_point_write
 from apps.notifications.services.watchdog_specs import watchdog_write
 from apps.notifications.services.watchdogs import watchdogs_run
 from detectviz.clock import utc_now
-from detectviz.contracts.errors import DeliveryError
+from detectviz.contracts.errors import DeliveryError, PluginError
 from detectviz.contracts.network import HttpRequest
+from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
+from detectviz.contracts.read_back import NotReadableError, Told
+from detectviz.pluginhost.host import HostOptions, PluginHost
 from detectviz.resources.errors import InvalidFieldsError
-from tests.factories.dispatch import World, world_made
+from detectviz.testing.plugins import built_in_plugins
+from tests.factories.dispatch import Receiver, World, world_made
 from tests.factories.pages import make_browser
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +87,78 @@ def test_a_round_is_proved_by_the_providers_answer(world: World) -> None:
     first = world.receiver.told[0].firing[0]
     assert first.labels["alertname"] == "DetectvizWatchdog"
     assert turn(world, 900).round == 2
+
+
+class Readable(Receiver):
+    """A service that answers yes, and whose messages can be looked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_it = True
+        self.looked: list[Told] = []
+        self.problem: PluginError | None = None
+
+    def notify(self, notification: Notification, context: NotifierContext) -> Receipt:
+        receipt = super().notify(notification, context)
+        return replace(receipt, external_id=f"m{len(self.told)}")
+
+    def read_back(self, told: Told, context: NotifierContext) -> bool:
+        self.looked.append(told)
+        if self.problem is not None:
+            raise self.problem
+        return self.has_it
+
+
+@pytest.fixture
+def readable(world: World) -> Readable:
+    made = Readable()
+    store = built_in_plugins().store
+    plugin_host_use(PluginHost(store, HostOptions(loader=lambda *_: made)))
+    world.receiver = made
+    return made
+
+
+def test_a_message_that_is_found_again_is_the_proof_and_looked_for_once(
+    world: World, readable: Readable
+) -> None:
+    watch(world, proof="read_back")
+    row = turn(world, 60)
+    assert row.proved_at is not None
+    (told,) = readable.looked
+    assert told.external_id == "m1"
+    assert [alert.labels["watchdog"] for alert in told.notification.alerts] == ["web"]
+    browser = make_browser(world.org, "viewer")
+    assert "Found again" in browser.get(f"/o/{world.org.name}/watchdogs/w/web").content.decode()
+
+
+def test_a_message_that_was_taken_and_is_not_there_breaks_the_path(
+    world: World, readable: Readable
+) -> None:
+    watch(world, proof="read_back", within="1m")
+    readable.has_it = False
+    failing = turn(world, 90)
+    assert failing.is_failing
+    assert failing.problem == "ops/webhook took it, but the message is not found there"
+    assert 2 <= len(readable.looked) <= 4  # not every time it looks, services have limits
+    browser = make_browser(world.org, "viewer")
+    assert "Not found yet" in browser.get(f"/o/{world.org.name}/watchdogs/w/web").content.decode()
+
+    readable.problem = DeliveryError("Slack answered 200: missing_scope.", reason="authError")
+    assert "missing_scope" in turn(world, 960).problem
+
+
+@pytest.mark.parametrize("can_read", [True, False])
+def test_where_nobody_can_look_the_services_answer_is_proof(world: World, can_read: bool) -> None:
+    if can_read:
+        made = Readable()
+        made.problem = NotReadableError("Set a bot token.")
+        store = built_in_plugins().store
+        plugin_host_use(PluginHost(store, HostOptions(loader=lambda *_: made)))
+    watch(world, proof="read_back")
+    assert turn(world, 60).proved_at is not None
+    browser = make_browser(world.org, "viewer")
+    page = browser.get(f"/o/{world.org.name}/watchdogs/w/web").content.decode()
+    assert ("Set a bot token." if can_read else "lets nobody read back") in page
 
 
 def test_a_missing_proof_is_told_on_the_other_path_and_its_end_too(world: World) -> None:

@@ -12,7 +12,7 @@ title: The web team's path
 labels: {team: web, severity: info}   # where the tree sends it
 every: 15m
 within: 10m                           # longer than the route's group_wait
-proof: delivered                      # or echo
+proof: delivered                      # or read_back, or echo
 fallback: ""                          # another contact point, told when the proof is missing
 dead_mans_switch_url: https://hc.example.org/ping/your-check
 """
@@ -51,6 +51,7 @@ def _schema(scope: OrgScope) -> JsonObject:
             "enum": WatchdogProof.values,
             "default": WatchdogProof.DELIVERED.value,
             "x-labels": dict(WatchdogProof.choices),
+            "description": "Which services can be asked, and how, is in the documentation.",
         },
         "fallback": {
             "type": "string",

@@ -11,7 +11,7 @@ from detectviz.contracts.notifier import Notification, Notifier, NotifierContext
 from detectviz.contracts.types import AlertStatus, JsonObject, PluginKind
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     make_alert,
     make_notification,
     make_notifier_context,
@@ -25,11 +25,15 @@ OVER = make_notification(status=AlertStatus.RESOLVED)
 CONFIG: JsonObject = {"url": "https://am.example/prefix/"}
 
 
-class TestConformance(HttpNotifierSuite):
+class TestConformance(ReadableNotifierSuite):
     name = "alertmanager"
     recordings = Path(__file__).parent / "data"
     uses_text = False
     success = make_response(200, b"")
+    found = make_response(
+        200, json.dumps([{"labels": dict(make_alert(monitor="home").labels)}]).encode()
+    )
+    missing = make_response(200, b"[]")
     failures = {
         "clientError": make_response(400, b'"start time must be before end time"'),
         "authError": make_response(401, b"Unauthorized"),

@@ -11,7 +11,7 @@ from detectviz.contracts.notifier import Notifier, NotifierContext
 from detectviz.contracts.types import AlertStatus, JsonObject, JsonValue, PluginKind
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     hostile_notification,
     make_alert,
     make_notification,
@@ -24,11 +24,13 @@ HOOK = "https://discord.com/api/webhooks/223704706495545344/"
 POSTED = make_response(200, b'{"id":"1122334455","channel_id":"199737254929760256"}')
 
 
-class TestConformance(HttpNotifierSuite):
+class TestConformance(ReadableNotifierSuite):
     name = "discord"
     recordings = Path(__file__).parent / "data"
     uses_actions = True
     success = POSTED
+    found = POSTED
+    missing = make_response(404, b'{"message":"Unknown Message","code":10008}')
     failures = {
         "clientError": make_response(400, b'{"message":"Invalid Form Body","code":50035}'),
         "authError": make_response(401, b'{"message":"Invalid Webhook Token","code":50027}'),

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from typing import cast
 
 import pytest
 
 from detectviz.contracts.errors import DeliveryError
+from detectviz.contracts.mailbox import MailboxAccess
 from detectviz.contracts.notifier import MailMessage, Notification, Notifier, NotifierContext
-from detectviz.contracts.types import AlertStatus, JsonObject, PluginKind
+from detectviz.contracts.read_back import NotReadableError, ReadsBack, Told
+from detectviz.contracts.types import AlertStatus, JsonObject, JsonValue, PluginKind
 from detectviz.pluginhost.configuration import validate
 from detectviz.testing.notifiers import (
     FakeMail,
@@ -169,3 +172,34 @@ def test_without_an_address_of_our_own_nothing_is_linked() -> None:
     message = _send(replace(make_notification(), external_url="", url=""))
     assert "List-Unsubscribe" not in message.headers
     assert "Change who is told" not in message.html
+
+
+class _Mailbox:
+    """A mailbox with one mail."""
+
+    def __init__(self, message_id: str) -> None:
+        self.message_id = message_id
+        self.visits: list[MailboxAccess] = []
+
+    def take(self, access: MailboxAccess, message_id: str) -> bool:
+        self.visits.append(access)
+        return message_id == self.message_id
+
+
+def test_a_mail_is_taken_out_of_the_mailbox_again() -> None:
+    notifier = built_in_plugins().load(PluginKind.NOTIFIER, "email")
+    config: JsonObject = {**TO, "imap_host": "imap.example.org", "imap_username": "probe"}
+    receipt = notifier.notify(make_notification(), make_notifier_context("email", config))
+    told = Told(notification=make_notification(), external_id=receipt.external_id)
+    mailbox = _Mailbox(receipt.external_id)
+    secrets: dict[str, JsonValue] = {"imap_password": "s3cr3t"}
+    context = make_notifier_context("email", config, secrets, mailbox=mailbox)
+    assert cast("ReadsBack", notifier).read_back(told, context)
+    (access,) = mailbox.visits
+    assert (access.host, access.port, access.username) == ("imap.example.org", 993, "probe")
+    assert (access.security, access.folder) == ("tls", "INBOX")
+    assert "s3cr3t" not in repr(access)
+    with pytest.raises(NotReadableError, match="server, user and password"):
+        cast("ReadsBack", notifier).read_back(
+            told, make_notifier_context("email", TO, mailbox=mailbox)
+        )

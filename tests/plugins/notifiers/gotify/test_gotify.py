@@ -8,10 +8,10 @@ import pytest
 
 from detectviz.contracts.alert_blocks import CUT_NOTE
 from detectviz.contracts.notifier import Notification, Notifier, NotifierContext
-from detectviz.contracts.types import AlertStatus, JsonObject, PluginKind
+from detectviz.contracts.types import AlertStatus, JsonObject, JsonValue, PluginKind
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     hostile_notification,
     make_alert,
     make_notification,
@@ -26,11 +26,13 @@ OVER = make_notification(status=AlertStatus.RESOLVED)
 STORED = make_response(200, b'{"id":25,"appid":5,"message":"m","title":"t","priority":8}')
 
 
-class TestConformance(HttpNotifierSuite):
+class TestConformance(ReadableNotifierSuite):
     name = "gotify"
     recordings = Path(__file__).parent / "data"
     uses_actions = True
     success = STORED
+    found = make_response(200, b'{"messages":[{"id":25,"appid":5}],"paging":{"limit":1}}')
+    missing = make_response(200, b'{"messages":[{"id":24,"appid":5}],"paging":{}}')
     failures = {
         "clientError": make_response(
             400,
@@ -47,7 +49,8 @@ class TestConformance(HttpNotifierSuite):
 
     def make_context(self, http: FakeHttp) -> NotifierContext:
         config: JsonObject = {"server_url": "https://gotify.example/"}
-        return make_notifier_context("gotify", config, {"token": self.SECRET}, http=http)
+        secrets: dict[str, JsonValue] = {"token": self.SECRET, "client_token": self.SECRET}
+        return make_notifier_context("gotify", config, secrets, http=http)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from detectviz.contracts.notifier import Notifier, NotifierContext
 from detectviz.contracts.types import AlertStatus, JsonObject, JsonValue, PluginKind
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     hostile_notification,
     make_alert,
     make_notification,
@@ -27,11 +27,15 @@ SENT = make_response(200, b'{"event_id":"$YUwRidLecu:example.org"}')
 CONFIG: JsonObject = {"homeserver_url": "https://m.example/", "room_id": "!room:example.org"}
 
 
-class TestConformance(HttpNotifierSuite):
+class TestConformance(ReadableNotifierSuite):
     name = "matrix"
     recordings = Path(__file__).parent / "data"
     uses_actions = True
     success = SENT
+    found = make_response(
+        200, b'{"event_id":"$YUwRidLecu:example.org","content":{"body":"HomeDown"}}'
+    )
+    missing = make_response(404, b'{"errcode":"M_NOT_FOUND","error":"Event not found."}')
     failures = {
         "clientError": make_response(400, b'{"errcode":"M_BAD_JSON","error":"no"}'),
         "authError": make_response(

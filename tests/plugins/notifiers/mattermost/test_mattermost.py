@@ -12,6 +12,7 @@ from detectviz.pluginhost.configuration import validate
 from detectviz.testing.notifiers import (
     FakeHttp,
     HttpNotifierSuite,
+    ReadableNotifierSuite,
     hostile_notification,
     make_notification,
     make_notifier_context,
@@ -40,6 +41,7 @@ FAILURES = {
 
 
 class TestWebhookConformance(HttpNotifierSuite):
+    reads_back = True
     name = "mattermost"
     recordings = Path(__file__).parent / "data" / "webhook"
     uses_actions = True
@@ -54,11 +56,12 @@ class TestWebhookConformance(HttpNotifierSuite):
         return make_notifier_context("mattermost", {}, secrets, http=http)
 
 
-class TestBotConformance(HttpNotifierSuite):
+class TestBotConformance(ReadableNotifierSuite):
     name = "mattermost"
     recordings = Path(__file__).parent / "data" / "bot"
     uses_actions = True
     success = CREATED
+    found = make_response(200, b'{"id":"post1","delete_at":0}')
     failures = FAILURES
 
     def make_context(self, http: FakeHttp) -> NotifierContext:

@@ -11,7 +11,7 @@ from detectviz.contracts.notifier import Notification, Notifier, NotifierContext
 from detectviz.contracts.types import AlertStatus, JsonObject, PluginKind
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     make_alert,
     make_notification,
     make_notifier_context,
@@ -25,11 +25,15 @@ OVER = make_notification(status=AlertStatus.RESOLVED)
 PUBLISHED = make_response(200, b'{"id":"hwQ2YpKdmg","event":"message","topic":"alerts"}')
 
 
-class TestConformance(HttpNotifierSuite):
+class TestConformance(ReadableNotifierSuite):
     name = "ntfy"
     recordings = Path(__file__).parent / "data"
     uses_actions = True
     success = PUBLISHED
+    found = make_response(
+        200, b'{"id":"other","event":"message"}\nno json\n{"id":"hwQ2YpKdmg","event":"message"}\n'
+    )
+    missing = make_response(200, b"")
     failures = {
         "clientError": make_response(
             400, b'{"code":40009,"http":400,"error":"invalid request: topic invalid"}'

@@ -12,7 +12,7 @@ from detectviz.contracts.notifier import Notification, Notifier, NotifierContext
 from detectviz.contracts.types import AlertStatus, JsonObject, PluginKind
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     make_alert,
     make_notification,
     make_notifier_context,
@@ -28,11 +28,14 @@ ACCEPTED = make_response(
 )
 
 
-class TestConformance(HttpNotifierSuite):
+class TestConformance(ReadableNotifierSuite):
     name = "opsgenie"
     recordings = Path(__file__).parent / "data"
     uses_actions = True
     success = ACCEPTED
+    found = make_response(
+        200, b'{"data":{"success":true,"action":"Create"},"requestId":"43a29c5c"}'
+    )
     failures = {
         "clientError": make_response(
             422, b'{"message":"Request body is not processable. Please check the errors."}'

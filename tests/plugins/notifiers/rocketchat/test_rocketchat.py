@@ -11,7 +11,7 @@ from detectviz.contracts.notifier import Notification, Notifier, NotifierContext
 from detectviz.contracts.types import AlertStatus, JsonObject, JsonValue, PluginKind
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     make_alert,
     make_notification,
     make_notifier_context,
@@ -32,11 +32,13 @@ LIMITED = (
 CONFIG: JsonObject = {"api_url": "https://rc.example", "channel": "#ops", "updates": "thread"}
 
 
-class TestConformance(HttpNotifierSuite):
+class TestConformance(ReadableNotifierSuite):
     name = "rocketchat"
     recordings = Path(__file__).parent / "data"
     uses_actions = True
     success = POSTED
+    found = make_response(200, b'{"message":{"_id":"jC9"},"success":true}')
+    missing = make_response(400, b'{"success":false}')
     failures = {
         "clientError": make_response(400, b'{"success":false,"error":"[invalid-channel]"}'),
         "authError": make_response(

@@ -2,17 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from detectviz.contracts.errors import DeliveryError
 from detectviz.contracts.notifier import Notifier, NotifierContext, Receipt
+from detectviz.contracts.read_back import NotReadableError, ReadsBack, Told
 from detectviz.contracts.types import AlertStatus, JsonObject, JsonValue, PluginKind
 from detectviz.pluginhost.configuration import validate
 from detectviz.testing.notifiers import (
     FakeHttp,
     HttpNotifierSuite,
+    ReadableNotifierSuite,
     hostile_notification,
     make_alert,
     make_notification,
@@ -32,6 +34,7 @@ LIMITED = make_response(
 
 
 class TestWebhookConformance(HttpNotifierSuite):
+    reads_back = True
     name = "slack"
     recordings = DATA / "webhook"
     uses_actions = True
@@ -46,11 +49,15 @@ class TestWebhookConformance(HttpNotifierSuite):
         return make_notifier_context("slack", {}, {"api_url": HOOK + self.SECRET}, http=http)
 
 
-class TestBotConformance(HttpNotifierSuite):
+class TestBotConformance(ReadableNotifierSuite):
     name = "slack"
     recordings = DATA / "bot"
     uses_actions = True
     success = POSTED
+    found = make_response(
+        200, b'{"ok":true,"messages":[{"type":"message","ts":"1503435956.000247"}]}'
+    )
+    missing = make_response(200, b'{"ok":true,"messages":[]}')
     failures = {
         "clientError": make_response(200, b'{"ok":false,"error":"channel_not_found"}'),
         "authError": make_response(200, b'{"ok":false,"error":"invalid_auth"}'),
@@ -236,3 +243,23 @@ def test_a_wrong_configuration_names_its_field(
 ) -> None:
     schema = built_in_plugins().manifest(PluginKind.NOTIFIER, "slack").config_schema
     assert field in {problem.field for problem in validate(schema, config, secrets).problems}
+
+
+def test_an_answer_in_a_thread_is_looked_for_there(notifier: Notifier) -> None:
+    nothing = make_response(200, b'{"ok":true,"messages":[]}')
+    there = make_response(200, b'{"ok":true,"messages":[{"ts":"1.0"},{"ts":"2.0"}]}')
+    http = FakeHttp(first=[nothing], answer=there)
+    thread: JsonObject = {"channel": "C0123", "ts": "1.0"}
+    told = Told(notification=make_notification(), external_id="2.0", thread=thread)
+    assert cast("ReadsBack", notifier).read_back(told, _bot(http))
+    history, replies = (each.url for each in http.requests)
+    assert history.startswith("https://slack.com/api/conversations.history?channel=C0123&")
+    assert replies.startswith("https://slack.com/api/conversations.replies?channel=C0123&")
+    assert "ts=1.0" in replies
+
+
+def test_what_a_webhook_posted_can_be_read_by_nobody(notifier: Notifier) -> None:
+    context = make_notifier_context("slack", {}, {"api_url": HOOK + "x"})
+    told = Told(notification=make_notification(), external_id="")
+    with pytest.raises(NotReadableError, match="Set a bot token"):
+        cast("ReadsBack", notifier).read_back(told, context)

@@ -1,16 +1,19 @@
 """Twilio's Messages and Calls, with their documented answers."""
 
 from pathlib import Path
+from typing import cast
 from urllib.parse import parse_qsl
 
 import pytest
 
 from detectviz.contracts.alert_blocks import CUT_NOTE
+from detectviz.contracts.errors import DeliveryError
 from detectviz.contracts.notifier import Notification, Notifier, NotifierContext
+from detectviz.contracts.read_back import ReadsBack, Told
 from detectviz.contracts.types import AlertStatus, JsonObject, PluginKind
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     make_alert,
     make_notification,
     make_notifier_context,
@@ -36,21 +39,25 @@ FAILURES = {
 }
 
 
-class TestTextConformance(HttpNotifierSuite):
+class TestTextConformance(ReadableNotifierSuite):
     name = "twilio"
     recordings = Path(__file__).parent / "data" / "sms"
     uses_actions = True
     success = QUEUED
+    found = make_response(200, b'{"sid":"SM1","status":"delivered"}')
+    missing = make_response(200, b'{"sid":"SM1","status":"queued"}')
     failures = FAILURES
 
     def make_context(self, http: FakeHttp) -> NotifierContext:
         return make_notifier_context("twilio", CONFIG, {"auth_token": self.SECRET}, http=http)
 
 
-class TestCallConformance(HttpNotifierSuite):
+class TestCallConformance(ReadableNotifierSuite):
     name = "twilio"
     recordings = Path(__file__).parent / "data" / "call"
     success = QUEUED
+    found = make_response(200, b'{"sid":"SM1","status":"in-progress"}')
+    missing = make_response(200, b'{"sid":"SM1","status":"ringing"}')
     failures = FAILURES
 
     def make_context(self, http: FakeHttp) -> NotifierContext:
@@ -110,3 +117,12 @@ def test_a_call_keeps_within_4000_characters(notifier: Notifier) -> None:
     _, fields = _sent(notifier, make_notification(), {"mode": "call", "message": "&" * 3_000})
     assert len(fields["Twiml"]) <= 4_000
     assert fields["Twiml"].endswith("</Say></Response>")
+
+
+def test_a_text_that_was_lost_on_the_way_is_told(notifier: Notifier) -> None:
+    lost = b'{"sid":"SM1","status":"undelivered","error_message":"Unreachable destination"}'
+    http = FakeHttp(answer=make_response(200, lost))
+    context = make_notifier_context("twilio", CONFIG, {"auth_token": "t"}, http=http)
+    told = Told(notification=make_notification(), external_id="SM1")
+    with pytest.raises(DeliveryError, match="undelivered Unreachable destination"):
+        cast("ReadsBack", notifier).read_back(told, context)

@@ -11,7 +11,7 @@ from detectviz.contracts.notifier import Notifier, NotifierContext
 from detectviz.contracts.types import AlertStatus, JsonObject, PluginKind
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     make_alert,
     make_notification,
     make_notifier_context,
@@ -25,11 +25,12 @@ OVER = make_notification(status=AlertStatus.RESOLVED)
 CREATED = make_response(200, b'{"id":"Y2lzY29","roomId":"R","created":"2026-01-31T08:30:00Z"}')
 
 
-class TestConformance(HttpNotifierSuite):
+class TestConformance(ReadableNotifierSuite):
     name = "webex"
     recordings = Path(__file__).parent / "data"
     uses_actions = True
     success = CREATED
+    found = CREATED
     failures = {
         "clientError": make_response(
             400, b'{"message":"Unable to post message.","errors":[],"trackingId":"N1"}'

@@ -10,7 +10,7 @@ from detectviz.contracts.types import AlertStatus, JsonObject, PluginKind
 from detectviz.pluginhost.configuration import validate
 from detectviz.testing.notifiers import (
     FakeHttp,
-    HttpNotifierSuite,
+    ReadableNotifierSuite,
     make_alert,
     make_notification,
     make_notifier_context,
@@ -29,11 +29,17 @@ CONFIG: JsonObject = {
 }
 
 
-class TestConformance(HttpNotifierSuite):
+class TestConformance(ReadableNotifierSuite):
     name = "zulip"
     recordings = Path(__file__).parent / "data"
     uses_actions = True
     success = SENT
+    found = make_response(
+        200, b'{"result":"success","msg":"","message":{"id":42,"content":"HomeDown"}}'
+    )
+    missing = make_response(
+        400, b'{"code":"BAD_REQUEST","msg":"Invalid message(s)","result":"error"}'
+    )
     failures = {
         "clientError": make_response(
             400, b'{"code":"STREAM_DOES_NOT_EXIST","msg":"Channel does not exist","result":"error"}'

@@ -14,12 +14,30 @@ SECTIONS = ("Watch", "Alert", "Show", "Organisation", "System")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MenuGroup:
+    """Entries of a section that fold away under one title; ``name`` is what is remembered."""
+
+    name: str
+    title: str
+    icon: str
+
+
+GROUPS = (
+    MenuGroup(name="rules", title="Rules and SLOs", icon="list-details"),
+    MenuGroup(name="notifications", title="Notifications", icon="route"),
+    MenuGroup(name="on-call", title="People on call", icon="users"),
+    MenuGroup(name="delivery", title="Delivery and proof", icon="send"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MenuEntry:
     """One link of the sidebar.
 
     ``route`` is a URL name taking ``org``; ``permission`` decides who sees it; ``section`` is one
     of SECTIONS; ``icon`` names a symbol of ``static/vendor/tabler-icons.svg``. The entry is shown
-    as current on every route whose name starts with one of ``covers``.
+    as current on every route whose name starts with one of ``covers``. ``group`` is the name of
+    one of GROUPS, within which it is ordered; entries of none come first.
     """
 
     title: str
@@ -28,6 +46,7 @@ class MenuEntry:
     permission: str
     section: str
     order: int = 50
+    group: str = ""
     covers: tuple[str, ...] = ()
     args: tuple[str, ...] = ()  # what the route takes after the org
 
@@ -98,9 +117,18 @@ def menu_entries() -> tuple[MenuEntry, ...]:
 
 
 def sort_entries(entries: Iterable[MenuEntry]) -> tuple[MenuEntry, ...]:
-    """Return ``entries`` in the order of SECTIONS; an unknown section is a programming error."""
+    """Return ``entries`` in the order of SECTIONS and GROUPS; unknown ones are refused."""
+    groups = ("", *(group.name for group in GROUPS))
     return tuple(
-        sorted(entries, key=lambda each: (SECTIONS.index(each.section), each.order, each.title))
+        sorted(
+            entries,
+            key=lambda each: (
+                SECTIONS.index(each.section),
+                groups.index(each.group),
+                each.order,
+                each.title,
+            ),
+        )
     )
 
 

@@ -1,6 +1,6 @@
 """What stands around every page: the org, the menu, the orgs to switch to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -11,8 +11,17 @@ from django.urls import reverse
 
 from detectviz.tenancy.context import all_orgs_scope
 from detectviz.tenancy.selectors import org_list_of
-from detectviz.web.menu import MenuEntry, entries_for, menu_entries, sheets_of
+from detectviz.web.menu import (
+    GROUPS,
+    MenuEntry,
+    MenuGroup,
+    entries_for,
+    menu_entries,
+    sheets_of,
+)
 from detectviz.web.scope import OrgScope
+
+UNFOLDED = "side_unfolded"  # a cookie: the server draws the menu as it was left, nothing jumps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +35,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkGroup:
+    """Links that fold away under a title; unfolded where one left it so, and around the page."""
+
+    group: MenuGroup
+    links: tuple[Link, ...]
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MenuSection:
-    """A heading of the sidebar with its links."""
+    """A heading of the sidebar with its links, and with groups of further ones."""
 
     title: str
     links: tuple[Link, ...]
+    groups: tuple[LinkGroup, ...] = ()
 
 
 class Shell:
@@ -47,11 +66,16 @@ class Shell:
     @cached_property
     def sections(self) -> tuple[MenuSection, ...]:
         """The menu entries whose permission the user holds, by section."""
-        return tuple(
-            MenuSection(title=title, links=tuple(links))
-            for title, entries in groupby(self._entries(), key=lambda each: each.section)
-            if (links := list(self._links(entries)))
-        )
+        found = []
+        for title, entries in groupby(self._entries(), key=lambda each: each.section):
+            by_group = groupby(entries, key=lambda each: each.group)
+            links = {name: tuple(self._links(each)) for name, each in by_group}
+            if any(links.values()):
+                section = MenuSection(
+                    title=title, links=links.get("", ()), groups=tuple(self._groups(links))
+                )
+                found.append(section)
+        return tuple(found)
 
     @cached_property
     def sheets(self) -> tuple[str, ...]:
@@ -66,6 +90,13 @@ class Shell:
 
     def _entries(self) -> tuple[MenuEntry, ...]:
         return menu_entries() if self.scope is None else entries_for(self.scope)
+
+    def _groups(self, links: Mapping[str, tuple[Link, ...]]) -> Iterator[LinkGroup]:
+        unfolded = self._request.COOKIES.get(UNFOLDED, "").split(".")
+        for group in GROUPS:
+            if own := links.get(group.name):
+                is_open = group.name in unfolded or any(link.is_current for link in own)
+                yield LinkGroup(group=group, links=own, is_open=is_open)
 
     def _links(self, entries: Iterator[MenuEntry]) -> Iterator[Link]:
         scope = self.scope

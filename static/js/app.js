@@ -11,6 +11,23 @@
     if (open) document.querySelector(".side a")?.focus();
   };
 
+  // A cookie and no storage of the page: the server draws the menu as it was left.
+  const rememberFold = (name, unfolded) => {
+    const kept = document.cookie.match(/(?:^|; )side_unfolded=([^;]*)/)?.[1] ?? "";
+    const names = kept.split(".").filter((each) => each && each !== name);
+    if (unfolded) names.push(name);
+    const secure = location.protocol === "https:" ? "; secure" : "";
+    document.cookie = `side_unfolded=${names.join(".")}; path=/; max-age=31536000; samesite=lax${secure}`;
+  };
+
+  // Which page this is should be seen in the menu, however long it is.
+  const nav = document.querySelector(".side-nav");
+  const here = nav?.querySelector("[aria-current]");
+  if (here) {
+    const below = here.getBoundingClientRect().bottom - nav.getBoundingClientRect().bottom;
+    if (below > 0) nav.scrollTop += below + nav.clientHeight / 3;
+  }
+
   const closeMenus = (except) => {
     for (const menu of all("details.menu[open]")) if (menu !== except) menu.open = false;
   };
@@ -23,6 +40,8 @@
     } else if (target.closest(".scrim")) {
       setSide(false);
     }
+    const fold = target.closest(".side-group > summary")?.parentElement;
+    if (fold) rememberFold(fold.dataset.sideGroup, !fold.open);
     const theme = target.closest("[data-theme-choice]");
     if (theme) {
       window.detectvizTheme.choose(theme.dataset.themeChoice);

@@ -78,6 +78,14 @@ FURTHER = (
     "/o/default/chat-buttons/new",
     "/o/default/anomalies/new",
     "/o/default/rules/g/shop/edit",
+    "/o/default/slos/s/sign-in",
+    "/o/default/slos/s/sign-in/edit",
+    "/o/default/anomalies/a/answer-times",
+    "/o/default/anomalies/a/answer-times/edit",
+    "/o/default/watchdogs/w/shop-path",
+    "/o/default/watchdogs/w/shop-path/edit",
+    "/o/default/chat-buttons/c/shop-channel",
+    "/o/default/chat-buttons/c/shop-channel/edit",
     "/o/default/contact-points/new",
     *(f"/o/default/contact-points/new/{name}" for name in ("webhook", "email", "apprise", "slack")),
     "/o/default/contact-points/c/on-call",
@@ -213,7 +221,7 @@ def test_a_page_can_be_read_by_everybody(
 def test_the_list_of_pages_has_the_whole_menu(page: Page, product: Product) -> None:
     page.set_viewport_size(WIDE)
     page.goto(f"{product.url}/o/default/")
-    links = page.locator(".side-link").evaluate_all("all => all.map((one) => one.pathname)")
+    links = page.locator("a.side-link").evaluate_all("all => all.map((one) => one.pathname)")
     assert set(links) == set(MENU)
 
 
@@ -275,6 +283,26 @@ def test_the_sidebar_of_a_phone_opens_and_closes_by_keyboard(page: Page, product
     page.keyboard.press("Escape")
     expect(link).not_to_be_in_viewport()
     expect(button).to_be_focused()
+
+
+def test_a_group_of_the_menu_unfolds_by_keyboard_and_stays_so(page: Page, product: Product) -> None:
+    page.set_viewport_size(WIDE)
+    page.goto(f"{product.url}/o/default/")
+    menu = page.get_by_role("navigation", name="Main")
+    link = menu.get_by_role("link", name="Not told")
+    expect(link).to_be_hidden()
+    menu.locator("summary", has_text="Delivery and proof").focus()
+    page.keyboard.press("Enter")
+    expect(link).to_be_visible()
+    page.goto(f"{product.url}/o/default/monitors")
+    expect(link).to_be_visible()
+    menu.locator("summary", has_text="Delivery and proof").click()
+    page.reload()
+    expect(link).to_be_hidden()
+    page.goto(f"{product.url}/o/default/suppressions")
+    expect(link).to_be_visible()
+    assert link.get_attribute("aria-current") == "page"
+    assert findings(page) == []
 
 
 def test_a_form_that_is_refused_names_its_fields_and_takes_the_reader_there(

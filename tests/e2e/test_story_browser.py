@@ -186,7 +186,12 @@ def read_the_log(page: Page, product: Product) -> None:
 
 
 def go(page: Page, title: str) -> None:
-    page.get_by_role("navigation", name="Main").get_by_role("link", name=title, exact=True).click()
+    menu = page.get_by_role("navigation", name="Main")
+    wanted = page.get_by_role("link", name=title, exact=True, include_hidden=True)
+    folded = menu.locator("details:not([open])").filter(has=wanted)
+    if folded.count():
+        folded.locator("summary").click()
+    menu.get_by_role("link", name=title, exact=True).click()
     expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
 
 

@@ -18,7 +18,8 @@ MENU = (
         route="alerting:rulegroup-list",
         permission="rulegroups:read",
         section="Alert",
-        order=20,
+        order=10,
+        group="rules",
         covers=("alerting:rulegroup",),
     ),
     MenuEntry(
@@ -27,7 +28,8 @@ MENU = (
         route="alerting:rulequality-list",
         permission="rulegroups:read",
         section="Alert",
-        order=22,
+        order=40,
+        group="rules",
         covers=("alerting:rulequality",),
     ),
     MenuEntry(
@@ -36,7 +38,8 @@ MENU = (
         route="alerting:slo-list",
         permission="rulegroups:read",
         section="Alert",
-        order=24,
+        order=20,
+        group="rules",
         covers=("alerting:slo",),
     ),
     MenuEntry(
@@ -45,7 +48,8 @@ MENU = (
         route="alerting:anomaly-list",
         permission="rulegroups:read",
         section="Alert",
-        order=26,
+        order=30,
+        group="rules",
         covers=("alerting:anomaly",),
     ),
 )

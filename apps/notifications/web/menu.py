@@ -18,7 +18,8 @@ MENU = (
         route="notifications:contactpoint-list",
         permission="contactpoints:read",
         section="Alert",
-        order=60,
+        order=10,
+        group="notifications",
         covers=("notifications:contactpoint", "notifications:receiver"),
     ),
     MenuEntry(
@@ -27,7 +28,8 @@ MENU = (
         route="notifications:template-list",
         permission="notificationtemplates:read",
         section="Alert",
-        order=65,
+        order=30,
+        group="notifications",
         covers=("notifications:template",),
     ),
     MenuEntry(
@@ -36,7 +38,8 @@ MENU = (
         route="notifications:routing-tree",
         permission="routingtrees:read",
         section="Alert",
-        order=70,
+        order=20,
+        group="notifications",
         covers=("notifications:rout",),
     ),
     MenuEntry(
@@ -45,7 +48,8 @@ MENU = (
         route="notifications:timeinterval-list",
         permission="timeintervals:read",
         section="Alert",
-        order=72,
+        order=50,
+        group="notifications",
         covers=("notifications:timeinterval",),
     ),
     MenuEntry(
@@ -54,7 +58,8 @@ MENU = (
         route="notifications:inhibitionrule-list",
         permission="inhibitionrules:read",
         section="Alert",
-        order=76,
+        order=60,
+        group="notifications",
         covers=("notifications:inhibitionrule",),
     ),
     MenuEntry(
@@ -63,7 +68,8 @@ MENU = (
         route="notifications:delivery-list",
         permission="deliveries:read",
         section="Alert",
-        order=80,
+        order=10,
+        group="delivery",
         covers=("notifications:delivery",),
     ),
     MenuEntry(
@@ -72,7 +78,8 @@ MENU = (
         route="notifications:suppression-list",
         permission="alerts:read",
         section="Alert",
-        order=90,
+        order=20,
+        group="delivery",
         covers=("notifications:suppression",),
     ),
     MenuEntry(
@@ -81,7 +88,8 @@ MENU = (
         route="notifications:watchdog-list",
         permission="watchdogs:read",
         section="Alert",
-        order=95,
+        order=30,
+        group="delivery",
         covers=("notifications:watchdog",),
     ),
 )

@@ -18,7 +18,8 @@ MENU = (
         route="oncall:schedule-list",
         permission="oncallschedules:read",
         section="Alert",
-        order=40,
+        order=10,
+        group="on-call",
         covers=("oncall:schedule", "oncall:override", "oncall:calendar"),
     ),
     MenuEntry(
@@ -27,7 +28,8 @@ MENU = (
         route="oncall:policy-list",
         permission="escalations:read",
         section="Alert",
-        order=50,
+        order=20,
+        group="on-call",
         covers=("oncall:policy", "oncall:escalation"),
     ),
     MenuEntry(
@@ -36,7 +38,8 @@ MENU = (
         route="oncall:callback-list",
         permission="contactpoints:read",
         section="Alert",
-        order=62,
+        order=40,
+        group="notifications",
         covers=("oncall:callback",),
     ),
 )

@@ -81,6 +81,15 @@ def test_the_sidebar_shows_only_what_one_may_open(acme: Org) -> None:
     assert 'href="/o/acme/system"' in make_browser(acme, "admin").get(OVERVIEW).content.decode()
 
 
+def test_groups_of_the_sidebar_are_folded_until_unfolded_or_entered(acme: Org) -> None:
+    browser = make_browser(acme, "viewer")
+    folded = '<details class="side-group" data-side-group="delivery">'
+    assert folded in browser.get(OVERVIEW).content.decode()
+    assert folded not in browser.get("/o/acme/deliveries").content.decode()
+    browser.cookies["side_unfolded"] = "rules.delivery.nonsense"
+    assert folded not in browser.get(OVERVIEW).content.decode()
+
+
 def test_system_health_names_what_does_not_answer(acme: Org) -> None:
     html = make_browser(acme, "admin").get("/o/acme/system").content.decode()
     assert "Database" in html

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from apps.alerting.enums import RuleHealth, RuleKind
 from apps.alerting.models import Rule, RuleGroup, Slo
 from apps.alerting.selectors import rulegroup_get, slo_get, slo_list
 from apps.alerting.services.slo_rules import SloTerms, slo_rules, slo_terms
@@ -92,10 +93,19 @@ class SloDetailPage:
         """The group of its rules."""
         return rulegroup_get(self.scope.org, self.slo.group_name)
 
-    @property
+    @cached_property
     def rules(self) -> list[Rule]:
         """The generated rules in order."""
         return list(self.group.rules.all()) if self.group else []
+
+    @property
+    def rules_to_see(self) -> list[Rule]:
+        """Those that alert, and any that fails; that the others record is seen above."""
+        return [
+            rule
+            for rule in self.rules
+            if rule.kind == RuleKind.ALERTING or rule.health == RuleHealth.ERROR
+        ]
 
     @cached_property
     def chart(self) -> str:

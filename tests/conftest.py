@@ -29,7 +29,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def django_db_modify_db_settings(
     tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
-    """Begin with a copy of a migrated database on SQLite: migrating takes ten seconds."""
+    """Begin with a copy of a migrated database on SQLite: migrating takes some seconds."""
     if _is_sqlite():
         path = tmp_path_factory.mktemp("database") / "test.sqlite"
         migrated_database(path)

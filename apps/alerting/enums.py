@@ -93,6 +93,18 @@ class HandlingAction(models.TextChoices):
     CLOSE = "close"
 
 
+# What is read in a history: who did it stands before.
+HANDLED_WORDS = {
+    HandlingAction.ACKNOWLEDGE.value: "acknowledged",
+    HandlingAction.UNACKNOWLEDGE.value: "gave it back",
+    HandlingAction.ASSIGN.value: "assigned it",
+    HandlingAction.SNOOZE.value: "snoozed it",
+    HandlingAction.UNSNOOZE.value: "ended the snooze",
+    HandlingAction.COMMENT.value: "commented",
+    HandlingAction.CLOSE.value: "closed it",
+}
+
+
 class AssigneeKind(models.TextChoices):
     """Whom an alert can be assigned to."""
 

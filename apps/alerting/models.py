@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from apps.alerting.enums import (
+    HANDLED_WORDS,
     AlertCondition,
     AlertState,
     AssigneeKind,
@@ -375,6 +376,11 @@ class HandlingEvent(OrgOwned):
             models.Index(fields=["org", "group_name", "rule_name"], name="alerting_handled_rule"),
             models.Index(fields=["at"], name="alerting_handled_age"),
         ]
+
+    @property
+    def words(self) -> str:
+        """What was done, to be read after who did it."""
+        return HANDLED_WORDS.get(self.action, self.action)
 
     def __str__(self) -> str:
         """Return who did what."""

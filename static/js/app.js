@@ -305,6 +305,8 @@
 
   // --- times: the server writes UTC, the reader sees the distance and his own zone on hover ------
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  // What is to come is rounded: two hours that begin now are "in 2 hours" a second later, too.
+  const rounded = (span) => (span > 0 ? Math.round(span) : Math.trunc(span));
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
   const showTimes = (root = document) => {
@@ -312,7 +314,7 @@
       const at = new Date(time.dateTime);
       const seconds = Math.round((at - Date.now()) / 1000);
       const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) || units[3];
-      const text = Math.abs(seconds) < 5 ? "now" : relative.format(Math.trunc(seconds / size), unit);
+      const text = Math.abs(seconds) < 5 ? "now" : relative.format(rounded(seconds / size), unit);
       if (time.textContent !== text) time.textContent = text;
       if (!time.title) time.title = at.toLocaleString();
     }

@@ -34,7 +34,7 @@ _PHRASES: Mapping[str, str] = {
     SuppressionKind.FLAPPING: "it changes too often ({detail})",
     SuppressionKind.GROUPING: "{detail}",
     SuppressionKind.DEDUP: "{detail}",
-    SuppressionKind.NO_ROUTE: "nobody is to be told: {detail}",
+    SuppressionKind.NO_ROUTE: "{detail}",
     SuppressionKind.DISABLED: "{detail}",
     SuppressionKind.RATE_LIMITED: "there is a limit on how much is sent ({detail})",
     SuppressionKind.FAILED_DELIVERY: "the delivery failed: {detail}",
@@ -66,6 +66,8 @@ class Suppression:
         told = ("was told" if is_over else "is told") if whom == "Nobody" else None
         verb = told or ("was not told" if is_over else "is not told")
         reasons = "; and ".join(cause_phrase(cause) for cause in self.causes)
+        if self.kind == SuppressionKind.DEDUP and not is_over:
+            return f"{whom} knows of it: {reasons}."
         return f"{whom} {verb}{_times(self)}: {reasons}."
 
 
@@ -212,8 +214,8 @@ def _dedup(group: AlertGroup, record: NotificationRecord, now: datetime) -> Caus
     repeat = format_duration(group.repeat_interval_ms / 1000)
     return Cause(
         kind=SuppressionKind.DEDUP,
-        detail=f"it was told at {_moment(record.sent_at)}, "
-        f"and nothing new is repeated every {repeat} only (repeat_interval)",
+        detail=f"it was told at {_moment(record.sent_at)} and, while nothing changes, "
+        f"is told again every {repeat} (repeat_interval)",
         until=max(until, now),
     )
 
@@ -242,7 +244,8 @@ def cause_phrase(cause: Mapping[str, Any], zone: tzinfo = UTC) -> str:
     until = cause.get("until")
     if not until:
         return words
-    return f"{words}, until {_moment(datetime.fromisoformat(until).astimezone(zone))}"
+    word = "next at" if cause["kind"] == SuppressionKind.DEDUP else "until"
+    return f"{words}, {word} {_moment(datetime.fromisoformat(until).astimezone(zone))}"
 
 
 def _times(row: Suppression) -> str:

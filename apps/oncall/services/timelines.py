@@ -85,10 +85,11 @@ def _of_alert(incident: Incident, alert: IncidentAlert) -> Iterator[Moment]:
         text = f"{name}: {event.previous} → {event.state}"
         yield Moment(at=event.at, kind="alert", by=event.group_name, text=text)
     for done in handling_history(org, alert.fingerprint, limit=MOST_PER_ALERT):
-        text = f"{name}: {done.action}" + (f": {done.comment}" if done.comment else "")
+        text = f"{name}: {done.words}" + (f": {done.comment}" if done.comment else "")
         yield Moment(at=done.at, kind="handling", by=done.actor_name, text=text)
     for row in delivery_list(org=org, fingerprint=alert.fingerprint, limit=MOST_PER_ALERT):
-        text = f"{name}: {row.status} to {row.contact_point} by {row.receiver}"
+        text = f"{name}: {row.status} to {row.contact_point}"
+        text += f" / {row.receiver}" if row.receiver != row.notifier else ""
         yield Moment(at=row.created_at, kind="delivery", by=row.notifier, text=text)
 
 

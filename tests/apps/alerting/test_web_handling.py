@@ -11,7 +11,7 @@ from apps.alerting.services.builtin import builtin_create
 from apps.audit.models import AuditEvent
 from apps.orgs.models import Org
 from detectviz.clock import utc_now
-from tests.factories.monitors import START
+from tests.factories.monitors import START, make_monitor
 from tests.factories.orgs import make_org
 from tests.factories.pages import HTMX, make_browser
 
@@ -53,6 +53,25 @@ def make_alert(group: RuleGroup, name: str, state: str = "firing") -> Alert:
 
 def post(client: Client, path: str, **body: Any) -> Any:
     return client.post(f"{REST}/{path}", body, content_type="application/json")
+
+
+def test_the_list_marks_what_holds_an_alert_back_and_the_page_leads_to_its_monitor(
+    group: RuleGroup, operator: Client
+) -> None:
+    make_monitor(group.org, "home")
+    alert = make_alert(group, "home")
+    assert "Silenced" not in operator.get(LIST).content.decode()
+    alert.suppressed_by = [
+        {"kind": "silence", "name": "quiet"},
+        {"kind": "mute_time", "name": "nights"},
+    ]
+    alert.save(update_fields=["suppressed_by"])
+    listed = operator.get(LIST).content.decode()
+    assert "Silenced" in listed
+    assert "Muted at this time" in listed
+    assert 'href="/o/acme/monitors/m/home"' in operator.get(f"{LIST}/home").content.decode()
+    make_alert(group, "gone")
+    assert "/monitors/m/gone" not in operator.get(f"{LIST}/gone").content.decode()
 
 
 def test_acknowledging_on_the_page_shows_who_did_it(group: RuleGroup, operator: Client) -> None:

@@ -178,7 +178,7 @@ def test_why_answers_in_sentences(org: Org, capsys: pytest.CaptureFixture[str]) 
     call_command("why", "--org", org.name, "--label", "team=web")
     told = capsys.readouterr().out
     assert "it is silenced by quiet (alice: deploy)" in told
-    assert "nobody is to be told: the route names no contact point" in told
+    assert "the route names no contact point" in told
 
 
 def test_the_preview_counts_what_is_muted_now_and_what_would_have_been(org: Org) -> None:

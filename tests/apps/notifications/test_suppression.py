@@ -233,7 +233,7 @@ def test_repeats_that_are_not_due_are_listed_with_their_time(world: World) -> No
     assert (pages.count, repeat.fingerprint, repeat.contact_point) == (1, "a", "ops")
     assert repeat.until is not None
     assert repeat.until - told_at >= timedelta(seconds=300)
-    assert "repeated every 5m" in repeat.sentence
+    assert "told again every 5m" in repeat.sentence
     (live,) = suppressions_of(org=world.org, fingerprint="a", now=world.now)
     assert live == repeat
     world.run((repeat.until - world.now).total_seconds() - 5)

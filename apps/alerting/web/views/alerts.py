@@ -21,6 +21,7 @@ from apps.alerting.selectors import (
     handling_map,
 )
 from apps.alerting.web.views.handling import HandledAlert, HandlingPart, form_handle
+from apps.monitors.selectors.monitors import monitor_get
 from detectviz.resources.errors import NotFoundError
 from detectviz.web.pages import Pager, PageRequest, go_to, render_page, toast
 from detectviz.web.scope import OrgScope, org_page
@@ -119,6 +120,16 @@ class AlertDetailPage:
     def events(self) -> list[AlertEvent]:
         """Its transitions, the newest first."""
         return list(alert_history(self.scope.org, self.alert.fingerprint, limit=50))
+
+    @cached_property
+    def monitor(self) -> tuple[str, str] | None:
+        """Name and title of the monitor it is about, where the user may look at one."""
+        try:
+            found = monitor_get(self.scope.org, self.alert.labels.get("monitor", ""))
+        except NotFoundError:
+            return None
+        is_readable = self.scope.can("monitors:read", found)
+        return (found.name, found.title or found.name) if is_readable else None
 
     @property
     def may_silence(self) -> bool:

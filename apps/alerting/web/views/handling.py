@@ -36,6 +36,15 @@ _SAID = {
     HandlingAction.COMMENT: "Commented",
     HandlingAction.CLOSE: "Closed",
 }
+# What is not told by marks of its own: kind of cause, look and words.
+_HELD = {
+    "silence": ("active", "Silenced"),
+    "inhibition": ("superseded", "Inhibited"),
+    "maintenance": ("maintenance", "In maintenance"),
+    "dependency": ("superseded", "Its parent is down"),
+    "mute_time": ("snoozed", "Muted at this time"),
+    "active_time": ("snoozed", "Muted at this time"),
+}
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,10 @@ class HandledAlert:
     def marks(self) -> list[tuple[str, str]]:
         """What to show beside its state, as (state, words)."""
         row, now = self.handling, utc_now()
+        causes = {cause.get("kind") for cause in self.alert.suppressed_by}
+        marks = list(dict.fromkeys(held for kind, held in _HELD.items() if kind in causes))
         if row is None:
-            return []
-        marks = []
+            return marks
         if row.closed_at is not None:
             marks.append(("closed", f"Closed by {row.closed_by}"))
         if row.is_acknowledged(now):

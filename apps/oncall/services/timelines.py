@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apps.alerting.selectors import alert_history, handling_history
+from apps.notifications.enums import SuppressionKind
 from apps.notifications.selectors import delivery_list
+from apps.notifications.services.answers import cause_phrase, suppression_entries
 from apps.oncall.models import Incident, IncidentAlert, IncidentEntry
 
 BEFORE = timedelta(minutes=30)
@@ -87,10 +89,24 @@ def _of_alert(incident: Incident, alert: IncidentAlert) -> Iterator[Moment]:
     for done in handling_history(org, alert.fingerprint, limit=MOST_PER_ALERT):
         text = f"{name}: {done.words}" + (f": {done.comment}" if done.comment else "")
         yield Moment(at=done.at, kind="handling", by=done.actor_name, text=text)
+    yield from _silences(incident, alert, name)
     for row in delivery_list(org=org, fingerprint=alert.fingerprint, limit=MOST_PER_ALERT):
         text = f"{name}: {row.status} to {row.contact_point}"
         text += f" / {row.receiver}" if row.receiver != row.notifier else ""
         yield Moment(at=row.created_at, kind="delivery", by=row.notifier, text=text)
+
+
+def _silences(incident: Incident, alert: IncidentAlert, name: str) -> Iterator[Moment]:
+    """Yield when each silence began to hold the alert back, once for all who were not told."""
+    rows = suppression_entries(org=incident.org).filter(fingerprint=alert.fingerprint)
+    began: dict[str, Moment] = {}
+    for row in rows[:MOST_PER_ALERT]:
+        for cause in row.causes:
+            if cause["kind"] == SuppressionKind.SILENCE:
+                text = f"{name}: {cause_phrase(cause)}"
+                silence = str(cause.get("name", ""))
+                began[silence] = Moment(at=row.since, kind="silence", by=silence, text=text)
+    yield from began.values()
 
 
 def _plain(text: str) -> str:

@@ -7,6 +7,7 @@ from django.test import Client
 
 from apps.alerting.models import Alert
 from apps.alerting.services.handling import Actor, alerts_comment, subject_of
+from apps.notifications.models import SuppressionEntry
 from apps.oncall.models import Incident, IncidentAlert
 from apps.oncall.services.incidents import incidents_gather
 from apps.oncall.services.timelines import post_mortem
@@ -115,6 +116,31 @@ def test_the_story_tells_what_people_changed_and_did(operator: Client, acme: Org
     assert "## Root cause" in text
     download = operator.get(f"{page}/post-mortem")
     assert download["Content-Type"] == "text/markdown"
+
+
+def test_the_story_tells_of_silences_once_and_the_page_what_still_fires(
+    operator: Client, acme: Org
+) -> None:
+    alert = make_alert(acme, "a", team="web")
+    page = open_incident(operator, matchers='team="web"')
+    for point in ("mail", "phone"):
+        SuppressionEntry.objects.for_org(acme).create(
+            org=acme,
+            fingerprint="a",
+            labels=alert.labels,
+            contact_point=point,
+            group_key="{}",
+            key_digest="d",
+            kind="silence",
+            causes=[{"kind": "silence", "name": "quiet", "detail": "ann: disk"}],
+            since=utc_now(),
+        )
+    items = operator.get(f"{REST}/{the_incident(acme).name}/timeline").json()["items"]
+    said = [item["text"] for item in items if item["kind"] == "silence"]
+    assert said == ["Down: it is silenced by quiet (ann: disk)"]
+    assert "Firing" in operator.get(page).content.decode()
+    alert.delete()
+    assert "Resolved" in operator.get(page).content.decode()
 
 
 @pytest.mark.parametrize(

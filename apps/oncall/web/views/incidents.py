@@ -9,8 +9,9 @@ from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from apps.alerting.enums import AlertState
 from apps.alerting.models import Alert
-from apps.alerting.selectors import alert_names, alert_open_list
+from apps.alerting.selectors import alert_names, alert_open_list, alerts_by_fingerprint
 from apps.oncall.enums import IncidentSeverity, IncidentStatus
 from apps.oncall.models import Incident, IncidentAlert
 from apps.oncall.selectors import incident_alerts, incident_get, incident_list
@@ -105,6 +106,14 @@ class IncidentPage:
     def alerts(self) -> list[IncidentAlert]:
         """What belongs to it."""
         return incident_alerts(self.incident)
+
+    @cached_property
+    def shown_alerts(self) -> list[tuple[IncidentAlert, str]]:
+        """What belongs to it, and its state; what is known no more is over."""
+        prints = [one.fingerprint for one in self.alerts]
+        rows = alerts_by_fingerprint(self.scope.org, prints, states=AlertState.values)
+        states = {row.fingerprint: row.state for row in rows}
+        return [(one, states.get(one.fingerprint, "resolved")) for one in self.alerts]
 
     @cached_property
     def offered(self) -> list[Alert]:

@@ -21,6 +21,12 @@ from detectviz.resources.services import folder_names
 from detectviz.resources.validation import validate_spec
 from detectviz.resources.yaml import MalformedYamlError, dump_documents, load_documents
 from detectviz.web.forms import Errors, SchemaForm, field_errors
+from detectviz.web.label_rows import (
+    label_fields,
+    labels_document,
+    labels_problems,
+    labels_submitted,
+)
 from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.parsing import parse_form
 from detectviz.web.scope import OrgScope
@@ -92,6 +98,7 @@ class SpecPage:
     text: str = ""
     name: str = ""
     folder: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
     version: int | None = None
     is_new: bool = True
     errors: Errors = field(default_factory=dict)
@@ -104,8 +111,14 @@ class SpecPage:
     @cached_property
     def form(self) -> SchemaForm:
         """The form with what it holds."""
-        shown = self.editor.to_form(self.document)
-        return SchemaForm(self.fields, shown, self.errors, frozenset(self.secrets_set))
+        shown = {**self.editor.to_form(self.document), **labels_document(self.labels)}
+        fields = (*self.fields, *label_fields())
+        return SchemaForm(fields, shown, self.errors, frozenset(self.secrets_set))
+
+    @cached_property
+    def labels_form(self) -> SchemaForm:
+        """What is asked beside the YAML of the spec."""
+        return SchemaForm(label_fields(), labels_document(self.labels), self.errors)
 
     @cached_property
     def secrets_set(self) -> Mapping[str, str]:
@@ -196,6 +209,7 @@ def spec_edit(
         text=dump_documents([document]),
         name=instance.name,
         folder=instance.folder.name if instance.folder else None,
+        labels=instance.labels,
         version=instance.resource_version,
         is_new=False,
     )
@@ -231,6 +245,7 @@ def _submitted(request: PageRequest, stored: SpecPage) -> HttpResponse:
         name=data.get("name", "").strip() if stored.is_new else stored.name,
         text=data.get("text", "").replace("\r\n", "\n"),
         folder=data.get("folder", stored.folder),
+        labels=labels_submitted(data, stored.labels),
     )
     try:
         document = _document_of(page, data)
@@ -274,6 +289,8 @@ def _asked(page: SpecPage, data: QueryDict) -> dict[str, Any]:
 def _saved(page: SpecPage, version: str) -> Errors:
     if not is_name(page.name):
         return {"name": [NAME_MESSAGE]}
+    if wrong := labels_problems(page.labels):
+        return wrong
     if version and not version.isdecimal():
         raise NotFoundError
     errors = form_save(
@@ -282,6 +299,7 @@ def _saved(page: SpecPage, version: str) -> Errors:
         mode="create" if page.is_new else "update",
         name=page.name,
         spec=page.document,
+        labels=page.labels,
         folder=page.folder,
         resource_version=int(version) if version else None,
     )

@@ -124,6 +124,32 @@ def test_the_next_times_are_shown_while_one_writes(
     assert not MaintenanceWindow.objects.for_org(acme).exists()
 
 
+def test_labels_of_a_window_are_rows_in_both_views_and_stay_where_they_are_not_asked(
+    acme: Org,
+) -> None:
+    make_monitor(acme, "home", config={"host": "a.example", "answer": "up"})
+    browser = make_browser(acme)
+    rows = {"~metadata/labels": "", "metadata/labels/0/key": "", "metadata/labels/0/value": "ops"}
+    refused = browser.post(NEW, {**MONTHLY, **rows})
+    assert (refused.status_code, "of 1 to 128" in refused.content.decode()) == (422, True)
+    rows["metadata/labels/0/key"] = "team"
+    assert browser.post(NEW, {**MONTHLY, **rows}).status_code == 302
+    window = MaintenanceWindow.objects.for_org(acme).get()
+    assert window.labels == {"team": "ops"}
+    edit = "/o/acme/maintenance/w/patch/edit"
+    for view in ("form", "yaml"):
+        shown = browser.get(f"{edit}?view={view}").content.decode()
+        assert 'name="metadata/labels/0/key" value="team"' in shown
+    switched = browser.post(edit, {**MONTHLY, **rows, "show": "yaml"}).content.decode()
+    assert 'name="metadata/labels/0/value" value="ops"' in switched
+    browser.post(edit, {**MONTHLY, "resource_version": "1", "title": "Again"})
+    window.refresh_from_db()
+    assert (window.title, window.labels) == ("Again", {"team": "ops"})
+    browser.post(edit, {**MONTHLY, "resource_version": "2", "~metadata/labels": ""})
+    window.refresh_from_db()
+    assert window.labels == {}
+
+
 def test_a_window_is_put_into_a_folder_and_taken_out(acme: Org) -> None:
     make_folder(acme, "web")
     make_monitor(acme, "home", config={"host": "a.example", "answer": "up"})

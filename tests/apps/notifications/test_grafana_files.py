@@ -132,7 +132,7 @@ def test_datasources_of_a_file_are_given_the_names_they_have_here() -> None:
     assert found.datasources == ["P123"]
     [loss] = found.losses
     assert (loss.path, loss.line) == ("groups[0].rules[0].data[0].datasourceUid", 8)
-    assert "--datasource UID=NAME" in loss.cure
+    assert (loss.why[-6:], "--datasource UID=NAME" in loss.cure) == ("'P123'", True)
     applied = text_apply(
         org=org,
         actor=None,

@@ -238,6 +238,7 @@ class RuleImport:
                 self.losses.add(f"{path}.{place}", message, "Write it anew in the rule.")
                 continue
             fatal = True
+            message += _datasource_named(place, rule)
             self.losses.add(_theirs(path, place, rule), f"{_LEFT_OUT}: {message}", _cure(place))
         return None if fatal else rule
 
@@ -252,6 +253,13 @@ def _theirs(path: str, place: str, rule: Mapping[str, Any]) -> str:
     if place == "condition" and "record" in rule:
         place = "record.from"
     return f"{path}.{renamed.get(place, place)}"
+
+
+def _datasource_named(place: str, rule: Mapping[str, Any]) -> str:
+    if not place.endswith("].datasource"):
+        return ""
+    index = int(place.removeprefix("queries[").partition("]")[0])
+    return f": {rule['queries'][index]['datasource']!r}"
 
 
 def _cure(place: str) -> str:

@@ -1,6 +1,7 @@
 """The labels every resource has beside its spec, as rows of a form."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -25,8 +26,8 @@ _LABELS: Final[JsonObject] = {
 @cache
 def label_fields() -> tuple[FormField, ...]:
     """Return the field that asks for the labels."""
-    metadata: JsonObject = {"type": "object", "properties": {"labels": _LABELS}}
-    return form_fields({"type": "object", "properties": {"metadata": metadata}})
+    asked = form_fields({"type": "object", "properties": {"labels": _LABELS}})
+    return tuple(replace(one, name=_ROWS) for one in asked)
 
 
 def labels_document(labels: Mapping[str, str]) -> JsonObject:

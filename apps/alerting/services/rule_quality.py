@@ -1,21 +1,20 @@
 """How good the alerting rules of an org are, counted from what they did and what people did."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from statistics import median
 
 from django.db import models
 
-from apps.alerting.enums import HandlingAction, RuleKind
-from apps.alerting.models import AlertEvent, HandlingEvent, Rule, RuleGroup
-from apps.alerting.services.firing_counts import firing_counts
+from apps.alerting.enums import RuleKind
+from apps.alerting.models import Rule, RuleGroup
+from apps.alerting.services.firing_counts import FiringCounts, Key, firing_counts
 from detectviz.contracts.types import JsonObject
 
 DEFAULT_WINDOW = timedelta(days=30)
-
-Key = tuple[str, str]  # the group's name and the rule's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,62 +86,49 @@ def rule_quality_list(
     """
     since = now - window
     counted = firing_counts(org, since=since, now=now, zone=zone)
-    waited = _acknowledgements(org, since)
-    told, silenced = _told(org, since)
+    told, silenced = _told(org, since, counted)
     found = {}
     rules = Rule.objects.for_org(org).filter(group__in=groups, kind=RuleKind.ALERTING)
-    for rule in rules.select_related("group").order_by("group__name", "position"):
-        key = (rule.group.name, rule.name)
+    names = ("group__name", "name", "uid", "for_ms")
+    for group, name, uid, for_ms in rules.order_by("group__name", "position").values_list(*names):
+        key = (group, name)
         if key not in found:
-            row, times = counted.get(key, {}), waited.get(key)
-            quiet = min(silenced[key], row.get("untouched", 0))
+            row = counted.get(key) or FiringCounts()
+            quiet = min(silenced[key], row.untouched)
             found[key] = RuleQuality(
-                uid=rule.uid,
-                group=key[0],
-                rule=key[1],
-                for_ms=rule.for_ms,
-                firings=row.get("firings", 0),
-                series=row.get("series", 0),
-                acted_on=row.get("acted_on", 0) + quiet,
-                untouched=row.get("untouched", 0) - quiet,
-                acknowledge_s=median(times) if times else None,
-                night=row.get("night", 0),
-                returned=row.get("returned", 0),
-                mean_s=row.get("mean_s"),
+                uid=uid,
+                group=group,
+                rule=name,
+                for_ms=for_ms,
+                firings=row.firings,
+                series=row.series,
+                acted_on=row.acted_on + quiet,
+                untouched=row.untouched - quiet,
+                acknowledge_s=median(row.acknowledged_s) if row.acknowledged_s else None,
+                night=row.night,
+                returned=row.returned,
+                mean_s=row.mean_s,
                 notifications=told[key],
             )
     return list(found.values())
 
 
-def _acknowledgements(org: models.Model, since: datetime) -> dict[Key, list[float]]:
-    """Return by rule the seconds to the first acknowledgement of each firing."""
-    rows = HandlingEvent.objects.for_org(org).filter(
-        at__gte=since, action=HandlingAction.ACKNOWLEDGE, after_s__isnull=False
-    )
-    first: dict[tuple[Key, str, datetime], float] = {}
-    names = ("group_name", "rule_name", "fingerprint", "fired_at", "after_s")
-    for group, rule, fingerprint, fired_at, after_s in rows.order_by("at").values_list(*names):
-        first.setdefault(((group, rule), fingerprint, fired_at), after_s)
-    times: dict[Key, list[float]] = defaultdict(list)
-    for (key, _, _), after_s in first.items():
-        times[key].append(after_s)
-    return times
-
-
-def _told(org: models.Model, since: datetime) -> tuple[Counter[Key], Counter[Key]]:
+def _told(
+    org: models.Model, since: datetime, counted: Mapping[Key, FiringCounts]
+) -> tuple[Counter[Key], Counter[Key]]:
     """Return notifications and silences by rule, from the apps that know."""
     found = [source(org.pk, since) for source in _sources]
     told: Counter[Key] = Counter()
     silenced: Counter[Key] = Counter()
-    if not any(each.notifications or each.silenced for each in found):
-        return told, silenced
-    names = ("group_name", "rule_name", "fingerprint")
-    rows = AlertEvent.objects.for_org(org).filter(at__gte=since).order_by()
-    for group, rule, fingerprint in rows.values_list(*names).distinct():
+    for key, counts in counted.items():
         for each in found:
-            told[group, rule] += each.notifications.get(fingerprint, 0)
-            silenced[group, rule] += each.silenced.get(fingerprint, 0)
+            told[key] += _sum(each.notifications, counts.alerts.keys())
+            silenced[key] += _sum(each.silenced, counts.alerts.keys())
     return told, silenced
+
+
+def _sum(counts: Mapping[str, int], fingerprints: AbstractSet[str]) -> int:
+    return sum(counts[one] for one in counts.keys() & fingerprints) if counts else 0
 
 
 def rule_quality_json(rows: Sequence[RuleQuality]) -> list[JsonObject]:

@@ -105,7 +105,7 @@ def _silences(incident: Incident, alert: IncidentAlert, name: str) -> Iterator[M
             if cause["kind"] == SuppressionKind.SILENCE:
                 text = f"{name}: {cause_phrase(cause)}"
                 silence = str(cause.get("name", ""))
-                began[silence] = Moment(at=row.since, kind="silence", by=silence, text=text)
+                began[silence] = Moment(at=row.since, kind="silence", by="", text=text)
     yield from began.values()
 
 

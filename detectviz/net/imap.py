@@ -158,10 +158,12 @@ def _take(session: _Session, folder: str, message_id: str) -> bool:
     wanted = ("UNDELETED", "HEADER", "Message-ID", _quoted(message_id))
     found = _ok(session.uid("SEARCH", *wanted), "it can't search")
     uids = (found[0] or b"").decode("ascii", "replace").split()
+    # Servers tell all they can only to whoever has logged in.
+    can = b" ".join(each or b"" for each in _ok(session.capability(), "it is silent")).upper()
     for uid in uids:
         _ok(session.uid("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)"), "it does not delete")
         # Without UIDPLUS it stays marked: a plain EXPUNGE would take other people's mail along.
-        if "UIDPLUS" in session.capabilities:
+        if b"UIDPLUS" in can.split():
             session.uid("EXPUNGE", uid)
     return bool(uids)
 

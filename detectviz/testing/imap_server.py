@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-_SAYS: Final = b"* CAPABILITY IMAP4rev1 UIDPLUS AUTH=PLAIN"
+_FIRST: Final = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN"
+_THEN: Final = b"* CAPABILITY IMAP4rev1 UIDPLUS"  # as Dovecot: more to whoever logged in
 
 
 @dataclass(slots=True)
@@ -25,15 +26,15 @@ class ImapServer:
     starttls: ssl.SSLContext | None = None
     flood: bool = False
 
-    def answer(self, words: list[str]) -> tuple[list[bytes], str]:
-        """Return untagged lines and the status for a command."""
+    def answer(self, words: list[str], *, is_known: bool = True) -> tuple[list[bytes], str]:
+        """Return untagged lines and the status for a command of somebody who logged in or not."""
         match [word.upper() if index < 2 else word for index, word in enumerate(words)]:
             case ["CAPABILITY"]:
                 start = b" STARTTLS" if self.starttls else b""
-                return [_SAYS + start], "OK"
+                return [_THEN if is_known else _FIRST + start], "OK"
             case ["SELECT", folder]:
-                is_known = folder == "INBOX"
-                return [b"* %d EXISTS" % len(self.mails)], "OK" if is_known else "NO"
+                status = "OK" if folder == "INBOX" else "NO"
+                return [b"* %d EXISTS" % len(self.mails)], status
             case ["UID", "SEARCH", *criteria]:
                 uids = [uid for uid, name in self.mails.items() if name == criteria[-1]]
                 return [b"* SEARCH " + " ".join(map(str, uids)).encode()], "OK"
@@ -47,6 +48,7 @@ class ImapServer:
 
 class _Handler(socketserver.StreamRequestHandler):
     server: "_Server"
+    is_known = False
 
     def handle(self) -> None:
         mailbox = self.server.mailbox
@@ -64,12 +66,13 @@ class _Handler(socketserver.StreamRequestHandler):
             self._say(b"+ ")
             said = base64.b64decode(self.rfile.readline()).decode().split("\0")
             status = "OK" if said == ["", mailbox.user, mailbox.password] else "NO"
+            self.is_known = status == "OK"
             self._say(f"{tag} {status} that was it".encode())
         elif words[0] == "STARTTLS" and mailbox.starttls is not None:
             self._say(f"{tag} OK begin".encode())
             self._secure(mailbox.starttls)
         else:
-            lines, status = mailbox.answer(words)
+            lines, status = mailbox.answer(words, is_known=self.is_known)
             for said_line in lines:
                 self._say(said_line)
             self._say(f"{tag} {status} that was it".encode())

@@ -49,9 +49,11 @@ def grants_replace(
     access_changed()
     rows.filter(permission__codename__in=set(revoked) - set(granted)).delete()
     held = set(rows.values_list("permission__codename", flat=True))
-    missing = [_permission(content_type, pattern) for pattern in sorted(set(granted) - held)]
     manager.bulk_create(
-        [manager.model(permission=permission, **mine) for permission in missing],
+        [
+            manager.model(permission=permission, **mine)
+            for permission in _permissions(content_type, set(granted) - held)
+        ],
         ignore_conflicts=True,
     )
 
@@ -79,8 +81,17 @@ def _manager_of(subject: models.Model) -> tuple[Any, str]:
     return UserObjectPermission.objects, "user"
 
 
-def _permission(content_type: ContentType, pattern: str) -> Permission:
-    permission, _ = Permission.objects.get_or_create(
-        content_type=content_type, codename=pattern, defaults={"name": f"Can {pattern}"}
+def _permissions(content_type: ContentType, patterns: Collection[str]) -> list[Permission]:
+    """Return the permissions of these names, made where nobody was granted them before."""
+    if not patterns:
+        return []
+    named = Permission.objects.filter(content_type=content_type, codename__in=patterns)
+    known = set(named.values_list("codename", flat=True))
+    Permission.objects.bulk_create(
+        [
+            Permission(content_type=content_type, codename=pattern, name=f"Can {pattern}")
+            for pattern in sorted(set(patterns) - known)
+        ],
+        ignore_conflicts=True,  # somebody else made them meanwhile
     )
-    return permission
+    return list(named.order_by("codename"))

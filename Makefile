@@ -4,6 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --only-binary :all: -c constraints.txt
 PYTEST_ARGS ?=
+# Processes that tests start, workers too, compile the code once for all and not each for itself,
+# beside the sources' folders and also where the environment forbids it in them.
+test test-postgresql: export PYTHONDONTWRITEBYTECODE :=
+test test-postgresql: export PYTHONPYCACHEPREFIX ?= $(abspath $(VENV))/.bytecode
 DATABASE_TESTS := tests/apps $(addprefix tests/detectviz/,crypto permissions resources runtime)
 
 .PHONY: up demo test test-postgresql lint bench check audit clean format

@@ -31,24 +31,28 @@ class Envelope:
 
 def envelope_of(kind: ResourceKind[Any], instance: ResourceModel) -> dict[str, Any]:
     """Return the full envelope of a row (``queryset`` of the kind must have loaded it)."""
+    return {
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": metadata_of(instance),
+        "spec": kind.to_spec(instance),
+        "status": kind.to_status(instance),
+        **kind.to_top(instance),
+    }
+
+
+def metadata_of(instance: ResourceModel) -> dict[str, Any]:
+    """Return what stands beside the spec and the status of a row."""
     metadata: dict[str, Any] = {"name": instance.name, "org": str(instance.org)}
     if instance.folder is not None:
         metadata["folder"] = str(instance.folder)
-    metadata |= {
+    return metadata | {
         "labels": instance.labels,
         "uid": instance.uid,
         "resource_version": instance.resource_version,
         "generation": instance.generation,
         "created_at": _timestamp(instance.created_at),
         "updated_at": _timestamp(instance.updated_at),
-    }
-    return {
-        "apiVersion": kind.api_version,
-        "kind": kind.kind,
-        "metadata": metadata,
-        "spec": kind.to_spec(instance),
-        "status": kind.to_status(instance),
-        **kind.to_top(instance),
     }
 
 

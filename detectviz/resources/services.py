@@ -13,7 +13,7 @@ from detectviz.crypto.fields import EncryptedJSONField
 from detectviz.events.bus import publish
 from detectviz.events.types import ResourceChanged
 from detectviz.permissions.requests import actor_access
-from detectviz.resources.envelope import envelope_of, label_errors
+from detectviz.resources.envelope import envelope_of, label_errors, metadata_of
 from detectviz.resources.errors import (
     ConflictError,
     InvalidFieldsError,
@@ -95,12 +95,14 @@ def _finish(
     written.labels = dict(change.labels)
     if kind.has_folder:
         written.folder_id = change.folder.pk if change.folder else None
-    after = envelope_of(kind, written)
     spec_changed = (
-        before is None or before["spec"] != after["spec"] or secrets_before != _secrets_of(written)
+        before is None
+        or before["spec"] != kind.to_spec(written)
+        or secrets_before != _secrets_of(written)
     )
+    metadata = metadata_of(written)
     metadata_changed = before is not None and any(
-        before["metadata"].get(key) != after["metadata"].get(key) for key in ("labels", "folder")
+        before["metadata"].get(key) != metadata.get(key) for key in ("labels", "folder")
     )
     if not spec_changed and not metadata_changed:
         return WriteResult(instance=written, outcome="unchanged")

@@ -24,6 +24,7 @@ from apps.alerting.services.state_values import RuleTerms, Step
 from apps.series.services import series_store
 from detectviz.clock import to_ms
 from detectviz.resources.errors import InvalidFieldsError
+from detectviz.tenancy.writing import rows_write
 from detectviz.tsdb.interface import Sample
 
 _EVALUATED = ("epoch", "next_due_at", "last_eval_at", "last_duration_s", "missed_iterations")
@@ -145,14 +146,21 @@ def _rules_replace(group: RuleGroup, *, now: datetime) -> None:
     for rule in Rule.objects.for_org(group.org_id).filter(group=group).order_by("position"):
         left[_identity(rule.kind, rule.name, rule.labels)].append(rule)
     stopped: list[Rule] = []
+    new: list[Rule] = []
     for position, spec in enumerate(group.spec_rules):
         plan = rule_plan(spec, key=str(position), shared_labels=group.shared_labels)
         same = left[_identity(plan.kind, plan.name, plan.labels)]
         rule = same.pop(0) if same else Rule(org_id=group.org_id, group=group)
+        before = _values_of(rule)
         is_enabled = spec.get("enabled", True) and group.is_enabled
         if rule.pk and rule.is_enabled and not is_enabled:
             stopped.append(rule)
-        _rule_save(rule, spec, plan, position=position, is_enabled=is_enabled)
+        _rule_fill(rule, spec, plan, position=position, is_enabled=is_enabled)
+        if not rule.pk:
+            new.append(rule)
+        elif _values_of(rule) != before:
+            rule.save()
+    rows_write(new)
     removed = [rule for rules in left.values() for rule in rules]
     names = {spec.get("alert") for spec in group.spec_rules}
     updated = [rule for rule in removed if rule.name in names]
@@ -172,7 +180,11 @@ def _identity(kind: str, name: str, labels: Mapping[str, str]) -> tuple[Any, ...
     return (str(kind), name, tuple(sorted(labels.items())))
 
 
-def _rule_save(
+def _values_of(rule: Rule) -> dict[str, Any]:
+    return {column.attname: getattr(rule, column.attname) for column in Rule._meta.concrete_fields}
+
+
+def _rule_fill(
     rule: Rule, spec: Mapping[str, Any], plan: RulePlan, *, position: int, is_enabled: bool
 ) -> None:
     rule.position = position
@@ -199,7 +211,6 @@ def _rule_save(
     if not is_enabled:
         rule.health, rule.last_error, rule.first_eval_at = RuleHealth.UNKNOWN, "", None
         rule.failing_datasources = []
-    rule.save()
 
 
 def _alerts_end(

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import User
 from apps.alerting.models import Alert, RuleGroup
@@ -13,7 +16,7 @@ from apps.orgs.models import Org
 from detectviz.clock import utc_now
 from detectviz.promql.memory_store import MemoryStore
 from tests.factories.accounts import make_full_org
-from tests.factories.alerting import put, seconds
+from tests.factories.alerting import START, change_rulegroup, make_rulegroup, put, seconds
 
 pytestmark = pytest.mark.django_db
 BASE = "/apis/alerting/v1/orgs/acme"
@@ -255,3 +258,21 @@ def test_wrong_policies_are_refused_at_their_field(
     answer = put_group(client, rules=[{**RULE, **change}])
     assert answer.status_code == 422, answer.content
     assert field in answer.content.decode()
+
+
+def test_a_group_is_written_by_few_statements_and_what_stays_the_same_by_none(
+    org: Org, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    rules = [{"alert": f"Down{number}", "expr": "up == 0"} for number in range(40)]
+    with django_assert_max_num_queries(20):
+        group = make_rulegroup(org, rules=rules)
+    uids = list(group.rules.values_list("uid", flat=True))
+    moved = [*rules[1:], {**rules[0], "expr": "up < 1"}]
+    with CaptureQueriesContext(connection) as asked:
+        change_rulegroup(group, now=START, rules=[*rules[:-1], {**rules[-1], "expr": "up < 1"}])
+    written = [each for each in asked.captured_queries if 'UPDATE "alerting_rule"' in each["sql"]]
+    assert len(written) == 1
+    change_rulegroup(group, now=START, rules=moved)
+    rows = group.rules.order_by("position")
+    assert list(rows.values_list("uid", flat=True)) == [*uids[1:], uids[0]]
+    assert [row.name for row in rows if row.expr == "up < 1"] == ["Down0"]

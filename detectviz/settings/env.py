@@ -207,7 +207,7 @@ def database(url: str, default_path: Path) -> dict[str, object]:
 def sqlite_database(path: Path) -> dict[str, object]:
     """Return a Django entry for SQLite: WAL, and write transactions that queue instead of fail."""
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "detectviz.runtime.sqlite",
         "NAME": path,
         "CONN_MAX_AGE": None,
         "OPTIONS": {

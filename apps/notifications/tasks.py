@@ -2,12 +2,13 @@
 
 from celery import shared_task
 
-from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.delivery import delivery_send
 from apps.notifications.services.dispatch import dispatch as dispatch_alerts
 from apps.notifications.services.foreign_alerts import (
     foreign_alerts_expire,
     foreign_alerts_sweep,
 )
+from apps.notifications.services.handover import Handover, OnePass
 from apps.notifications.services.reminders import silences_remind
 from apps.notifications.services.retention import history_trim
 from apps.notifications.services.watchdogs import watchdogs_run
@@ -17,16 +18,25 @@ from detectviz.clock import utc_now
 @shared_task
 def dispatch() -> None:
     """Route, group, flush, and hand every due delivery to a worker."""
-    foreign_alerts_expire(now=utc_now())
-    dispatch_alerts(now=utc_now())
-    for delivery_id in deliveries_due(now=utc_now()):
-        deliver.delay(delivery_id)
+    _dispatch_once()
 
 
 @shared_task
 def deliver(delivery_id: int) -> None:
     """Attempt one delivery."""
     delivery_send(delivery_id=delivery_id, clock=utc_now)
+
+
+_hand_over = Handover(deliver.delay)
+
+
+def _pass() -> None:
+    foreign_alerts_expire(now=utc_now())
+    dispatch_alerts(now=utc_now(), hand_over=lambda: _hand_over(now=utc_now()))
+    _hand_over(now=utc_now())
+
+
+_dispatch_once = OnePass(_pass)
 
 
 @shared_task

@@ -4,7 +4,7 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import F, Q, QuerySet
 from prometheus_client import Histogram
@@ -51,14 +51,27 @@ duration_seconds = Histogram(
 )
 
 
+class Turn(NamedTuple):
+    """A delivery and the attempt that is due; the next attempt is another turn."""
+
+    delivery_id: int
+    due_at: datetime
+
+
 def deliveries_due(*, now: datetime) -> list[int]:
     """Return the ids of deliveries to attempt now, oldest first."""
+    return [turn.delivery_id for turn in delivery_turns(now=now)]
+
+
+def delivery_turns(*, now: datetime) -> list[Turn]:
+    """Return the attempts that are due, the oldest first; of many, as many as workers can begin."""
     due = Delivery.objects.across_orgs(reason=_ACROSS).filter(
         Q(lease_until__isnull=True) | Q(lease_until__lt=now),
         status=DeliveryStatus.PENDING,
         next_attempt_at__lte=now,
     )
-    return list(due.order_by("next_attempt_at", "pk").values_list("pk", flat=True)[:BATCH])
+    rows = due.order_by("next_attempt_at", "pk").values_list("pk", "next_attempt_at")
+    return [Turn(*row) for row in rows[:BATCH]]
 
 
 def delivery_send(*, delivery_id: int, clock: Clock) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -11,8 +11,8 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
 from apps.notifications.models import AlertGroup, RoutedAlert
-from apps.notifications.services.causes import Snapshots
-from apps.notifications.services.flush import group_flush
+from apps.notifications.services.causes import Snapshot, Snapshots
+from apps.notifications.services.flush import FlushReport, flushes_of, groups_flush
 from apps.notifications.services.prompt import Joined, alerts_note, silences_apply
 from apps.notifications.services.routing import (
     Route,
@@ -43,38 +43,46 @@ class DispatchReport:
     deliveries: int
 
 
-def dispatch(*, now: datetime) -> DispatchReport:
-    """Route what is new and flush what is due; safe to run twice and anywhere at once."""
+def dispatch(*, now: datetime, hand_over: Callable[[], object] = lambda: None) -> DispatchReport:
+    """Route what is new and flush what is due; safe to run twice and anywhere at once.
+
+    ``hand_over`` is called whenever deliveries were written: who is flushed first need not wait
+    for the others.
+    """
     routed = 0
     while count := alerts_route(now=now):
         routed += count
         if count < ROUTED_AT_ONCE:
             break
-    flushed = deliveries = 0
+    total = FlushReport()
     silences_apply(now=now)
     while due := _due_groups(now):
         snapshots = Snapshots(now=now)  # what is silenced is looked up once for many groups
-        for group_id in due:
-            created = _flush(group_id, now, snapshots)
-            flushed += created is not None
-            deliveries += created or 0
+        for org_id, group_ids in flushes_of(due):
+            report = _flush(org_id, group_ids, snapshots.of(org_id))
+            total += report
+            if report.deliveries:
+                hand_over()
         if len(due) < BATCH:
             break
     _forget_old_alerts(now)
-    return DispatchReport(routed=routed, flushed=flushed, deliveries=deliveries)
+    return DispatchReport(routed=routed, flushed=total.flushed, deliveries=total.deliveries)
 
 
-def _flush(group_id: int, now: datetime, snapshots: Snapshots) -> int | None:
-    """Flush one group; one that fails is tried again later and keeps no other one waiting."""
+def _flush(org_id: int, group_ids: Sequence[int], snapshot: Snapshot) -> FlushReport:
+    """Flush groups; one that fails is tried again later and keeps no other one waiting."""
     try:
-        return group_flush(group_id=group_id, now=now, snapshots=snapshots)
+        return groups_flush(org_id=org_id, group_ids=group_ids, now=snapshot.now, snapshot=snapshot)
     except (OperationalError, InterfaceError):
         raise  # it is the database that fails
     except Exception:
-        logger.exception("A group can't be flushed; it is tried again.", extra={"group": group_id})
-    groups = AlertGroup.objects.across_orgs(reason=_ACROSS)
-    groups.filter(pk=group_id).update(next_flush_at=now + PUT_OFF)
-    return None
+        if len(group_ids) > 1:
+            alone = (_flush(org_id, [one], snapshot) for one in group_ids)
+            return sum(alone, start=FlushReport())
+        logger.exception("A group can't be flushed; it is tried again.", extra={"group": group_ids})
+    groups = AlertGroup.objects.for_org(org_id).filter(pk__in=group_ids)
+    groups.update(next_flush_at=snapshot.now + PUT_OFF)
+    return FlushReport()
 
 
 @transaction.atomic
@@ -246,9 +254,10 @@ def ends_promptly(group: AlertGroup) -> bool:
     return group.has_flushed and bool(group.route_options.get("resolve_immediately"))
 
 
-def _due_groups(now: datetime) -> list[int]:
+def _due_groups(now: datetime) -> list[tuple[int, int]]:
+    """Return the org and the key of groups, those that are due longest first."""
     due = AlertGroup.objects.across_orgs(reason=_ACROSS).filter(next_flush_at__lte=now)
-    return list(due.order_by("next_flush_at").values_list("pk", flat=True)[:BATCH])
+    return list(due.order_by("next_flush_at").values_list("org_id", "pk")[:BATCH])
 
 
 @transaction.atomic

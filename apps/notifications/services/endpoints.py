@@ -117,9 +117,11 @@ def endpoint_leave(
 
 def _close(endpoint: Endpoint) -> None:
     """Close the breaker; an answer of any kind but the counted ones means somebody is there."""
-    endpoint.rows.filter(Q(failures__gt=0) | Q(opened_at__isnull=False)).update(
-        failures=0, opened_at=None, retry_at=None, probe_until=None, held_until=None, error=""
-    )
+    ailing = endpoint.rows.filter(Q(failures__gt=0) | Q(opened_at__isnull=False))
+    if ailing.exists():  # a healthy one costs no turn at writing
+        ailing.update(
+            failures=0, opened_at=None, retry_at=None, probe_until=None, held_until=None, error=""
+        )
 
 
 def _held(row: DeliveryEndpoint, now: datetime) -> Held | None:

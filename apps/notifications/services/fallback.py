@@ -4,10 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
-
-from apps.notifications.enums import DeliveryStatus
-from apps.notifications.models import AlertGroup, ContactPoint, Delivery, NotificationRecord
+from apps.notifications.models import ContactPoint, Delivery, NotificationRecord
 
 REASON = "fallback"
 
@@ -34,15 +31,6 @@ def fallback_resolve(*, delivery: Delivery, now: datetime) -> int:
         for point, receiver in _instead(delivery)
         if (point.name, receiver["name"]) in known
     )
-
-
-def told_instead(group: AlertGroup, receiver: str) -> QuerySet[Delivery]:
-    """Return what the fallback is still to be told of a group in place of one of its receivers."""
-    rows = Delivery.objects.for_org(group.org_id).filter(key_digest=group.key_digest)
-    failed = rows.filter(
-        contact_point=group.contact_point, receiver=receiver, status=DeliveryStatus.FAILED
-    )
-    return rows.filter(status=DeliveryStatus.PENDING, fallback_of__in=failed.values("uid"))
 
 
 def _instead(delivery: Delivery) -> Iterator[tuple[ContactPoint, Mapping[str, Any]]]:

@@ -1,44 +1,35 @@
-"""One flush of one group: leave out what is held back, decide per receiver, write deliveries."""
+"""Flush due groups: leave out what is held back, decide per receiver, write deliveries.
 
-from collections.abc import Collection, Mapping, Sequence
+Groups are flushed together, as many as one short transaction takes: the questions asked of the
+database are the same for one as for a hundred.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count, F
 
-from apps.notifications.enums import DeliveryStatus, SuppressionEnding
-from apps.notifications.models import (
-    AlertGroup,
-    ContactPoint,
-    Delivery,
-    NotificationRecord,
-    RoutedAlert,
-    SuppressionEntry,
-)
-from apps.notifications.services.causes import Causes, Snapshots, SuppressionInput
-from apps.notifications.services.decision import LastSent, Reason
-from apps.notifications.services.fallback import told_instead
+from apps.notifications.models import AlertGroup, ContactPoint
+from apps.notifications.services.causes import Causes, Snapshot, SuppressionInput
+from apps.notifications.services.endings import ending_write, group_leave
 from apps.notifications.services.handled import woken_at
-from apps.notifications.services.ledger import (
-    GroupState,
-    alerts_sync,
-    entries_close,
-    ledger_update,
-    never_told_write,
-)
-from apps.notifications.services.members import group_members, group_over
-from apps.notifications.services.payload import Members, notification_payload
+from apps.notifications.services.ledger import GroupState, alerts_sync, ledger_update
+from apps.notifications.services.members import groups_members
+from apps.notifications.services.payload import Members
 from apps.notifications.services.suppression import (
     causes_of,
     point_cause,
     point_receivers,
     with_nobody,
 )
-from apps.notifications.services.threads import threads_forget
+from apps.notifications.services.told import Told, says
 from apps.notifications.services.verdict import (
     Action,
     GroupView,
-    free_to_go,
     group_view,
     muted_of,
     receiver_verdict,
@@ -46,58 +37,143 @@ from apps.notifications.services.verdict import (
 from detectviz.events.bus import publish
 from detectviz.events.types import AlertGroupFlushed
 
+MOST_GROUPS = 100  # of one transaction, and
+MOST_ALERTS = 2_000  # of their alerts, unless one group has more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlushReport:
+    """Groups that were flushed, and deliveries that were written for them."""
+
+    flushed: int = 0
+    deliveries: int = 0
+
+    def __add__(self, other: "FlushReport") -> "FlushReport":
+        return FlushReport(
+            flushed=self.flushed + other.flushed, deliveries=self.deliveries + other.deliveries
+        )
+
+
+def flushes_of(groups: Sequence[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
+    """Cut groups, as (org, key), into what is flushed together: an org and its groups."""
+    sizes = _sizes([group for _, group in groups])
+    by_org: dict[int, list[int]] = {}
+    held: Counter[int] = Counter()
+    for org_id, group in groups:
+        some = by_org.setdefault(org_id, [])
+        if some and (len(some) == MOST_GROUPS or held[org_id] + sizes[group] > MOST_ALERTS):
+            yield org_id, by_org.pop(org_id)
+            some = by_org.setdefault(org_id, [])
+            held[org_id] = 0
+        some.append(group)
+        held[org_id] += sizes[group]
+    yield from by_org.items()
+
+
+def _sizes(groups: Sequence[int]) -> Counter[int]:
+    through = AlertGroup.alerts.through.objects.filter(alertgroup__in=groups)
+    counted = through.values_list("alertgroup_id").annotate(alerts=Count("pk")).order_by()
+    return Counter(dict(counted))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flush:
+    """One group at its flush."""
+
+    group: AlertGroup
+    members: Members
+    causes: Causes
+    point: ContactPoint | None
+    view: GroupView
+
 
 @transaction.atomic
-def group_flush(*, group_id: int, now: datetime, snapshots: Snapshots | None = None) -> int | None:
-    """Flush one due group: decide per receiver, write deliveries, set the next timer.
+def groups_flush(
+    *, org_id: int, group_ids: Collection[int], now: datetime, snapshot: Snapshot
+) -> FlushReport:
+    """Flush the due ones among groups of an org: decide, write deliveries, set the next timers.
 
-    Returns the number of deliveries, or None when somebody else flushed it meanwhile.
+    Left out are those that somebody else flushes at this moment.
     """
-    group = (
-        AlertGroup.objects.across_orgs(reason="the caller holds a due group's id")
-        .select_for_update(skip_locked=True)
-        .filter(pk=group_id, next_flush_at__lte=now)
-        .first()
+    rows = AlertGroup.objects.for_org(org_id).select_for_update(skip_locked=True)
+    groups = list(rows.filter(pk__in=group_ids, next_flush_at__lte=now).order_by("key_digest"))
+    if not groups:
+        return FlushReport()
+    _timers_set(org_id, groups, now)
+    flushes = list(_flushes(org_id, groups, now, snapshot))
+    for flush in flushes:
+        if flush.group.route_options.get("escalation"):
+            publish(_flushed(flush, now))
+    told = Told.of(groups, now=now)
+    for flush in flushes:
+        for receiver in point_receivers(flush.point):
+            _decide(flush, receiver, told, now)
+    deliveries = told.write()
+    endings = [
+        group_leave(
+            group=flush.group,
+            over=flush.members.resolved,
+            told=told,
+            muted=muted_of(flush.causes),
+        )
+        for flush in flushes
+        if flush.members.resolved or not flush.members.firing
+    ]
+    changed = ledger_update(org_id=org_id, states=map(_state, flushes), now=now)
+    for ending in endings:
+        changed |= ending_write(ending, now)
+    alerts_sync(org_id=org_id, fingerprints=changed)
+    return FlushReport(flushed=len(groups), deliveries=deliveries)
+
+
+def _timers_set(org_id: int, groups: Sequence[AlertGroup], now: datetime) -> None:
+    for interval_ms in {group.group_interval_ms for group in groups}:
+        some = [group for group in groups if group.group_interval_ms == interval_ms]
+        next_flush_at = now + timedelta(milliseconds=interval_ms)
+        AlertGroup.objects.for_org(org_id).filter(pk__in=[group.pk for group in some]).update(
+            flush_number=F("flush_number") + 1, has_flushed=True, next_flush_at=next_flush_at
+        )
+        for group in some:
+            group.flush_number += 1
+            group.has_flushed, group.next_flush_at = True, next_flush_at
+
+
+def _flushes(
+    org_id: int, groups: Sequence[AlertGroup], now: datetime, snapshot: Snapshot
+) -> Iterator[_Flush]:
+    members = groups_members(org_id=org_id, groups=groups, now=now)
+    named = ContactPoint.objects.for_org(org_id).filter(
+        name__in={group.contact_point for group in groups}
     )
-    if group is None:
-        return None
-    firing, resolved = group_members(group, now)
-    group.flush_number += 1
-    group.has_flushed = True
-    group.next_flush_at = now + timedelta(milliseconds=group.group_interval_ms)
-    group.save(update_fields=["flush_number", "has_flushed", "next_flush_at"])
-    snapshot = (snapshots or Snapshots(now=now)).of(group.org_id)
-    causes = causes_of(
-        SuppressionInput(
-            org_id=group.org_id,
-            alerts=[*firing, *resolved],
+    points = {point.name: point for point in named}
+    for group in groups:
+        own = members.get(group.pk, Members((), ()))
+        given = SuppressionInput(
+            org_id=org_id,
+            alerts=[*own.firing, *own.resolved],
             now=now,
             snapshot=snapshot,
             options=group.route_options,
         )
-    )
-    point = ContactPoint.objects.for_org(group.org_id).filter(name=group.contact_point).first()
-    view = group_view(
-        firing=firing,
-        resolved=resolved,
-        causes=causes,
-        woken_at=woken_at(snapshot=snapshot, alerts=firing),
-    )
-    if group.route_options.get("escalation"):
-        publish(_flushed(group, firing, causes, now))
-    created = sum(
-        _flush_receiver(group, receiver, view, now) for receiver in point_receivers(point)
-    )
-    changed = _note(group, firing, causes, point, now)
-    changed |= group_clean(group=group, now=now, muted=muted_of(causes))
-    alerts_sync(org_id=group.org_id, fingerprints=changed)
-    return created
+        causes = causes_of(given)
+        view = group_view(
+            firing=own.firing,
+            resolved=own.resolved,
+            causes=causes,
+            woken_at=woken_at(snapshot=snapshot, alerts=own.firing),
+        )
+        yield _Flush(
+            group=group,
+            members=own,
+            causes=causes,
+            point=points.get(group.contact_point),
+            view=view,
+        )
 
 
-def _flushed(
-    group: AlertGroup, firing: Sequence[RoutedAlert], causes: Causes, now: datetime
-) -> AlertGroupFlushed:
-    fingerprints = [alert.fingerprint for alert in firing]
+def _flushed(flush: _Flush, now: datetime) -> AlertGroupFlushed:
+    group = flush.group
+    fingerprints = [alert.fingerprint for alert in flush.members.firing]
     return AlertGroupFlushed(
         org_id=group.org_id,
         escalation=group.route_options["escalation"],
@@ -105,193 +181,41 @@ def _flushed(
         group_key=group.group_key,
         group_labels=group.group_labels,
         firing=tuple(fingerprints),
-        waiting=tuple(one for one in fingerprints if one not in causes),
+        waiting=tuple(one for one in fingerprints if one not in flush.causes),
         at=now,
     )
 
 
-def _note(
-    group: AlertGroup,
-    firing: Sequence[RoutedAlert],
-    causes: Causes,
-    point: ContactPoint | None,
-    now: datetime,
-) -> set[str]:
-    """Write down what this contact point is not told of; return whose chains changed."""
-    causes = with_nobody(causes, firing, point_cause(group.contact_point, point))
-    state = GroupState(group=group, alerts=firing, causes=causes)
-    return ledger_update(org_id=group.org_id, states=[state], now=now)
+def _state(flush: _Flush) -> GroupState:
+    """Return what the group's contact point is not told of."""
+    nobody = point_cause(flush.group.contact_point, flush.point)
+    firing = flush.members.firing
+    causes = with_nobody(flush.causes, firing, nobody)
+    return GroupState(group=flush.group, alerts=firing, causes=causes)
 
 
-def _flush_receiver(
-    group: AlertGroup,
-    receiver: Mapping[str, Any],
-    view: GroupView,
-    now: datetime,
-) -> int:
-    """Decide for one receiver; return 1 when a delivery was written."""
-    pending = _pending(group, receiver["name"])
-    if pending is not None and pending.lease_until and pending.lease_until > now:
-        return 0  # it is on the wire; the next flush decides on what came of it
+def _decide(flush: _Flush, receiver: Mapping[str, Any], told: Told, now: datetime) -> None:
+    """Decide for one receiver."""
+    group, name = flush.group, receiver["name"]
+    waiting = told.waiting(group, name)
+    if waiting is not None and waiting.lease_until and waiting.lease_until > now:
+        return  # it is on the wire; the next flush decides on what came of it
     verdict = receiver_verdict(
-        view=view,
-        last=_last_sent(group, receiver["name"]),
+        view=flush.view,
+        last=told.last_sent(group, name),
         sends_resolved=receiver["send_resolved"],
         repeat_interval=timedelta(milliseconds=group.repeat_interval_ms),
         now=now,
     )
-    if verdict.action is Action.REMEMBER:
-        record_write(group=group, receiver=receiver["name"], resolved=verdict.resolved, now=now)
-        return 0
     members = Members(verdict.firing, verdict.resolved)
-    is_told = verdict.action is Action.TELL
-    if pending is not None:
-        if is_told and _says(pending, members):
-            return 0  # it is still being retried, under the id the receiver may know already
-        _supersede(pending, now)
-    elif is_told and any(_says(one, members) for one in told_instead(group, receiver["name"])):
-        return 0  # its own receiver failed for good, and who stands in is about to hear just this
-    if is_told:
-        _create_delivery(group, receiver, members, verdict.reason, now)
-    return int(is_told)
-
-
-def _says(delivery: Delivery, members: Members) -> bool:
-    """Say whether a delivery tells just this."""
-    firing = {alert.fingerprint for alert in members.firing}
-    resolved = {alert.fingerprint for alert in members.resolved}
-    return set(delivery.firing) == firing and set(delivery.resolved) == resolved
-
-
-def _pending(group: AlertGroup, receiver: str) -> Delivery | None:
-    return (
-        Delivery.objects.for_org(group.org_id)
-        .filter(
-            key_digest=group.key_digest,
-            contact_point=group.contact_point,
-            receiver=receiver,
-            status=DeliveryStatus.PENDING,
-        )
-        .select_for_update()
-        .first()
-    )
-
-
-def _supersede(delivery: Delivery, now: datetime) -> None:
-    Delivery.objects.for_org(delivery.org_id).filter(pk=delivery.pk).update(
-        status=DeliveryStatus.SUPERSEDED, finished_at=now
-    )
-
-
-def _last_sent(group: AlertGroup, receiver: str) -> LastSent | None:
-    record = (
-        NotificationRecord.objects.for_org(group.org_id)
-        .filter(key_digest=group.key_digest, contact_point=group.contact_point, receiver=receiver)
-        .first()
-    )
-    if record is None:
-        return None
-    return LastSent(
-        firing=set(record.firing), resolved=set(record.resolved), sent_at=record.sent_at
-    )
-
-
-def _create_delivery(
-    group: AlertGroup,
-    receiver: Mapping[str, Any],
-    members: Members,
-    reason: Reason,
-    now: datetime,
-) -> None:
-    delivery = Delivery(
-        org_id=group.org_id,
-        group_key=group.group_key,
-        key_digest=group.key_digest,
-        contact_point=group.contact_point,
-        receiver=receiver["name"],
-        notifier=receiver["notifier"],
-        flush_number=group.flush_number,
-        firing=[alert.fingerprint for alert in members.firing],
-        resolved=[alert.fingerprint for alert in members.resolved],
-        reason=reason.name.lower(),
-        next_attempt_at=now,
-        created_at=now,
-    )
-    delivery.payload = notification_payload(
-        group=group, members=members, delivery_uid=delivery.uid, org=str(group.org)
-    )
-    delivery.save(force_insert=True)
-
-
-def record_write(
-    *,
-    group: AlertGroup,
-    receiver: str,
-    resolved: Sequence[RoutedAlert],
-    now: datetime,
-) -> None:
-    """Remember that a receiver knows everything to be over."""
-    NotificationRecord.objects.for_org(group.org_id).update_or_create(
-        org_id=group.org_id,
-        key_digest=group.key_digest,
-        contact_point=group.contact_point,
-        receiver=receiver,
-        defaults={
-            "firing": [],
-            "resolved": [alert.fingerprint for alert in resolved],
-            "sent_at": now,
-        },
-    )
-
-
-def group_clean(
-    *, group: AlertGroup, now: datetime, muted: Collection[str] = frozenset()
-) -> set[str]:
-    """Let resolved alerts go once no receiver believes in them; an empty group goes with them.
-
-    Returns the alerts whose chains of reasons changed, for ``alerts_sync``.
-    """
-    believed: set[str] = set()
-    told: set[str] = set()
-    records = NotificationRecord.objects.for_org(group.org_id).filter(
-        key_digest=group.key_digest, contact_point=group.contact_point
-    )
-    for firing, resolved in records.values_list("firing", "resolved"):
-        believed |= set(firing)
-        told |= {*firing, *resolved}
-    pending = Delivery.objects.for_org(group.org_id).filter(
-        key_digest=group.key_digest, status=DeliveryStatus.PENDING
-    )
-    for firing, resolved in pending.values_list("firing", "resolved"):  # payloads are large
-        believed |= {*firing, *resolved}
-    over = group_over(group, now)
-    gone = free_to_go(over, believed=believed, muted=muted, options=group.route_options)
-    if gone:
-        group.alerts.remove(*gone)
-    is_empty = not group.alerts.exists()
-    if is_empty:
-        threads_forget(group=group)
-    never = [one for one in gone if one.fingerprint not in told]
-    changed = _let_go(group, gone, never=never, now=now) if gone else set()
-    if is_empty:
-        group.delete()
-    return changed
-
-
-def _let_go(
-    group: AlertGroup, gone: Sequence[RoutedAlert], *, never: Sequence[RoutedAlert], now: datetime
-) -> set[str]:
-    noted = SuppressionEntry.objects.for_org(group.org_id).filter(
-        key_digest=group.key_digest, fingerprint__in=[alert.fingerprint for alert in never]
-    )
-    known = set(noted.values_list("fingerprint", flat=True)) if never else set()
-    never_told_write(
-        group=group, alerts=[one for one in never if one.fingerprint not in known], now=now
-    )
-    return entries_close(
-        org_id=group.org_id,
-        key_digest=group.key_digest,
-        fingerprints={alert.fingerprint for alert in gone},
-        ending=SuppressionEnding.OVER,
-        now=now,
-    )
+    if verdict.action is Action.REMEMBER:
+        told.remember(group, name, verdict.resolved)
+    elif verdict.action is Action.NOTHING:
+        if waiting is not None:
+            told.supersede(waiting)
+    elif waiting is not None:
+        if not says(waiting, members):  # else it is still being retried, under the id known already
+            told.tell(group, receiver, members, verdict.reason)
+    elif not any(says(each, members) for each in told.instead(group, name)):
+        # Else its own receiver failed for good, and who stands in is about to hear just this.
+        told.tell(group, receiver, members, verdict.reason)

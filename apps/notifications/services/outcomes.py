@@ -11,11 +11,12 @@ from prometheus_client import Counter
 
 from apps.notifications.enums import DeliveryStatus, SuppressionKind
 from apps.notifications.models import AlertGroup, ContactPoint, Delivery, NotificationRecord
+from apps.notifications.services.endings import group_clean
 from apps.notifications.services.endpoints import Held, Hold
 from apps.notifications.services.fallback import fallback_resolve, fallback_tell
-from apps.notifications.services.flush import group_clean
 from apps.notifications.services.ledger import alerts_sync, delivery_held, delivery_told
 from apps.notifications.services.threads import thread_stored
+from apps.notifications.services.told import records_write
 from detectviz.contracts.durations import format_duration
 from detectviz.contracts.errors import DeliveryError, NetworkError, PluginError
 from detectviz.contracts.notifier import Receipt
@@ -102,7 +103,8 @@ def delivery_complete(
     elif not delivery.firing:
         fallback_resolve(delivery=delivery, now=now)
     delivery_told(delivery=delivery, now=now)
-    if group is not None:
+    # Nothing of a group can be over by a word of what fires.
+    if group is not None and (delivery.resolved or not delivery.firing):
         changed = group_clean(group=group, now=now)
         alerts_sync(org_id=delivery.org_id, fingerprints=changed)
     sent_total.labels(delivery.notifier, "delivered").inc()
@@ -244,33 +246,37 @@ def _given_up(delivery: Delivery, message: str) -> str:
 
 
 def _remember(delivery: Delivery, receipt: Receipt, now: datetime) -> None:
-    NotificationRecord.objects.for_org(delivery.org_id).update_or_create(
-        org_id=delivery.org_id,
-        key_digest=delivery.key_digest,
-        contact_point=delivery.contact_point,
-        receiver=delivery.receiver,
-        defaults={
-            "firing": delivery.firing,
-            "resolved": delivery.resolved,
-            "sent_at": now,
-            "thread": thread_stored(notifier=delivery.notifier, thread=receipt.thread),
-        },
-    )
+    thread = thread_stored(notifier=delivery.notifier, thread=receipt.thread)
+    _record(delivery, now, thread=thread, update=("thread",))
 
 
 def _remember_original(delivery: Delivery, now: datetime) -> None:
     """Take a group as told whose own receiver failed for good: its fallback was told instead."""
     originals = Delivery.objects.for_org(delivery.org_id)
     original = originals.filter(uid=delivery.fallback_of, status=DeliveryStatus.FAILED).first()
-    if original is None or not _is_latest(original):
-        return
-    NotificationRecord.objects.for_org(original.org_id).update_or_create(
-        org_id=original.org_id,
-        key_digest=original.key_digest,
-        contact_point=original.contact_point,
-        receiver=original.receiver,
-        defaults={"firing": original.firing, "resolved": original.resolved, "sent_at": now},
+    if original is not None and _is_latest(original):
+        _record(original, now)
+
+
+def _record(
+    delivery: Delivery,
+    now: datetime,
+    *,
+    thread: dict[str, Any] | None = None,
+    update: tuple[str, ...] = (),
+) -> None:
+    """Write what the receiver of a delivery knows now."""
+    record = NotificationRecord(
+        org_id=delivery.org_id,
+        key_digest=delivery.key_digest,
+        contact_point=delivery.contact_point,
+        receiver=delivery.receiver,
+        firing=delivery.firing,
+        resolved=delivery.resolved,
+        sent_at=now,
+        thread=thread or {},
     )
+    records_write([record], update=update)
 
 
 def _is_latest(delivery: Delivery) -> bool:

@@ -23,7 +23,7 @@ NOBODY = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
 def test_an_alert_is_found_by_all_its_labels(tmp_path: Path) -> None:
     notifier: Notifier = built_in_plugins().load(PluginKind.NOTIFIER, "alertmanager")
     now = datetime.now(UTC)
-    hostile = make_alert(round="7", team='"caf\u00e9" \\ {x="y"}, z', empty="")
+    hostile = make_alert(round="7", team='"café" \\ {x="y"}, z', empty="")
     told = make_notification(replace(hostile, starts_at=now))
     other = make_notification(make_alert(round="8", team="web"))
     http = SyncHttpClient(EgressPolicy(allow_private=True))

@@ -96,6 +96,11 @@ class ReceiverProof:
         return str(WatchdogReading(self.reading).label) if self.reading else ""
 
     @property
+    def answer(self) -> str:
+        """Why it was not found, or not told; empty where all is well or nothing is known yet."""
+        return self.note or (self.delivery.error if self.delivery else "")
+
+    @property
     def reading_look(self) -> str:
         """How that looks: found is good, what is not there yet waits."""
         looks = {WatchdogReading.FOUND.value: "ok", WatchdogReading.MISSING.value: "queued"}

@@ -155,8 +155,10 @@ def test_where_nobody_can_look_the_services_answer_is_proof(world: World, can_re
         store = built_in_plugins().store
         plugin_host_use(PluginHost(store, HostOptions(loader=lambda *_: made)))
     watch(world, proof="read_back")
-    assert turn(world, 60).proved_at is not None
     browser = make_browser(world.org, "viewer")
+    before = browser.get(f"/o/{world.org.name}/watchdogs/w/web")
+    assert "Not yet" in before.content.decode()
+    assert turn(world, 60).proved_at is not None
     page = browser.get(f"/o/{world.org.name}/watchdogs/w/web").content.decode()
     assert ("Set a bot token." if can_read else "lets nobody read back") in page
 

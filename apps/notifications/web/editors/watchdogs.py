@@ -50,8 +50,11 @@ def _schema(scope: OrgScope) -> JsonObject:
             "title": "What is proof",
             "enum": WatchdogProof.values,
             "default": WatchdogProof.DELIVERED.value,
-            "x-labels": dict(WatchdogProof.choices),
-            "description": "Which services can be asked, and how, is in the documentation.",
+            "x-labels": {
+                **dict(WatchdogProof.choices),
+                WatchdogProof.READ_BACK.value: "It was found again",
+            },
+            "description": "Found again where a service can be asked; else its answer counts.",
         },
         "fallback": {
             "type": "string",

@@ -61,6 +61,7 @@ def test_whatever_was_the_last_original_to_run_the_rest_leads_to_the_same_models
         assert state.models == end, order[count - 1]
 
 
+@pytest.mark.timeout(300)  # every original migration is run
 def test_on_sqlite_both_make_the_same_schema(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
@@ -84,6 +85,7 @@ def test_on_sqlite_both_make_the_same_schema(
 
 
 @pytest.mark.services("initdb", "postgres")
+@pytest.mark.timeout(300)
 def test_on_postgresql_both_make_the_same_schema(django_db_blocker: DjangoDbBlocker) -> None:
     with postgresql_server() as url, django_db_blocker.unblock():
         with psycopg.connect(url, autocommit=True) as session:

@@ -2,15 +2,16 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, QuerySet
 
-from apps.notifications.models import AlertGroup, RoutedAlert
+from apps.notifications.enums import DeliveryStatus
+from apps.notifications.models import AlertGroup, Delivery, RoutedAlert
 from apps.notifications.services.causes import Snapshot, Snapshots
 from apps.notifications.services.flush import FlushReport, flushes_of, groups_flush
 from apps.notifications.services.prompt import Joined, alerts_note, silences_apply
@@ -29,6 +30,7 @@ BATCH = 500  # rows of one statement
 ROUTED_AT_ONCE = 5_000  # alerts of one transaction
 RESOLVED_KEPT = timedelta(minutes=30)
 PUT_OFF = timedelta(seconds=30)  # a group whose flush fails
+PATIENCE = timedelta(seconds=30)  # with workers that are busy with other deliveries
 _ACROSS = "one dispatcher serves every org"
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -85,7 +87,6 @@ def _flush(org_id: int, group_ids: Sequence[int], snapshot: Snapshot) -> FlushRe
     return FlushReport()
 
 
-@transaction.atomic
 def alerts_route(*, now: datetime) -> int:
     """Put unrouted alerts into their groups; return how many were looked at.
 
@@ -94,7 +95,13 @@ def alerts_route(*, now: datetime) -> int:
     unrouted = RoutedAlert.objects.across_orgs(reason=_ACROSS).filter(
         routed_version__lt=F("version")
     )
-    orgs = trees_hold(set(unrouted.order_by().values_list("org_id", flat=True).distinct()))
+    org_ids = set(unrouted.order_by().values_list("org_id", flat=True).distinct())
+    return _route(unrouted, org_ids, now) if org_ids else 0  # an idle pass takes no write lock
+
+
+@transaction.atomic
+def _route(unrouted: QuerySet[RoutedAlert], org_ids: Collection[int], now: datetime) -> int:
+    orgs = trees_hold(org_ids)
     alerts = list(
         unrouted.filter(org_id__in=orgs)
         .defer("annotations")  # routing reads labels alone, and there may be very many
@@ -255,8 +262,23 @@ def ends_promptly(group: AlertGroup) -> bool:
 
 
 def _due_groups(now: datetime) -> list[tuple[int, int]]:
-    """Return the org and the key of groups, those that are due longest first."""
-    due = AlertGroup.objects.across_orgs(reason=_ACROSS).filter(next_flush_at__lte=now)
+    """Return the org and the key of groups, those that are due longest first.
+
+    Left out are those whose last word still waits for a worker: who cannot tell as fast as groups
+    are due must not spend its time on what it would tell next.
+    """
+    waiting = Delivery.objects.across_orgs(reason=_ACROSS).filter(
+        org_id=OuterRef("org_id"),
+        key_digest=OuterRef("key_digest"),
+        status=DeliveryStatus.PENDING,
+        attempts=0,
+        lease_until__isnull=True,
+        next_attempt_at__gt=now - PATIENCE,
+        next_attempt_at__lte=now,
+    )
+    due = AlertGroup.objects.across_orgs(reason=_ACROSS).filter(
+        ~Exists(waiting), next_flush_at__lte=now
+    )
     return list(due.order_by("next_flush_at").values_list("org_id", "pk")[:BATCH])
 
 

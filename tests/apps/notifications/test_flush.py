@@ -11,11 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import AlertGroup, Delivery
 from apps.notifications.services import flush
-from apps.notifications.services.dispatch import PUT_OFF, dispatch
+from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.dispatch import PATIENCE, PUT_OFF, dispatch
 from apps.notifications.services.flush import flushes_of
 from apps.notifications.services.verdict import receiver_verdict
 from detectviz.contracts.errors import DeliveryError
-from tests.factories.dispatch import START, World, world_made
+from tests.factories.dispatch import START, World, configure, world_made
 
 FLUSHED = START + timedelta(seconds=11)
 NEXT = START + timedelta(seconds=72)
@@ -80,6 +81,21 @@ def test_what_was_never_attempted_is_rewritten_in_its_place(world: World) -> Non
     assert rewritten.payload["delivery_id"] == waiting.uid
     assert rewritten.flush_number > waiting.flush_number
     assert dispatch(now=NEXT + timedelta(seconds=61)).deliveries == 0  # it says just this
+
+
+@pytest.mark.django_db
+def test_a_group_is_not_flushed_again_while_its_word_waits_for_a_worker(world: World) -> None:
+    configure(world, group_interval="5s")
+    world.say("a")
+    dispatch(now=START)
+    dispatch(now=FLUSHED)
+    world.say("b")
+    soon = FLUSHED + timedelta(seconds=10)
+    assert dispatch(now=soon).flushed == 0
+    (waiting,) = deliveries_due(now=soon)
+    delivery_send(delivery_id=waiting, clock=lambda: soon)
+    assert dispatch(now=soon).deliveries == 1
+    assert dispatch(now=soon + PATIENCE).flushed == 1  # workers may be dead for all we know
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import AlertGroup, Delivery, RoutedAlert
@@ -30,7 +30,7 @@ BATCH = 500  # rows of one statement
 ROUTED_AT_ONCE = 5_000  # alerts of one transaction
 RESOLVED_KEPT = timedelta(minutes=30)
 PUT_OFF = timedelta(seconds=30)  # a group whose flush fails
-PATIENCE = timedelta(seconds=30)  # with workers that are busy with other deliveries
+PATIENCE = timedelta(seconds=30)  # of a due group with workers that tell others first
 _ACROSS = "one dispatcher serves every org"
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -273,12 +273,11 @@ def _due_groups(now: datetime) -> list[tuple[int, int]]:
         status=DeliveryStatus.PENDING,
         attempts=0,
         lease_until__isnull=True,
-        next_attempt_at__gt=now - PATIENCE,
         next_attempt_at__lte=now,
     )
-    due = AlertGroup.objects.across_orgs(reason=_ACROSS).filter(
-        ~Exists(waiting), next_flush_at__lte=now
-    )
+    is_wanted = ~Exists(waiting) | Q(next_flush_at__lte=now - PATIENCE)
+    groups = AlertGroup.objects.across_orgs(reason=_ACROSS)
+    due = groups.filter(is_wanted, next_flush_at__lte=now)
     return list(due.order_by("next_flush_at").values_list("org_id", "pk")[:BATCH])
 
 

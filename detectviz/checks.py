@@ -59,7 +59,7 @@ def check_servers(
 ) -> Iterator[checks.CheckMessage]:
     """Demand servers that go together."""
     engine = str(settings.DATABASES["default"]["ENGINE"])
-    if not settings.IS_EMBEDDED and engine.endswith("sqlite3"):
+    if not settings.IS_EMBEDDED and "sqlite" in engine:
         yield checks.Error(
             "DETECTVIZ_REDIS_URL is set, so processes run on their own, but they would share no "
             "database: SQLite is for the embedded size.",

@@ -64,7 +64,7 @@ def composition_current() -> CurrentComposition:
 def _with_drivers_in_use(composition: Composition) -> Composition:
     """Return the composition with the database and the series store that the settings name."""
     engine = str(settings.DATABASES["default"]["ENGINE"])
-    is_sqlite = engine.endswith("sqlite3")
+    is_sqlite = "sqlite" in engine
     drivers = {
         name: one
         for name, one in composition.drivers.items()

@@ -23,15 +23,12 @@ class Ending:
     is_empty: bool
 
 
-def group_clean(*, group: AlertGroup, now: datetime) -> set[str]:
-    """Let go what may go of a group that the caller has locked.
-
-    Returns the alerts whose chains of reasons changed, for ``alerts_sync``.
-    """
+def group_clean(*, group: AlertGroup, now: datetime) -> Ending | None:
+    """Let what may go leave a group that the caller has locked; None where nothing is over."""
     over = group_over(group, now)
     if not over and group.alerts.exists():
-        return set()
-    return ending_write(group_leave(group=group, over=over, told=Told.of([group], now=now)), now)
+        return None
+    return group_leave(group=group, over=over, told=Told.of([group], now=now))
 
 
 def group_leave(

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 
 from apps.notifications.enums import DeliveryStatus, SuppressionKind
 from apps.notifications.models import AlertGroup, ContactPoint, Delivery, NotificationRecord
-from apps.notifications.services.endings import group_clean
+from apps.notifications.services.endings import ending_write, group_clean
 from apps.notifications.services.endpoints import Held, Hold
 from apps.notifications.services.fallback import fallback_resolve, fallback_tell
 from apps.notifications.services.ledger import alerts_sync, delivery_held, delivery_told
@@ -102,11 +102,13 @@ def delivery_complete(
         _remember_original(delivery, now)
     elif not delivery.firing:
         fallback_resolve(delivery=delivery, now=now)
-    delivery_told(delivery=delivery, now=now)
-    # Nothing of a group can be over by a word of what fires.
+    # Nothing of a group is over by a word of what fires.
+    ending = None
     if group is not None and (delivery.resolved or not delivery.firing):
-        changed = group_clean(group=group, now=now)
-        alerts_sync(org_id=delivery.org_id, fingerprints=changed)
+        ending = group_clean(group=group, now=now)
+    delivery_told(delivery=delivery, now=now)
+    if ending is not None:
+        alerts_sync(org_id=delivery.org_id, fingerprints=ending_write(ending, now))
     sent_total.labels(delivery.notifier, "delivered").inc()
 
 

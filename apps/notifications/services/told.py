@@ -16,7 +16,7 @@ from detectviz.tenancy.writing import rows_write
 
 _GroupPlace = tuple[str, str]  # key digest, contact point
 _Place = tuple[str, str, str]  # …, receiver
-_REWRITTEN = ("flush_number", "firing", "resolved", "reason", "payload")
+_REWRITTEN = ("notifier", "flush_number", "firing", "resolved", "reason", "payload")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,8 @@ class Told:
         else:
             if waiting is not None:
                 self.supersede(waiting)
-            waiting = self._begin(group, receiver)
+            waiting = self._begin(group, receiver["name"])
+        waiting.notifier = receiver["notifier"]
         waiting.flush_number = group.flush_number
         waiting.firing = [alert.fingerprint for alert in members.firing]
         waiting.resolved = [alert.fingerprint for alert in members.resolved]
@@ -143,14 +144,13 @@ class Told:
         records_write(self._remembered)
         return len(self._new) + len(self._rewritten)
 
-    def _begin(self, group: AlertGroup, receiver: Mapping[str, Any]) -> Delivery:
+    def _begin(self, group: AlertGroup, receiver: str) -> Delivery:
         delivery = Delivery(
             org_id=self.org_id,
             group_key=group.group_key,
             key_digest=group.key_digest,
             contact_point=group.contact_point,
-            receiver=receiver["name"],
-            notifier=receiver["notifier"],
+            receiver=receiver,
             next_attempt_at=self.now,
             created_at=self.now,
         )

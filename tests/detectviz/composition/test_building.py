@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from detectviz.clock import utc_now
@@ -152,6 +153,7 @@ def test_without_a_choice_the_built_in_one_tells_what_is_in_use(settings: Settin
         composition_current.cache_clear()
     assert (current.composition.name, current.is_chosen) == ("dev-platform", False)
     assert current.composition.drivers["series"].type == "prometheus"
+    assert current.composition.drivers["database"].type == connection.vendor
 
 
 @pytest.mark.django_db

@@ -61,10 +61,13 @@ def test_shards_are_shared_out_and_move_when_a_worker_is_killed(tmp_path: Path) 
         database = stack.enter_context(postgresql_server())
         redis_url = stack.enter_context(redis_server())
         target = stack.enter_context(web_target())
-        variables = {"DETECTVIZ_COMPOSITION": str(composition(tmp_path))}
         product = stack.enter_context(
             standard_product(
-                tmp_path, database_url=database, redis_url=redis_url, workers=0, **variables
+                tmp_path,
+                database_url=database,
+                redis_url=redis_url,
+                workers=0,
+                DETECTVIZ_COMPOSITION=str(composition(tmp_path)),
             )
         )
         for name in ("one", "two"):

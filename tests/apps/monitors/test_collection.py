@@ -123,8 +123,9 @@ def test_a_push_is_judged_at_once(org: Org, host: CollectionHost) -> None:
 
 
 def test_a_plugin_that_is_gone_makes_its_monitors_unknown(org: Org, host: CollectionHost) -> None:
-    monitor = save(org)
-    Monitor.objects.for_org(org).update(type="gone")
+    with transaction.atomic():  # the host, which looks by itself too, sees both or neither
+        monitor = save(org)
+        Monitor.objects.for_org(org).update(type="gone")
     host.wake()
     wait_for(lambda: state_of(monitor).last_check_at is not None)
     assert state_of(monitor).state == "unknown"

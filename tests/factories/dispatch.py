@@ -90,7 +90,7 @@ class World:
         self.now += timedelta(seconds=1)
         while self.now <= ends_at:
             dispatch(now=self.now)
-            for delivery_id in deliveries_due(now=self.now):
+            for delivery_id, _ in deliveries_due(now=self.now):
                 delivery_send(delivery_id=delivery_id, clock=lambda: self.now)
             self.now = self._next_due()
         self.now = ends_at

@@ -58,12 +58,7 @@ class Turn(NamedTuple):
     due_at: datetime
 
 
-def deliveries_due(*, now: datetime) -> list[int]:
-    """Return the ids of deliveries to attempt now, oldest first."""
-    return [turn.delivery_id for turn in delivery_turns(now=now)]
-
-
-def delivery_turns(*, now: datetime) -> list[Turn]:
+def deliveries_due(*, now: datetime) -> list[Turn]:
     """Return the attempts that are due, the oldest first; of many, as many as workers can begin."""
     due = Delivery.objects.across_orgs(reason=_ACROSS).filter(
         Q(lease_until__isnull=True) | Q(lease_until__lt=now),

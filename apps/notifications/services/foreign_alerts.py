@@ -19,7 +19,7 @@ from apps.alerting.services.external_alerts import (
 from apps.alerting.services.fingerprints import fingerprints
 from apps.alerting.services.handling import handlings_end
 from apps.notifications.models import RoutedAlert
-from apps.notifications.services.inbox import DISPATCH, alerts_enter
+from apps.notifications.services.inbox import DISPATCH, alerts_enter, fingerprints_heard
 from apps.notifications.services.resolve_timeouts import resolve_timeout
 from detectviz.runtime.wakeups import wake_on_commit
 from detectviz.tenancy.writing import columns_write
@@ -112,7 +112,7 @@ def foreign_alerts_accept(
         else:
             words[word.fingerprint] = word
     left = _leave_closed(org_id, words, now)
-    heard = _heard(org_id, list(words))
+    heard = fingerprints_heard(org_id=org_id, fingerprints=list(words))
     fresh = words.keys() - heard
     if fresh and _active_count(org_id) + len(fresh) > MAX_ACTIVE:
         errors.append(f"limit of {MAX_ACTIVE} active alerts of other programs reached")
@@ -242,17 +242,6 @@ def _problem(word: _Word) -> str:
     if size > MAX_ALERT_BYTES:
         return f"alert exceeded maximum size: {size} bytes (limit: {MAX_ALERT_BYTES} bytes)"
     return ""
-
-
-def _heard(org_id: int, fingerprints: Sequence[str]) -> set[str]:
-    rows = RoutedAlert.objects.for_org(org_id)
-    return {
-        found
-        for start in range(0, len(fingerprints), _BATCH)
-        for found in rows.filter(fingerprint__in=fingerprints[start : start + _BATCH]).values_list(
-            "fingerprint", flat=True
-        )
-    }
 
 
 def _known(org_id: int, fingerprints: Sequence[str]) -> dict[str, RoutedAlert]:

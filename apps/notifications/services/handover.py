@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from apps.notifications.services.delivery import Turn, delivery_turns
+from apps.notifications.services.delivery import Turn, deliveries_due
 
 AGAIN_AFTER = timedelta(seconds=5)
 
@@ -27,7 +27,7 @@ class Handover:
         """Hand over what is due and was not lately; return how many that was."""
         with self._lock:
             lately = {turn: at for turn, at in self._handed.items() if now - at < AGAIN_AFTER}
-            fresh = [turn for turn in delivery_turns(now=now) if turn not in lately]
+            fresh = [turn for turn in deliveries_due(now=now) if turn not in lately]
             self._handed = lately | dict.fromkeys(fresh, now)
         for turn in fresh:
             self._send(turn.delivery_id)

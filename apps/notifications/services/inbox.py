@@ -37,7 +37,11 @@ def alerts_receive(*, events: Sequence[AlertChanged]) -> None:
     A resolve of an alert nobody ever heard of is dropped, as nothing could be told about it.
     """
     latest = {(event.org_id, event.fingerprint): event for event in events}
-    known = alerts_heard(latest.values())
+    known = {
+        (org_id, found)
+        for org_id, fingerprints in _by_org(latest.values())
+        for found in fingerprints_heard(org_id=org_id, fingerprints=fingerprints)
+    }
     now = utc_now()
     first = 0 if connection.features.has_select_for_update else 1  # what enters is counted below
     rows = [
@@ -81,14 +85,14 @@ def alerts_enter(alerts: Iterable[RoutedAlert]) -> None:
     rows_write(rows, unique=("org", "fingerprint"))
 
 
-def alerts_heard(alerts: Iterable[AlertChanged | RoutedAlert]) -> set[tuple[int, str]]:
-    """Return (org, fingerprint) of those that were heard of before."""
+def fingerprints_heard(*, org_id: int, fingerprints: Sequence[str]) -> set[str]:
+    """Return those alerts of an org that were heard of before."""
+    rows = RoutedAlert.objects.for_org(org_id)
+    parts = (fingerprints[at : at + BATCH] for at in range(0, len(fingerprints), BATCH))
     return {
-        (org_id, found)
-        for org_id, fingerprints in _by_org(alerts)
-        for found in RoutedAlert.objects.for_org(org_id)
-        .filter(fingerprint__in=fingerprints)
-        .values_list("fingerprint", flat=True)
+        found
+        for part in parts
+        for found in rows.filter(fingerprint__in=part).values_list("fingerprint", flat=True)
     }
 
 

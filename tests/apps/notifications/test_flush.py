@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.notifications.enums import DeliveryStatus
-from apps.notifications.models import AlertGroup, Delivery
+from apps.notifications.models import AlertGroup, ContactPoint, Delivery
 from apps.notifications.services import flush
 from apps.notifications.services.delivery import deliveries_due, delivery_send
 from apps.notifications.services.dispatch import PATIENCE, PUT_OFF, dispatch
@@ -74,9 +74,13 @@ def test_what_was_never_attempted_is_rewritten_in_its_place(world: World) -> Non
     (waiting,) = Delivery.all_orgs.all()
     world.say("b")
     dispatch(now=START + timedelta(seconds=20))
+    point = ContactPoint.all_orgs.get(name="ops")
+    point.receivers[0]["notifier"] = "ntfy"
+    point.save()
     assert [dispatch(now=each).deliveries for each in (NEXT, LATE)] == [0, 1]
     (rewritten,) = Delivery.all_orgs.all()
     assert (rewritten.uid, rewritten.next_attempt_at) == (waiting.uid, waiting.next_attempt_at)
+    assert rewritten.notifier == "ntfy"
     assert sorted(rewritten.firing) == ["a", "b"]
     assert [each["fingerprint"] for each in rewritten.payload["alerts"]] == ["a", "b"]
     assert rewritten.payload["delivery_id"] == waiting.uid
@@ -95,7 +99,7 @@ def test_a_group_is_not_flushed_again_while_its_word_waits_for_a_worker(world: W
     world.say("b")
     soon = FLUSHED + timedelta(seconds=10)
     assert dispatch(now=soon).flushed == 0
-    (waiting,) = deliveries_due(now=soon)
+    ((waiting, _),) = deliveries_due(now=soon)
     delivery_send(delivery_id=waiting, clock=lambda: soon)
     assert dispatch(now=soon).deliveries == 1
     last = soon + timedelta(seconds=6) + PATIENCE  # workers may be dead for all we know

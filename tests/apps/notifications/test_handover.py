@@ -26,7 +26,7 @@ def test_a_turn_is_handed_over_once_and_again_when_nothing_came_of_it(world: Wor
     dispatch(now=START)
     dispatch(now=START + timedelta(minutes=1))
     now = START + timedelta(minutes=1)
-    (due,) = deliveries_due(now=now)
+    ((due, _),) = deliveries_due(now=now)
     sent: list[int] = []
     hand_over = Handover(sent.append)
     assert [hand_over(now=now), hand_over(now=now)] == [1, 0]

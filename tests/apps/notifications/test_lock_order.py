@@ -161,13 +161,13 @@ class Everybody:
         dispatch(now=self.now())
 
     def deliver(self) -> None:
-        for one in deliveries_due(now=self.now()):
+        for delivery_id, _ in deliveries_due(now=self.now()):
             if not self.dice.randrange(3):
                 away = DeliveryError(
                     "away", reason="clientError", permanent=self.dice.random() < 0.5
                 )
                 self.world.receiver.failures = [away]
-            delivery_send(delivery_id=one, clock=self.now)
+            delivery_send(delivery_id=delivery_id, clock=self.now)
 
     def handle(self) -> None:
         rows = list(alert_queryset(self.world.org).select_related("rule__group"))

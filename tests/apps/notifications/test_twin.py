@@ -301,7 +301,7 @@ def _run_dispatcher(world: World, words: Sequence[AlertWord], until: datetime) -
         while waiting and waiting[0].at == now:
             alerts_receive(events=[_event(world, waiting.pop(0))])
         dispatch(now=now)
-        for delivery_id in deliveries_due(now=now):
+        for delivery_id, _ in deliveries_due(now=now):
             delivery_send(delivery_id=delivery_id, clock=lambda now=now: now)
 
 

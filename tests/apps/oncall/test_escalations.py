@@ -62,7 +62,7 @@ def run(world: World, minutes: int) -> None:
         world.now += timedelta(seconds=30)
         dispatch(now=world.now)
         escalations_tick(now=world.now)
-        for delivery_id in deliveries_due(now=world.now):
+        for delivery_id, _ in deliveries_due(now=world.now):
             delivery_send(delivery_id=delivery_id, clock=lambda: world.now)
 
 

@@ -112,7 +112,7 @@ class Player:
     def _tick(self) -> None:
         foreign_alerts_expire(now=self.now)
         dispatch(now=self.now)
-        for delivery_id in deliveries_due(now=self.now):
+        for delivery_id, _ in deliveries_due(now=self.now):
             delivery_send(delivery_id=delivery_id, clock=lambda: self.now)
 
     def _next_due(self) -> datetime | None:

@@ -5,7 +5,9 @@ import threading
 import time
 from pathlib import Path
 
-from detectviz.runtime.sqlite.turns import Turns
+import pytest
+
+from detectviz.runtime.sqlite.turns import LONGEST_BACK_S, LONGEST_LOOK_S, Turns
 
 LONG_S = 20.0
 
@@ -73,3 +75,31 @@ def test_nobody_waits_longer_than_he_said(tmp_path: Path) -> None:
     assert is_free(path, "door")
     mine.close()  # as when its process dies
     assert is_free(path, "room")
+
+
+def test_who_had_the_room_for_long_lets_others_to_the_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.sqlite"
+    long, short = Turns(path, timeout_s=0.05), Turns(path, timeout_s=0.05)
+    long.enter()
+    time.sleep(LONGEST_BACK_S)
+    long.leave()
+    short.enter()
+    short.leave()
+    pauses: list[float] = []
+    sleep = time.sleep
+
+    def slept(pause_s: float) -> None:
+        pauses.append(pause_s)
+        sleep(pause_s)
+
+    monkeypatch.setattr("detectviz.runtime.sqlite.turns.time.sleep", slept)
+    with path.with_name(f"{path.name}-door").open("w") as somebody:
+        fcntl.flock(somebody, fcntl.LOCK_EX)
+        long.enter()
+        first_of_long = pauses[0]
+        pauses.clear()
+        short.enter()
+    assert first_of_long == LONGEST_BACK_S
+    assert pauses[0] < LONGEST_LOOK_S

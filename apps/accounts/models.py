@@ -8,6 +8,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from apps.accounts.enums import UserKind
+from detectviz.json_field import JSONField
 from detectviz.resources.models import ResourceModel, new_uid
 from detectviz.tenancy.models import OrgOwned
 
@@ -89,7 +90,7 @@ class Role(FolderlessModel):
 
     description = models.CharField(max_length=500, blank=True, default="")
     is_builtin = models.BooleanField(default=False, editable=False)
-    permissions = models.JSONField(default=list)
+    permissions = JSONField(default=list)
 
 
 class ServiceAccount(FolderlessModel):
@@ -155,7 +156,7 @@ class ApiKey(FolderlessModel):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
     key_id = models.CharField(max_length=16, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
-    scopes = models.JSONField(default=list)
+    scopes = JSONField(default=list)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)

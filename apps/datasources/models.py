@@ -6,6 +6,7 @@ from django.db import models
 
 from apps.datasources.enums import DatasourceAccess
 from detectviz.crypto.fields import EncryptedJSONField
+from detectviz.json_field import JSONField
 from detectviz.resources.models import ResourceModel, new_uid
 
 
@@ -31,7 +32,7 @@ class Datasource(ResourceModel):
     read_only = models.BooleanField(default=False)
     provisioned_from = models.CharField(max_length=255, blank=True, default="")
     is_prunable = models.BooleanField(default=False)
-    json_data = models.JSONField(default=dict)
+    json_data = JSONField(default=dict)
     secure_json_data = EncryptedJSONField(default=dict)
     health_status = models.CharField(max_length=10, blank=True, default="")
     health_message = models.CharField(max_length=1000, blank=True, default="")

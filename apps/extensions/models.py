@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from detectviz.crypto.fields import EncryptedJSONField
+from detectviz.json_field import JSONField
 from detectviz.resources.models import new_uid
 from detectviz.tenancy.models import OrgOwned
 
@@ -16,7 +17,7 @@ class PluginSwitch(models.Model):
     kind = models.CharField(max_length=32)
     name = models.CharField(max_length=63)
     is_enabled = models.BooleanField(default=True)
-    settings = models.JSONField(default=dict, blank=True)
+    settings = JSONField(default=dict, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -37,7 +38,7 @@ class OrgPlugin(OrgOwned):
     kind = models.CharField(max_length=32)
     name = models.CharField(max_length=63)
     is_enabled = models.BooleanField(default=True)
-    config = models.JSONField(default=dict, blank=True)
+    config = JSONField(default=dict, blank=True)
     secrets = EncryptedJSONField()
     resource_version = models.PositiveBigIntegerField(default=1, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
@@ -65,7 +66,7 @@ class PluginApproval(models.Model):
     uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
     kind = models.CharField(max_length=32)
     name = models.CharField(max_length=63)
-    permissions = models.JSONField(default=list, blank=True)
+    permissions = JSONField(default=list, blank=True)
     version = models.CharField(max_length=64, blank=True)
     approved_by = models.CharField(max_length=150, blank=True)
     approved_at = models.DateTimeField(null=True)

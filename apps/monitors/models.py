@@ -13,6 +13,7 @@ from django.db import models
 
 from apps.monitors.enums import MonitorStateName, WindowStrategy
 from detectviz.crypto.fields import EncryptedJSONField
+from detectviz.json_field import JSONField
 from detectviz.resources.models import ResourceModel, name_validator, new_uid
 from detectviz.tenancy.models import OrgOwned
 
@@ -42,8 +43,8 @@ class Monitor(ResourceModel):
     is_in_maintenance = models.BooleanField(default=False)
     degraded_above_s = models.FloatField(null=True, blank=True)
     down_above_s = models.FloatField(null=True, blank=True)
-    depends_on = models.JSONField(default=list, blank=True)  # names of monitors
-    config = models.JSONField(default=dict, blank=True)
+    depends_on = JSONField(default=list, blank=True)  # names of monitors
+    config = JSONField(default=dict, blank=True)
     secrets = EncryptedJSONField(default=dict, blank=True)
     config_version = models.PositiveBigIntegerField(default=1, editable=False)
 
@@ -160,7 +161,7 @@ class StateChange(OrgOwned):
     state = models.CharField(max_length=16, choices=MonitorStateName)
     at = models.DateTimeField()
     message = models.TextField(blank=True, default="")
-    evidence = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
+    evidence = JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
     is_in_maintenance = models.BooleanField(default=False)
 
     class Meta(OrgOwned.Meta):
@@ -229,8 +230,8 @@ class Heartbeat(OrgOwned):
     last_exit_code = models.IntegerField(null=True, blank=True)
     last_duration_s = models.FloatField(null=True, blank=True)
     last_message = models.TextField(blank=True, default="")
-    runs = models.JSONField(default=dict, blank=True)
-    pings = models.JSONField(default=list, blank=True)
+    runs = JSONField(default=dict, blank=True)
+    pings = JSONField(default=list, blank=True)
 
     def __str__(self) -> str:
         """Name the monitor by its key."""
@@ -251,8 +252,8 @@ class ScrapeStatus(OrgOwned):
         related_name="scrape",
         db_constraint=False,
     )
-    active = models.JSONField(default=list, blank=True)
-    dropped = models.JSONField(default=list, blank=True)
+    active = JSONField(default=list, blank=True)
+    dropped = JSONField(default=list, blank=True)
     active_total = models.PositiveIntegerField(default=0)
     dropped_total = models.PositiveIntegerField(default=0)
     scraped_at = models.DateTimeField()
@@ -274,17 +275,17 @@ class MaintenanceWindow(ResourceModel):
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     cron = models.CharField(max_length=200, blank=True, default="")
-    weekdays = models.JSONField(default=list, blank=True)
-    days = models.JSONField(default=list, blank=True)
-    nth_weekdays = models.JSONField(default=list, blank=True)
+    weekdays = JSONField(default=list, blank=True)
+    days = JSONField(default=list, blank=True)
+    nth_weekdays = JSONField(default=list, blank=True)
     start_time = models.CharField(max_length=5, blank=True, default="00:00")
     duration_ms = models.PositiveBigIntegerField(default=0)
     location = models.CharField(max_length=63, blank=True, default="UTC")
     covers_all = models.BooleanField(default=False)
-    monitors = models.JSONField(default=list, blank=True)
+    monitors = JSONField(default=list, blank=True)
     selector = models.CharField(max_length=1000, blank=True, default="")
-    folders = models.JSONField(default=list, blank=True)
-    matchers = models.JSONField(default=list, blank=True)
+    folders = JSONField(default=list, blank=True)
+    matchers = JSONField(default=list, blank=True)
     is_collecting = models.BooleanField(default=True)
     is_enabled = models.BooleanField(default=True)
     note = models.TextField(max_length=2000, blank=True, default="")

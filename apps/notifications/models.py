@@ -12,6 +12,7 @@ from apps.notifications.enums import (
     WatchdogProof,
 )
 from detectviz.crypto.fields import EncryptedJSONField
+from detectviz.json_field import JSONField
 from detectviz.resources.models import ResourceModel, new_uid
 from detectviz.tenancy.models import OrgOwned
 
@@ -25,7 +26,7 @@ class ContactPoint(ResourceModel):
     a delivery is given up after ``give_up_after_ms``.
     """
 
-    receivers = models.JSONField(default=list)
+    receivers = JSONField(default=list)
     secrets = EncryptedJSONField(default=dict)
     fallback = models.CharField(max_length=63, blank=True, default="")
     fallback_after_ms = models.PositiveBigIntegerField(default=300_000)
@@ -40,13 +41,13 @@ class NotificationTemplate(ResourceModel):
 
     folder = None  # contact points of all folders refer to it
     template = models.TextField()
-    sample = models.JSONField(default=dict, blank=True)
+    sample = JSONField(default=dict, blank=True)
 
 
 class RoutingTree(ResourceModel):
     """The org's tree of routes (one, named ``default``); ``root`` is the spec as written."""
 
-    root = models.JSONField(default=dict)
+    root = JSONField(default=dict)
 
 
 class RoutedAlert(OrgOwned):
@@ -60,8 +61,8 @@ class RoutedAlert(OrgOwned):
     """
 
     fingerprint = models.CharField(max_length=32)
-    labels = models.JSONField()
-    annotations = models.JSONField(default=dict)
+    labels = JSONField()
+    annotations = JSONField(default=dict)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
     is_resolved = models.BooleanField(default=False)
@@ -105,11 +106,11 @@ class AlertGroup(OrgOwned):
     group_key = models.CharField(max_length=2000)
     key_digest = models.CharField(max_length=64)
     contact_point = models.CharField(max_length=63)
-    group_labels = models.JSONField(default=dict)
+    group_labels = JSONField(default=dict)
     group_wait_ms = models.PositiveBigIntegerField()
     group_interval_ms = models.PositiveBigIntegerField()
     repeat_interval_ms = models.PositiveBigIntegerField()
-    route_options = models.JSONField(default=dict)  # what a route says beside who and when
+    route_options = JSONField(default=dict)  # what a route says beside who and when
     created_at = models.DateTimeField()
     next_flush_at = models.DateTimeField()
     has_flushed = models.BooleanField(default=False)
@@ -135,10 +136,10 @@ class NotificationRecord(OrgOwned):
     key_digest = models.CharField(max_length=64)
     contact_point = models.CharField(max_length=63)
     receiver = models.CharField(max_length=63)
-    firing = models.JSONField(default=list)
-    resolved = models.JSONField(default=list)
+    firing = JSONField(default=list)
+    resolved = JSONField(default=list)
     sent_at = models.DateTimeField()
-    thread = models.JSONField(default=dict)
+    thread = JSONField(default=dict)
 
     class Meta(OrgOwned.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -165,9 +166,9 @@ class Delivery(OrgOwned):
     receiver = models.CharField(max_length=63)
     notifier = models.CharField(max_length=63)
     flush_number = models.PositiveBigIntegerField()
-    payload = models.JSONField()
-    firing = models.JSONField(default=list)
-    resolved = models.JSONField(default=list)
+    payload = JSONField()
+    firing = JSONField(default=list)
+    resolved = JSONField(default=list)
     status = models.CharField(
         max_length=12, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING
     )
@@ -184,7 +185,7 @@ class Delivery(OrgOwned):
     duration_s = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
-    history = models.JSONField(default=list)
+    history = JSONField(default=list)
     fallback_of = models.CharField(max_length=32, blank=True, default="")
     fallback_at = models.DateTimeField(null=True, blank=True)
     replayed_at = models.DateTimeField(null=True, blank=True)
@@ -246,7 +247,7 @@ class Silence(ResourceModel):
     ``ends_at``. ``next_change_at`` is when what it mutes may next change: the dispatcher's timer.
     """
 
-    matcher_sets = models.JSONField()
+    matcher_sets = JSONField()
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     comment = models.TextField(blank=True, default="")
@@ -254,7 +255,7 @@ class Silence(ResourceModel):
     creator = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
     )
-    annotations = models.JSONField(default=dict, blank=True)
+    annotations = JSONField(default=dict, blank=True)
     rrule = models.CharField(max_length=500, blank=True, default="")
     duration_ms = models.PositiveBigIntegerField(default=0)
     location = models.CharField(max_length=63, blank=True, default="UTC")
@@ -274,9 +275,9 @@ class InhibitionRule(ResourceModel):
     """Mutes alerts that match the target while one that matches the source is firing."""
 
     folder = None  # about alerts of all folders
-    source_matchers = models.JSONField()
-    target_matchers = models.JSONField()
-    equal = models.JSONField(default=list, blank=True)
+    source_matchers = JSONField()
+    target_matchers = JSONField()
+    equal = JSONField(default=list, blank=True)
     is_enabled = models.BooleanField(default=True)
 
 
@@ -284,7 +285,7 @@ class TimeInterval(ResourceModel):
     """Named times, which routes refer to; ``intervals`` are OR-ed, the fields of one AND-ed."""
 
     folder = None  # routes of all folders refer to it
-    intervals = models.JSONField()
+    intervals = JSONField()
 
 
 class SuppressionEntry(OrgOwned):
@@ -295,13 +296,13 @@ class SuppressionEntry(OrgOwned):
     """
 
     fingerprint = models.CharField(max_length=32)
-    labels = models.JSONField()
+    labels = JSONField()
     contact_point = models.CharField(max_length=63, blank=True)
     receiver = models.CharField(max_length=63, blank=True, default="")
     group_key = models.CharField(max_length=2000)
     key_digest = models.CharField(max_length=64)
     kind = models.CharField(max_length=20, choices=SuppressionKind.choices)
-    causes = models.JSONField(default=list)
+    causes = JSONField(default=list)
     since = models.DateTimeField()
     until = models.DateTimeField(null=True, blank=True)  # the foreseen end, where there is one
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -335,7 +336,7 @@ class Watchdog(ResourceModel):
     """
 
     folder = None  # about the org's tree
-    route_labels = models.JSONField(default=dict)
+    route_labels = JSONField(default=dict)
     every_ms = models.PositiveBigIntegerField()
     within_ms = models.PositiveBigIntegerField()
     proof = models.CharField(max_length=12, choices=WatchdogProof.choices)
@@ -349,7 +350,7 @@ class Watchdog(ResourceModel):
     checked_at = models.DateTimeField(null=True, blank=True)
     proved_at = models.DateTimeField(null=True, blank=True)
     echoed_round = models.PositiveBigIntegerField(default=0)
-    readings = models.JSONField(default=dict, blank=True)  # of the present round, by delivery
+    readings = JSONField(default=dict, blank=True)  # of the present round, by delivery
     is_failing = models.BooleanField(default=False)
     failing_since = models.DateTimeField(null=True, blank=True)
     problem = models.TextField(blank=True, default="")

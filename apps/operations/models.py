@@ -7,6 +7,7 @@ from django.db import models
 
 from apps.operations.enums import ACTIVE_STATES, RunState, RunTrigger
 from detectviz.crypto.fields import EncryptedJSONField
+from detectviz.json_field import JSONField
 from detectviz.resources.models import ResourceModel, new_uid
 from detectviz.tenancy.models import OrgOwned
 
@@ -20,18 +21,18 @@ class Pipeline(ResourceModel):
     ``owner_scopes`` when a key did it. ``is_operators`` pipelines belong to the machine's operator.
     """
 
-    source = models.JSONField(default=dict)
-    steps = models.JSONField(default=list)
-    destinations = models.JSONField(default=list)
+    source = JSONField(default=dict)
+    steps = JSONField(default=list)
+    destinations = JSONField(default=list)
     secrets = EncryptedJSONField(default=dict)
     schedule = models.CharField(max_length=200, blank=True, default="")
-    options = models.JSONField(default=dict)
+    options = JSONField(default=dict)
     enabled = models.BooleanField(default=True)
     next_run_at = models.DateTimeField(null=True, blank=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
-    owner_scopes = models.JSONField(null=True, blank=True)
+    owner_scopes = JSONField(null=True, blank=True)
     is_operators = models.BooleanField(default=False)
 
     class Meta(ResourceModel.Meta):
@@ -56,10 +57,10 @@ class PipelineRun(OrgOwned):
     written = models.PositiveBigIntegerField(default=0)
     failed = models.PositiveBigIntegerField(default=0)
     total = models.PositiveBigIntegerField(null=True, blank=True)
-    settled = models.JSONField(default=dict)
-    stages = models.JSONField(default=list)
-    errors = models.JSONField(default=list)
-    cursor = models.JSONField(default=dict)
+    settled = JSONField(default=dict)
+    stages = JSONField(default=list)
+    errors = JSONField(default=list)
+    cursor = JSONField(default=dict)
     reason = models.CharField(max_length=2000, blank=True, default="")
     source_digest = models.CharField(max_length=64)
     is_cancel_wanted = models.BooleanField(default=False)

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from detectviz.json_field import JSONField
 from detectviz.tenancy.models import OrgOwned
 
 
@@ -32,8 +33,8 @@ class Exemplar(OrgOwned):
 
     metric = models.CharField(max_length=128)
     key_digest = models.CharField(max_length=32)
-    labels = models.JSONField()
-    exemplar_labels = models.JSONField()
+    labels = JSONField()
+    exemplar_labels = JSONField()
     value = models.CharField(max_length=32)
     timestamp_ms = models.BigIntegerField()
 

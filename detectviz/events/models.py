@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from detectviz.json_field import JSONField
 from detectviz.resources.models import new_uid
 from detectviz.tenancy.models import OrgOwned
 
@@ -27,7 +28,7 @@ class OutboxEvent(OrgOwned):
     version = models.PositiveIntegerField()
     subject = models.CharField(max_length=300)
     key = models.CharField(max_length=200)
-    data: "models.JSONField[Any, Any]" = models.JSONField()
+    data: "models.JSONField[Any, Any]" = JSONField()
     at = models.DateTimeField()
     created_at = models.DateTimeField()
 

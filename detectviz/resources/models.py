@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
+from detectviz.json_field import JSONField
 from detectviz.tenancy.models import OrgOwned
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
@@ -37,7 +38,7 @@ class ResourceModel(OrgOwned):
     uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
     name = models.CharField(max_length=63, validators=[name_validator])
     title = models.CharField(max_length=200, blank=True, default="")
-    labels = models.JSONField(default=dict, blank=True)
+    labels = JSONField(default=dict, blank=True)
     folder = models.ForeignKey(
         settings.DETECTVIZ_FOLDER_MODEL,
         on_delete=models.RESTRICT,  # in use means no deletion, except together with the org

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from detectviz.json_field import JSONField
+
 
 class Lease(models.Model):
     """One named right with one holder at a time. ``epoch`` grows with every change of holder."""
@@ -23,7 +25,7 @@ class ProcessHeartbeat(models.Model):
     role = models.CharField(max_length=50)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
-    modules = models.JSONField(default=list, null=True)  # processes of an older version say nothing
+    modules = JSONField(default=list, null=True)  # processes of an older version say nothing
 
     def __str__(self) -> str:
         """Return the owner."""

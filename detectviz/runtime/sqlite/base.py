@@ -1,5 +1,6 @@
 """A connection's turn begins before its write statement or transaction and ends with it."""
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -8,13 +9,19 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.sqlite3 import base
 
+from detectviz.runtime.sqlite.operations import DatabaseOperations, utc_time
 from detectviz.runtime.sqlite.turns import Turns
+
+for declared in ("datetime", "timestamp"):
+    sqlite3.register_converter(declared, utc_time)
 
 _WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE", "REPLACE")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Takes turns with the other writers of a database that is a file."""
+
+    ops_class = DatabaseOperations
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias)

@@ -19,6 +19,7 @@ from apps.alerting.enums import (
     RuleHealth,
     RuleKind,
 )
+from detectviz.json_field import JSONField
 from detectviz.resources.models import ResourceModel, new_uid
 from detectviz.tenancy.models import OrgOwned
 
@@ -36,8 +37,8 @@ class RuleGroup(ResourceModel):
     evaluation = models.CharField(
         max_length=10, choices=RuleEvaluator.choices, default=RuleEvaluator.ENGINE
     )
-    shared_labels = models.JSONField(default=dict, blank=True)
-    spec_rules = models.JSONField(default=list, blank=True)
+    shared_labels = JSONField(default=dict, blank=True)
+    spec_rules = JSONField(default=list, blank=True)
     is_builtin = models.BooleanField(default=False)
     owner = models.CharField(max_length=80, blank=True, default="")  # "SLO checkout": generated
     is_enabled = models.BooleanField(default=True)
@@ -67,7 +68,7 @@ class GeneratedRules(ResourceModel):
     KIND: ClassVar[str]
     PREFIX: ClassVar[str]
 
-    spec = models.JSONField(default=dict)
+    spec = JSONField(default=dict)
     is_enabled = models.BooleanField(default=True)
 
     class Meta(ResourceModel.Meta):
@@ -107,12 +108,12 @@ class Rule(OrgOwned):
     kind = models.CharField(max_length=10, choices=RuleKind.choices)
     name = models.CharField(max_length=255)
     expr = models.TextField(blank=True)  # PromQL, empty where datasources are asked
-    queries = models.JSONField(default=list, blank=True)
+    queries = JSONField(default=list, blank=True)
     condition = models.CharField(max_length=64, blank=True, default="")
     for_ms = models.PositiveBigIntegerField(default=0)
     keep_firing_for_ms = models.PositiveBigIntegerField(default=0)
-    labels = models.JSONField(default=dict, blank=True)
-    annotations = models.JSONField(default=dict, blank=True)
+    labels = JSONField(default=dict, blank=True)
+    annotations = JSONField(default=dict, blank=True)
     no_data = models.CharField(max_length=10, choices=NoDataPolicy.choices, default=NoDataPolicy.OK)
     on_error = models.CharField(
         max_length=10, choices=ErrorPolicy.choices, default=ErrorPolicy.KEEP_LAST
@@ -124,10 +125,10 @@ class Rule(OrgOwned):
     low_flap_threshold = models.PositiveSmallIntegerField(null=True, blank=True)
     high_flap_threshold = models.PositiveSmallIntegerField(null=True, blank=True)
     holds_flapping = models.BooleanField(default=False)
-    depends_on = models.JSONField(default=list, blank=True)
+    depends_on = JSONField(default=list, blank=True)
     is_enabled = models.BooleanField(default=True)
 
-    failing_datasources = models.JSONField(default=list, blank=True)  # uids, at the last evaluation
+    failing_datasources = JSONField(default=list, blank=True)  # uids, at the last evaluation
     health = models.CharField(max_length=10, choices=RuleHealth.choices, default=RuleHealth.UNKNOWN)
     last_error = models.TextField(blank=True, default="")
     first_eval_at = models.DateTimeField(null=True, blank=True)  # None: never since it is enabled
@@ -186,8 +187,8 @@ class Alert(OrgOwned):
         Rule, on_delete=models.CASCADE, related_name="alerts", null=True, blank=True
     )
     fingerprint = models.CharField(max_length=16)
-    labels = models.JSONField()
-    annotations = models.JSONField(default=dict, blank=True)
+    labels = JSONField()
+    annotations = JSONField(default=dict, blank=True)
     state = models.CharField(max_length=10, choices=AlertState.choices)
     condition = models.CharField(
         max_length=10, choices=AlertCondition.choices, blank=True, default=""
@@ -198,21 +199,19 @@ class Alert(OrgOwned):
     keep_firing_since = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     last_sent_at = models.DateTimeField(null=True, blank=True)
-    suppressed_by = models.JSONField(default=list, blank=True)
-    source = models.JSONField(default=dict, blank=True)  # labels of the answer itself
+    suppressed_by = JSONField(default=list, blank=True)
+    source = JSONField(default=dict, blank=True)  # labels of the answer itself
     sender = models.CharField(max_length=200, blank=True, default="")
     generator_url = models.TextField(blank=True, default="")
     reason = models.CharField(max_length=20, blank=True, default="")
     missed = models.PositiveSmallIntegerField(default=0)  # evaluations without its series
     is_flapping = models.BooleanField(default=False)
-    flips = models.JSONField(default=list, blank=True)  # when it began or ceased to fire
+    flips = JSONField(default=list, blank=True)  # when it began or ceased to fire
 
     class Meta(OrgOwned.Meta):
         ordering: ClassVar[list[str]] = ["active_at", "id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["rule", "fingerprint"], name="alerting_alert_unique_in_rule"
-            ),
+            # Of a rule, the name is its uid and the fingerprint: the one names the other.
             models.UniqueConstraint(fields=["org", "name"], name="alerting_alert_name"),
         ]
         indexes: ClassVar[list[models.Index]] = [
@@ -276,8 +275,8 @@ class AlertEvent(OrgOwned):
     group_name = models.CharField(max_length=63)
     rule_name = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=16)
-    labels = models.JSONField()
-    annotations = models.JSONField(default=dict, blank=True)
+    labels = JSONField()
+    annotations = JSONField(default=dict, blank=True)
     previous = models.CharField(max_length=10, choices=AlertState.choices)
     state = models.CharField(max_length=10, choices=AlertState.choices)
     reason = models.CharField(max_length=20, blank=True, default="")
@@ -363,7 +362,7 @@ class HandlingEvent(OrgOwned):
     actor_name = models.CharField(max_length=150)
     at = models.DateTimeField()
     comment = models.TextField(blank=True, default="")
-    details = models.JSONField(default=dict, blank=True)
+    details = JSONField(default=dict, blank=True)
     group_name = models.CharField(max_length=63, blank=True, default="")
     rule_name = models.CharField(max_length=255, blank=True, default="")
     fired_at = models.DateTimeField(null=True, blank=True)

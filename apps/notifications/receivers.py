@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from apps.alerting.services.rule_quality import told_source_register
 from apps.notifications.services.bootstrap import org_prepare
-from apps.notifications.services.delivery import deliveries_release, deliveries_release_gone
+from apps.notifications.services.delivery_leases import (
+    deliveries_release,
+    deliveries_release_gone,
+)
 from apps.notifications.services.inbox import alerts_receive
 from apps.notifications.services.prompt import org_refresh
 from apps.notifications.services.rule_feedback import alerts_told

@@ -27,4 +27,4 @@ SCHEDULE = {
         "options": {"queue": "jobs", "expires": 600},
     },
 }
-QUEUES = {"apps.notifications.tasks.deliver": "notify"}
+QUEUES = {"apps.notifications.tasks.deliver_together": "notify"}

@@ -1,18 +1,22 @@
 """Edges to Celery."""
 
+from collections.abc import Sequence
+
 from celery import shared_task
 
-from apps.notifications.services.delivery import delivery_send
+from apps.notifications.services.delivery import deliveries_send
 from apps.notifications.services.dispatch import dispatch as dispatch_alerts
 from apps.notifications.services.foreign_alerts import (
     foreign_alerts_expire,
     foreign_alerts_sweep,
 )
 from apps.notifications.services.handover import Handover, OnePass
+from apps.notifications.services.inbox import DISPATCH
 from apps.notifications.services.reminders import silences_remind
 from apps.notifications.services.retention import history_trim
 from apps.notifications.services.watchdogs import watchdogs_run
 from detectviz.clock import utc_now
+from detectviz.runtime.wakeups import wake_at
 
 
 @shared_task
@@ -22,18 +26,23 @@ def dispatch() -> None:
 
 
 @shared_task
-def deliver(delivery_id: int) -> None:
-    """Attempt one delivery."""
-    delivery_send(delivery_id=delivery_id, clock=utc_now)
+def deliver_together(delivery_ids: Sequence[int]) -> None:
+    """Attempt deliveries of one receiver; what there was no time for is left to all workers."""
+    left = deliveries_send(delivery_ids=delivery_ids, clock=utc_now)
+    in_time = max(len(delivery_ids) - len(left), 1)
+    for start in range(0, len(left), in_time):
+        deliver_together.delay(left[start : start + in_time])
 
 
-_hand_over = Handover(deliver.delay)
+_hand_over = Handover(deliver_together.delay)
 
 
 def _pass() -> None:
     foreign_alerts_expire(now=utc_now())
-    dispatch_alerts(now=utc_now(), hand_over=lambda: _hand_over(now=utc_now()))
+    report = dispatch_alerts(now=utc_now(), hand_over=lambda: _hand_over(now=utc_now()))
     _hand_over(now=utc_now())
+    if report.next_flush_at is not None:
+        wake_at(DISPATCH, report.next_flush_at)
 
 
 _dispatch_once = OnePass(_pass)

@@ -226,7 +226,7 @@ def _left_out(count: int, markup: Markup) -> str:
 
 
 def _when(alert: NotifiedAlert) -> str:
-    since = f"since {alert.starts_at:%Y-%m-%d %H:%M:%S} UTC"
+    since = f"since {alert.starts_at:%Y-%m-%d %H:%M:%S %Z}"
     if alert.ends_at is not None:
         return f"{since} until {alert.ends_at:%H:%M:%S}"
     return since if alert.value is None else f"{since}, value {alert.value:g}"

@@ -36,7 +36,8 @@ def webhook_time(at: datetime | None) -> str:
     """Return a time as Alertmanager writes it, the year 1 for none."""
     if at is None:
         return _NO_TIME
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return f"{utc.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def _alert(alert: NotifiedAlert) -> JsonObject:

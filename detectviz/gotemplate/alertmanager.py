@@ -244,7 +244,11 @@ def kv(labels: Mapping[str, str]) -> KV:
 
 
 def moment(at: datetime | None) -> Moment:
-    """Return a time as templates see it; None is Go's zero time."""
+    """Return a time as templates see it, in its own zone; None is Go's zero time."""
+    if at is not None and isinstance(at.tzinfo, ZoneInfo):
+        zoned = ZonedMoment(at.timestamp())
+        zoned.zone = at.tzinfo
+        return zoned
     return Moment(_BEFORE_EVERYTHING if at is None else at.timestamp())
 
 

@@ -5,17 +5,24 @@ doubled one costs an idempotent run.
 """
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
 from detectviz.celery import app, gather_schedule
+from detectviz.clock import utc_now
 from detectviz.runtime import signals
 
 COALESCE_S = 0.02
+SOONEST_S = 0.1
+
+_ahead: dict[str, Sequence[float]] = {}  # runs this process asked for, by its monotonic clock
+_lock = threading.Lock()
 
 
 def wake(entry: str) -> None:
@@ -32,10 +39,33 @@ def wake_on_commit(entry: str) -> None:
     transaction.on_commit(lambda: wake(entry), robust=True)
 
 
-def _enqueue(entry: str) -> None:
+def wake_at(entry: str, at: datetime) -> None:
+    """Run the schedule's ``entry`` at a time sooner than its next tick; called by a task.
+
+    A time that is farther away is left to the ticks; so is one that a run comes before which this
+    process has asked for already, as that run asks again. So runs that each ask for the next stay
+    one chain, however many begin it, and come at most every ``SOONEST_S``.
+    """
+    row = gather_schedule()[entry]
+    after_s = max((at - utc_now()).total_seconds(), SOONEST_S)
+    if after_s < row["schedule"] and _is_first(entry, after_s):
+        _enqueue(entry, countdown=after_s)
+
+
+def _is_first(entry: str, after_s: float) -> bool:
+    """Note a run, unless another that is ahead comes before it or with it."""
+    now_s = time.monotonic()
+    with _lock:
+        ahead = [each for each in _ahead.get(entry, ()) if each > now_s]
+        is_first = all(each > now_s + after_s + COALESCE_S for each in ahead)
+        _ahead[entry] = [*ahead, now_s + after_s] if is_first else ahead
+    return is_first
+
+
+def _enqueue(entry: str, **options: Any) -> None:
     row = gather_schedule().get(entry)
     if row is not None:
-        app.send_task(row["task"], args=row.get("args", ()), **row.get("options", {}))
+        app.send_task(row["task"], args=row.get("args", ()), **row.get("options", {}), **options)
 
 
 @dataclass(slots=True)

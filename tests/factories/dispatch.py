@@ -15,7 +15,8 @@ from apps.notifications.selectors import routing_tree_get
 from apps.notifications.services import outcomes
 from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.configuration import contact_point_write, routing_tree_write
-from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.delivery import deliveries_send
+from apps.notifications.services.delivery_leases import deliveries_due
 from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.inbox import alerts_receive
 from apps.orgs.models import Org
@@ -90,8 +91,8 @@ class World:
         self.now += timedelta(seconds=1)
         while self.now <= ends_at:
             dispatch(now=self.now)
-            for delivery_id, _ in deliveries_due(now=self.now):
-                delivery_send(delivery_id=delivery_id, clock=lambda: self.now)
+            for delivery_id, *_ in deliveries_due(now=self.now):
+                deliveries_send(delivery_ids=[delivery_id], clock=lambda: self.now)
             self.now = self._next_due()
         self.now = ends_at
 

@@ -3,15 +3,19 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import QuerySet
 
 from apps.alerting.enums import AlertState, TransitionReason
 from apps.alerting.models import Alert, AlertEvent
 from apps.alerting.services.alert_rows import alerts_lock
 from detectviz.runtime import signals
-from detectviz.tenancy.writing import Prepared, columns_write, rows_write, values_prepare
+from detectviz.tenancy.listed import Texts
+from detectviz.tenancy.writing import Prepared, columns_update, columns_write, values_prepare
 
 KEPT = timedelta(minutes=15)  # as long as a rule's resolved alert stays listed
-_BATCH = 500
 _WRITTEN = (
     "labels",
     "annotations",
@@ -27,14 +31,13 @@ _WRITTEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalAlert:
-    """What a program said last of one alert; ``resolved_at`` is None while it fires."""
+    """What a program said last of one alert; it is over once its end has passed."""
 
     fingerprint: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     starts_at: datetime
-    resolved_at: datetime | None
-    sender: str
+    ends_at: datetime
     generator_url: str
 
 
@@ -44,26 +47,28 @@ def external_name(fingerprint: str) -> str:
 
 
 def external_alerts_record(
-    *, org_id: int, alerts: Sequence[ExternalAlert], now: datetime
+    *,
+    org_id: int,
+    alerts: Sequence[ExternalAlert],
+    repeated: Sequence[ExternalAlert] = (),
+    sender: str,
+    now: datetime,
 ) -> Sequence[str]:
     """Write what programs said, with its history; return the fingerprints that changed state.
 
-    A resolve of an alert that is not known to fire is dropped. Call it in a transaction.
+    Of those ``repeated`` nothing is new but that they were sent again. A resolve of an alert that
+    is not known to fire is dropped. Call it in a transaction.
     """
-    known = {
-        row.fingerprint: row
-        for names in _batches([external_name(alert.fingerprint) for alert in alerts])
-        for row in Alert.objects.for_org(org_id).filter(name__in=names)
-    }
-    words = [
-        word
-        for alert in alerts
-        if not (word := _Word.of(alert, known.get(alert.fingerprint), now)).is_idle
-    ]
+    known = _known(org_id, [*alerts, *repeated])
+    renewed = [each for each in repeated if _is_firing(known.get(each.fingerprint))]
+    missed = [each for each in repeated if not _is_firing(known.get(each.fingerprint))]
+    words = [_Word.of(alert, known.get(alert.fingerprint), now) for alert in (*alerts, *missed)]
+    words = [word for word in words if not word.is_idle]
     words.sort(key=lambda word: word.alert.fingerprint)  # the one order of locks
+    _renew(org_id, renewed, sender, now)
     labels = values_prepare(Alert, "labels", [word.alert.labels for word in words])
     annotations = values_prepare(Alert, "annotations", [word.alert.annotations for word in words])
-    _write(org_id, words, labels, annotations, now)
+    _write(org_id, words, labels, annotations, sender=sender, now=now)
     changed = [place for place, word in enumerate(words) if word.state != word.was]
     if changed:
         _write_events(
@@ -79,15 +84,33 @@ def external_alerts_record(
 
 def external_alerts_end(*, org_id: int, fingerprints: Iterable[str], at: datetime) -> None:
     """Resolve alerts whose sender has gone silent. Call it in a transaction."""
-    events: list[AlertEvent] = []
-    rows = Alert.objects.for_org(org_id).filter(rule=None, state=AlertState.FIRING)
-    for names in _batches(sorted(external_name(one) for one in fingerprints)):
-        ended = list(rows.filter(name__in=names).select_for_update().order_by("fingerprint"))
-        rows.filter(name__in=names).update(state=AlertState.RESOLVED, resolved_at=at)
-        events += [_silent(row, at) for row in ended]
-    if events:
-        rows_write(events)
-        _tell(org_id)
+    names = Texts([external_name(one) for one in fingerprints])
+    rows = _in_order(Alert.objects.for_org(org_id).filter(name__in=names))
+    known = rows.values_list("state", "pk", "fingerprint", "labels", "annotations")
+    ended = [row for state, *row in known if state == AlertState.FIRING]
+    if not ended:
+        return
+    keys, found, labels, annotations = zip(*ended, strict=True)
+    columns_update(Alert, keys, {}, same={"state": AlertState.RESOLVED, "resolved_at": at})
+    columns_write(
+        AlertEvent,
+        {
+            "rule_name": [_alert_name(each) for each in labels],
+            "fingerprint": found,
+            "labels": labels,
+            "annotations": annotations,
+        },
+        same={
+            "org_id": org_id,
+            "group_name": "",
+            "previous": AlertState.FIRING,
+            "state": AlertState.RESOLVED,
+            "reason": TransitionReason.SENDER_SILENT,
+            "value": "",
+            "at": at,
+        },
+    )
+    _tell(org_id)
 
 
 def external_alerts_sweep(*, org_id: int, active: Collection[str], now: datetime) -> None:
@@ -102,22 +125,31 @@ def external_alerts_sweep(*, org_id: int, active: Collection[str], now: datetime
     old.delete()
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Known(NamedTuple):
+    """What is known of an external alert."""
+
+    fingerprint: str
+    state: str
+    fired_at: datetime | None
+
+
+class _Word(NamedTuple):
     """What a program said beside what was known."""
 
     alert: ExternalAlert
     was: AlertState
     state: AlertState
     fired_at: datetime
+    resolved_at: datetime | None
 
     @classmethod
-    def of(cls, alert: ExternalAlert, before: Alert | None, now: datetime) -> "_Word":
+    def of(cls, alert: ExternalAlert, before: _Known | None, now: datetime) -> "_Word":
         """Join a word and the row it meets."""
-        state = AlertState.FIRING if alert.resolved_at is None else AlertState.RESOLVED
+        is_over = alert.ends_at <= now
+        state = AlertState.RESOLVED if is_over else AlertState.FIRING
         was = AlertState.INACTIVE if before is None else AlertState(before.state)
         began = before.fired_at if before is not None and was == AlertState.FIRING else None
-        return cls(alert, was, state, began or now)
+        return cls(alert, was, state, began or now, alert.ends_at if is_over else None)
 
     @property
     def is_idle(self) -> bool:
@@ -125,11 +157,39 @@ class _Word:
         return self.state == AlertState.RESOLVED and self.was != AlertState.FIRING
 
 
+def _known(org_id: int, alerts: Sequence[ExternalAlert]) -> dict[str, _Known]:
+    """Return the rows these words meet."""
+    names = Texts([external_name(alert.fingerprint) for alert in alerts])
+    rows = _in_order(Alert.objects.for_org(org_id).filter(name__in=names))
+    return {row.fingerprint: row for row in map(_Known._make, rows.values_list(*_Known._fields))}
+
+
+def _in_order(rows: "QuerySet[Alert]") -> "QuerySet[Alert]":
+    """Lock rows in the one order, where others may write too; SQLite would read all of an org."""
+    if not connection.features.has_select_for_update:
+        return rows.order_by()
+    return rows.select_for_update().order_by("fingerprint")
+
+
+def _is_firing(known: _Known | None) -> bool:
+    return known is not None and known.state == AlertState.FIRING
+
+
+def _renew(org_id: int, alerts: Sequence[ExternalAlert], sender: str, now: datetime) -> None:
+    """Note that what fires was sent again; no index holds anything of that."""
+    if alerts:
+        names = Texts([external_name(alert.fingerprint) for alert in alerts])
+        rows = Alert.objects.for_org(org_id).filter(name__in=names)
+        rows.update(last_sent_at=now, sender=sender)
+
+
 def _write(
     org_id: int,
     words: Sequence[_Word],
     labels: Prepared,
     annotations: Prepared,
+    *,
+    sender: str,
     now: datetime,
 ) -> None:
     columns_write(
@@ -142,11 +202,10 @@ def _write(
             "state": [word.state for word in words],
             "active_at": [word.alert.starts_at for word in words],
             "fired_at": [word.fired_at for word in words],
-            "resolved_at": [word.alert.resolved_at for word in words],
-            "sender": [word.alert.sender for word in words],
+            "resolved_at": [word.resolved_at for word in words],
             "generator_url": [word.alert.generator_url for word in words],
         },
-        same={"org_id": org_id, "value": "", "last_sent_at": now},
+        same={"org_id": org_id, "value": "", "sender": sender, "last_sent_at": now},
         unique=("org", "name"),
         update=_WRITTEN,
     )
@@ -162,38 +221,22 @@ def _write_events(
     columns_write(
         AlertEvent,
         {
-            "rule_name": [str(word.alert.labels.get("alertname", ""))[:255] for word in words],
+            "rule_name": [_alert_name(word.alert.labels) for word in words],
             "fingerprint": [word.alert.fingerprint for word in words],
             "labels": labels,
             "annotations": annotations,
             "previous": [word.was for word in words],
             "state": [word.state for word in words],
-            "at": [word.alert.resolved_at or now for word in words],
+            "at": [word.resolved_at or now for word in words],
         },
         same={"org_id": org_id, "group_name": "", "value": ""},
     )
 
 
-def _silent(row: Alert, at: datetime) -> AlertEvent:
-    return AlertEvent(
-        org_id=row.org_id,
-        group_name="",
-        rule_name=row.rule_name[:255],
-        fingerprint=row.fingerprint,
-        labels=row.labels,
-        annotations=row.annotations,
-        previous=AlertState.FIRING,
-        state=AlertState.RESOLVED,
-        reason=TransitionReason.SENDER_SILENT,
-        value="",
-        at=at,
-    )
+def _alert_name(labels: Mapping[str, str]) -> str:
+    return str(labels.get("alertname", ""))[:255]
 
 
 def _tell(org_id: int) -> None:
     payload = {"org": org_id, "event": "alerts", "data": {"group": ""}}
     signals.send_on_commit("web", payload)
-
-
-def _batches(names: Sequence[str]) -> Iterable[Sequence[str]]:
-    return [names[start : start + _BATCH] for start in range(0, len(names), _BATCH)]

@@ -25,10 +25,10 @@ def window_of(parameters: Mapping[str, str], default: timedelta = DEFAULT_WINDOW
     return window
 
 
-def zone_of(parameters: Mapping[str, str]) -> tzinfo:
-    """Return the time zone ``tz`` names: UTC unless it is said."""
-    name = parameters.get("tz", "")
-    if not name:
+def zone_of(parameters: Mapping[str, str], *, default: str) -> tzinfo:
+    """Return the time zone ``tz`` names, the org's own unless it is said."""
+    name = parameters.get("tz", "") or default
+    if name == "UTC":
         return UTC
     try:
         return ZoneInfo(name)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from apps.notifications.enums import SuppressionKind
-from apps.notifications.models import RoutedAlert
+from apps.notifications.services.alert_facts import AlertFacts
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class SuppressionInput:
     """
 
     org_id: int
-    alerts: Sequence[RoutedAlert]
+    alerts: Sequence[AlertFacts]
     now: datetime
     snapshot: Snapshot
     options: Mapping[str, Any] = field(default_factory=dict)

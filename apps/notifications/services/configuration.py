@@ -28,9 +28,9 @@ from detectviz.contracts.manifest import Manifest
 from detectviz.contracts.types import PluginKind
 from detectviz.resources.errors import InvalidFieldsError, ResourceInUseError
 from detectviz.runtime.wakeups import wake_on_commit
+from detectviz.tenancy.listed import Keys
 
 DISPATCH = "notifications.dispatch"
-_BATCH = 500
 
 # Alertmanager's defaults: it has them off for mail, Slack and WeChat, on for all others.
 RECEIVER_TEXTS = ("title_template", "text_template", "rate_limit")
@@ -193,20 +193,15 @@ def _route_anew(org: models.Model) -> None:
     """End every group; the dispatcher looks at every alert again. Locks in the usual order."""
     # Written is what was locked: rows that came meanwhile would be locked in no order.
     alerts = RoutedAlert.objects.for_org(org)
-    for some in _parts(alerts.select_for_update().order_by("fingerprint")):
-        alerts.filter(pk__in=some).update(routed_version=0)
+    alerts.filter(pk__in=_locked(alerts.order_by("fingerprint"))).update(routed_version=0)
     groups = AlertGroup.objects.for_org(org)
-    for some in _parts(groups.select_for_update().order_by("key_digest")):
-        groups.filter(pk__in=some).delete()
+    groups.filter(pk__in=_locked(groups.order_by("key_digest"))).delete()
     closed = entries_close(org_id=org.pk, ending=SuppressionEnding.REROUTED, now=utc_now())
     alerts_sync(org_id=org.pk, fingerprints=closed)
 
 
-def _parts(locked: "models.QuerySet[Any]") -> Iterator[list[int]]:
-    """Lock all rows, then yield their keys, as many as one statement takes."""
-    keys = list(locked.values_list("pk", flat=True))
-    for start in range(0, len(keys), _BATCH):
-        yield keys[start : start + _BATCH]
+def _locked(rows: "models.QuerySet[Any]") -> Keys:
+    return Keys(rows.select_for_update().values_list("pk", flat=True))
 
 
 def _named(

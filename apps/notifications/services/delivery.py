@@ -2,47 +2,43 @@
 
 import logging
 import time
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from django.db.models import F, Q, QuerySet
 from prometheus_client import Histogram
 
 from apps.extensions.selectors import plugin_client, plugin_manifest
-from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import Delivery
-from apps.notifications.services.endpoints import (
-    Endpoint,
-    endpoint_enter,
-    endpoint_leave,
-    endpoint_of,
+from apps.notifications.services.delivered import Delivered, deliveries_complete
+from apps.notifications.services.delivery_leases import (
+    LEASE_S,
+    deliveries_give_back,
+    deliveries_lease,
+    payloads_read,
 )
-from apps.notifications.services.outcomes import (
-    Attempt,
-    delivery_complete,
-    delivery_fail,
-    delivery_hold,
-)
+from apps.notifications.services.endpoints import Door, Endpoint, endpoint_of
+from apps.notifications.services.outcomes import Attempt, delivery_fail, delivery_hold
 from apps.notifications.services.outward import notifier_context
 from apps.notifications.services.payload import notification_to_send
 from apps.notifications.services.receivers import receiver_find
-from apps.notifications.services.templates import notification_render
-from apps.notifications.services.threads import thread_of
+from apps.notifications.services.templates import Library, library_of, notification_render
+from apps.notifications.services.threads import threads_of
 from detectviz.clock import Clock
 from detectviz.contracts.errors import DeliveryError, PluginError
 from detectviz.contracts.notifier import Notification, Notifier, Receipt
 from detectviz.contracts.types import JsonObject, PluginKind
 from detectviz.pluginhost.errors import PluginHostError
 from detectviz.runtime.insisting import PASSING, insist
-from detectviz.runtime.leases import owners_gone, process_owner
 
 TIMEOUT_S = 15.0
-LEASE_S = 45.0
-BATCH = 200
 GIVEN_BACK_WITHIN_S = 10.0
+BEGUN_WITHIN_S = 1.0  # of several taken together: what comes later is left to other workers
+WRITTEN_WITHIN_S = 0.25  # answers that come quickly are written down together
+READ_AHEAD = 2_000  # alerts whose payloads are held at once
 _MARGIN_S = 5.0
-_ACROSS = "one dispatcher serves every org"
+_WRITING_S = (LEASE_S - TIMEOUT_S - _MARGIN_S) / 2
 
 logger = logging.getLogger(__name__)
 
@@ -51,114 +47,54 @@ duration_seconds = Histogram(
 )
 
 
-class Turn(NamedTuple):
-    """A delivery and the attempt that is due; the next attempt is another turn."""
+def deliveries_send(*, delivery_ids: Sequence[int], clock: Clock) -> list[int]:
+    """Attempt deliveries of one receiver one after the other; return those there was no time for.
 
-    delivery_id: int
-    due_at: datetime
-
-
-def deliveries_due(*, now: datetime) -> list[Turn]:
-    """Return the attempts that are due, the oldest first; of many, as many as workers can begin."""
-    due = Delivery.objects.across_orgs(reason=_ACROSS).filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lt=now),
-        status=DeliveryStatus.PENDING,
-        next_attempt_at__lte=now,
-    )
-    rows = due.order_by("next_attempt_at", "pk").values_list("pk", "next_attempt_at")
-    return [Turn(*row) for row in rows[:BATCH]]
-
-
-def delivery_send(*, delivery_id: int, clock: Clock) -> None:
-    """Attempt one delivery if nobody else is at it; mark it only after the positive answer."""
-    delivery = _lease(delivery_id, clock())
-    if delivery is None:
-        return
+    Left out are those that somebody else is at. What holds for all of them is asked once. Each has
+    a lease of its own and is marked only after its positive answer, together with others that were
+    answered within a moment.
+    """
+    leased = deliveries_lease(delivery_ids=delivery_ids, now=clock())
+    if not leased:
+        return []
+    waiting = deque(leased)
     try:
-        _try(delivery, clock)
+        _send(waiting, clock)
     except PASSING as error:
-        # Nothing is known of it yet, so nobody needs to wait until the lease runs out.
-        logger.warning("delivery %s is tried again: %s", delivery.uid, error)
-        insist(lambda: _give_back(delivery), within_s=GIVEN_BACK_WITHIN_S)
+        # Nothing is known of them yet, so nobody needs to wait until the leases run out.
+        begun = leased[: len(leased) - len(waiting)]
+        logger.warning("%d deliveries are tried again: %s", len(leased), error)
+        insist(lambda: deliveries_give_back(begun, begun=True), within_s=GIVEN_BACK_WITHIN_S)
+    finally:
+        left = list(waiting)
+        insist(lambda: deliveries_give_back(left, begun=False), within_s=GIVEN_BACK_WITHIN_S)
+    return [each.pk for each in left]
 
 
-def _try(delivery: Delivery, clock: Clock) -> None:
-    target = target_of(delivery)
+def _send(waiting: deque[Delivery], clock: Clock) -> None:
+    """Send what is waiting while there is time; what was begun is no longer waiting."""
+    ends_at = time.monotonic() + BEGUN_WITHIN_S
+    target = target_of(waiting[0])
     if target is None:
-        gone = DeliveryError(
-            "The receiver was removed meanwhile.", reason="clientError", permanent=True
-        )
-        delivery_fail(delivery=delivery, attempt=Attempt(duration_s=0.0, error=gone), now=clock())
+        while waiting:
+            _fail_gone(waiting.popleft(), clock)
         return
-    held = endpoint_enter(endpoint=target.endpoint, now=clock())
-    if held is not None:
-        delivery_hold(delivery=delivery, held=held, now=clock())
-        return
-    if delivery.lease_until is None or clock() >= delivery.lease_until:
-        return  # this process stood still past its lease: whoever took over says what holds now
-    attempt = _attempt(delivery, target)
-    duration_seconds.labels(delivery.notifier).observe(attempt.duration_s)
-    # The answer is there once. A database that is away for less than the lease takes it later.
-    left_s = LEASE_S - TIMEOUT_S - _MARGIN_S
-    insist(lambda: _leave(target.endpoint, attempt, clock()), within_s=left_s / 2)
-    insist(lambda: _write_down(delivery, attempt, clock()), within_s=left_s / 2)
+    way = _Way.to(target, waiting, clock)
+    try:
+        while waiting:
+            way.read(waiting)
+            way.send(waiting.popleft())
+            if time.monotonic() > ends_at:
+                return
+    finally:
+        way.write()
 
 
-def _leave(endpoint: Endpoint, attempt: Attempt, now: datetime) -> None:
-    endpoint_leave(
-        endpoint=endpoint,
-        reason=attempt.reason,
-        error=attempt.error.message if attempt.error else "",
-        retry_after_s=attempt.retry_after_s,
-        now=now,
+def _fail_gone(delivery: Delivery, clock: Clock) -> None:
+    gone = DeliveryError(
+        "The receiver was removed meanwhile.", reason="clientError", permanent=True
     )
-
-
-def _write_down(delivery: Delivery, attempt: Attempt, now: datetime) -> None:
-    if attempt.receipt is not None:
-        delivery_complete(delivery=delivery, attempt=attempt, receipt=attempt.receipt, now=now)
-    else:
-        delivery_fail(delivery=delivery, attempt=attempt, now=now)
-
-
-def deliveries_release() -> int:
-    """End the leases of attempts that died with a sole dispatcher; return how many there were."""
-    return _held().update(lease_owner="", lease_until=None)
-
-
-def deliveries_release_gone() -> int:
-    """End the leases of attempts that died with processes of this machine; return how many."""
-    gone = owners_gone(_held().values_list("lease_owner", flat=True).order_by().distinct())
-    held = _held().filter(lease_owner__in=gone)
-    return held.update(lease_owner="", lease_until=None) if gone else 0
-
-
-def _held() -> "QuerySet[Delivery]":
-    rows: QuerySet[Delivery] = Delivery.objects.across_orgs(reason=_ACROSS)
-    return rows.filter(status=DeliveryStatus.PENDING, lease_until__isnull=False)
-
-
-def _give_back(delivery: Delivery) -> None:
-    ours = _held().filter(
-        pk=delivery.pk, lease_owner=delivery.lease_owner, attempts=delivery.attempts
-    )
-    ours.update(lease_owner="", lease_until=None)
-
-
-def _lease(delivery_id: int, now: datetime) -> Delivery | None:
-    """Take the delivery for one attempt: one statement, one winner."""
-    rows = Delivery.objects.across_orgs(reason="the caller holds a due delivery's id")
-    taken = rows.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lt=now),
-        pk=delivery_id,
-        status=DeliveryStatus.PENDING,
-        next_attempt_at__lte=now,
-    ).update(
-        lease_owner=process_owner(),
-        lease_until=now + timedelta(seconds=LEASE_S),
-        attempts=F("attempts") + 1,
-    )
-    return insist(lambda: rows.get(pk=delivery_id), within_s=GIVEN_BACK_WITHIN_S) if taken else None
+    delivery_fail(delivery=delivery, attempt=Attempt(duration_s=0.0, error=gone), now=clock())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,22 +131,127 @@ def notifier_schema(name: str) -> JsonObject:
         return {}
 
 
-def _attempt(delivery: Delivery, target: Target) -> Attempt:
-    receiver = target.receiver
-    rendered = notification_render(
-        org_id=delivery.org_id,
-        notification=notification_to_send(delivery),
-        receiver=receiver,
-        schema=target.schema,
-    )
-    attempt = receiver_notify(
-        notifier=receiver["notifier"],
-        config=dict(rendered.config),
-        secrets=target.secrets,
-        notification=rendered.notification,
-        thread=thread_of(delivery=delivery, notifier=receiver["notifier"]),
-    )
-    return replace(attempt, notes=rendered.notes)
+@dataclass(slots=True, kw_only=True)
+class _Way:
+    """What deliveries of one receiver share on their way, and answers not yet written down."""
+
+    target: Target
+    door: Door
+    library: Library
+    threads: dict[str, JsonObject]  # by key digest
+    clock: Clock
+    told: set[str] = field(default_factory=set)  # key digests
+    answered: list[Delivered] = field(default_factory=list)
+    unwritten_since: float = 0.0
+
+    @classmethod
+    def to(cls, target: Target, deliveries: Sequence[Delivery], clock: Clock) -> "_Way":
+        """Return the way to where deliveries go, at least one of them."""
+        notifier = target.receiver["notifier"]
+        return cls(
+            target=target,
+            door=Door(endpoint=target.endpoint),
+            library=library_of(org_id=deliveries[0].org_id),
+            threads=threads_of(deliveries=deliveries, notifier=notifier),
+            clock=clock,
+        )
+
+    def read(self, waiting: Sequence[Delivery]) -> None:
+        """Have the payload of the next one at hand, with those of some that follow."""
+        if "payload" in waiting[0].get_deferred_fields():
+            payloads_read(list(_ahead(waiting)))
+
+    def send(self, delivery: Delivery) -> None:
+        """Attempt one delivery, unless its endpoint is to be left alone or its lease is over."""
+        held = self.door.enter(now=self.clock())
+        if held is not None:
+            delivery_hold(delivery=delivery, held=held, now=self.clock())
+            return
+        if delivery.lease_until is None or self.clock() >= delivery.lease_until:
+            return  # this process stood still past its lease: whoever took over says what holds now
+        if delivery.key_digest in self.told:
+            self._catch_up(delivery)
+        if not self.answered:
+            self.unwritten_since = time.monotonic()
+        attempt = self._attempt(delivery)
+        del delivery.payload  # large, and read again should somebody else be told instead
+        duration_seconds.labels(delivery.notifier).observe(attempt.duration_s)
+        # The answer is there once. A database that is away for less than the lease takes it later.
+        insist(lambda: self._leave(attempt), within_s=_WRITING_S)
+        self._note(delivery, attempt)
+
+    def write(self) -> None:
+        """Write down who was told; what spoils that for several is left out."""
+        answered, self.answered = self.answered, []
+        try:
+            _write(answered)
+        except PASSING:
+            raise
+        except Exception:
+            logger.exception("What %d receivers were told can't be written down.", len(answered))
+            for each in answered if len(answered) > 1 else ():
+                self.answered = [each]
+                self.write()
+
+    def _catch_up(self, delivery: Delivery) -> None:
+        """Know what came of the group's last word before the next one."""
+        self.write()
+        notifier = self.target.receiver["notifier"]
+        self.threads |= threads_of(deliveries=[delivery], notifier=notifier)
+
+    def _note(self, delivery: Delivery, attempt: Attempt) -> None:
+        if attempt.receipt is None:
+            insist(
+                lambda: delivery_fail(delivery=delivery, attempt=attempt, now=self.clock()),
+                within_s=_WRITING_S,
+            )
+            return
+        self.told.add(delivery.key_digest)
+        self.answered.append(
+            Delivered(delivery=delivery, attempt=attempt, receipt=attempt.receipt, at=self.clock())
+        )
+        if time.monotonic() - self.unwritten_since > WRITTEN_WITHIN_S:
+            self.write()
+
+    def _leave(self, attempt: Attempt) -> None:
+        self.door.leave(
+            reason=attempt.reason,
+            error=attempt.error.message if attempt.error else "",
+            retry_after_s=attempt.retry_after_s,
+            now=self.clock(),
+        )
+
+    def _attempt(self, delivery: Delivery) -> Attempt:
+        receiver = self.target.receiver
+        rendered = notification_render(
+            library=self.library,
+            notification=notification_to_send(delivery),
+            receiver=receiver,
+            schema=self.target.schema,
+        )
+        attempt = receiver_notify(
+            notifier=receiver["notifier"],
+            config=dict(rendered.config),
+            secrets=self.target.secrets,
+            notification=rendered.notification,
+            thread=self.threads.get(delivery.key_digest),
+        )
+        return replace(attempt, notes=rendered.notes)
+
+
+def _write(answered: Sequence[Delivered]) -> None:
+    if answered:
+        insist(lambda: deliveries_complete(answered), within_s=_WRITING_S)
+
+
+def _ahead(waiting: Sequence[Delivery]) -> Iterator[Delivery]:
+    """Yield the first that waits and those after it, up to so many alerts."""
+    count = 0
+    for delivery in waiting:
+        count += len(delivery.firing) + len(delivery.resolved)
+        if count > READ_AHEAD and delivery is not waiting[0]:
+            return
+        yield delivery
 
 
 def receiver_notify(

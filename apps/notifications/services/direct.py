@@ -9,6 +9,7 @@ from django.db import models
 
 from apps.notifications.models import AlertGroup, Delivery, RoutedAlert
 from apps.notifications.services.payload import Members, notification_payload
+from apps.orgs.selectors import time_zone_of
 from detectviz.runtime.wakeups import wake_on_commit
 
 DISPATCH = "notifications.dispatch"
@@ -60,7 +61,11 @@ def direct_delivery_create(
     )
     members = Members(firing=alerts, resolved=[])
     delivery.payload = notification_payload(
-        group=group, members=members, delivery_uid=delivery.uid, org=str(org)
+        group=group,
+        members=members,
+        delivery_uid=delivery.uid,
+        org=str(org),
+        time_zone=time_zone_of(org),
     )
     delivery.save(force_insert=True)
     wake_on_commit(DISPATCH)

@@ -2,16 +2,17 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import AlertGroup, Delivery, RoutedAlert
+from apps.notifications.services.alert_facts import RoutableAlert
 from apps.notifications.services.causes import Snapshot, Snapshots
 from apps.notifications.services.flush import FlushReport, flushes_of, groups_flush
 from apps.notifications.services.prompt import Joined, alerts_note, silences_apply
@@ -24,25 +25,26 @@ from apps.notifications.services.routing import (
 )
 from apps.notifications.services.tree_locks import trees_hold
 from detectviz.clock import to_ms
-from detectviz.tenancy.writing import columns_write
+from detectviz.tenancy.listed import Keys, Texts
+from detectviz.tenancy.writing import Prepared, columns_write
 
 BATCH = 500  # rows of one statement
-ROUTED_AT_ONCE = 5_000  # alerts of one transaction
+ROUTED_AT_ONCE = 2_000  # alerts of one transaction: others write meanwhile
 RESOLVED_KEPT = timedelta(minutes=30)
 PUT_OFF = timedelta(seconds=30)  # a group whose flush fails
 PATIENCE = timedelta(seconds=30)  # of a due group with workers that tell others first
 _ACROSS = "one dispatcher serves every org"
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchReport:
-    """What one pass did."""
+    """What one pass did, and when the next group is due."""
 
     routed: int
     flushed: int
     deliveries: int
+    next_flush_at: datetime | None
 
 
 def dispatch(*, now: datetime, hand_over: Callable[[], object] = lambda: None) -> DispatchReport:
@@ -68,7 +70,12 @@ def dispatch(*, now: datetime, hand_over: Callable[[], object] = lambda: None) -
         if len(due) < BATCH:
             break
     _forget_old_alerts(now)
-    return DispatchReport(routed=routed, flushed=total.flushed, deliveries=total.deliveries)
+    return DispatchReport(
+        routed=routed,
+        flushed=total.flushed,
+        deliveries=total.deliveries,
+        next_flush_at=_next_flush_at(now),
+    )
 
 
 def _flush(org_id: int, group_ids: Sequence[int], snapshot: Snapshot) -> FlushReport:
@@ -102,24 +109,31 @@ def alerts_route(*, now: datetime) -> int:
 @transaction.atomic
 def _route(unrouted: QuerySet[RoutedAlert], org_ids: Collection[int], now: datetime) -> int:
     orgs = trees_hold(org_ids)
-    alerts = list(
-        unrouted.filter(org_id__in=orgs)
-        .defer("annotations")  # routing reads labels alone, and there may be very many
-        .select_for_update(skip_locked=True)
-        .order_by("pk")[:ROUTED_AT_ONCE]
-    )
-    by_org: dict[int, list[RoutedAlert]] = defaultdict(list)
-    for alert in alerts:
-        by_org[alert.org_id].append(alert)
+    locked = unrouted.filter(org_id__in=orgs).select_for_update(skip_locked=True).order_by("pk")
+    alerts = locked.values_list("org_id", *_Unrouted._fields)[:ROUTED_AT_ONCE]
+    by_org: dict[int, list[_Unrouted]] = defaultdict(list)
+    for org_id, *facts in alerts:
+        by_org[org_id].append(_Unrouted._make(facts))
     for org_id, some in by_org.items():
-        for part in _parts(some):
-            looked_at = RoutedAlert.objects.for_org(org_id).filter(pk__in=[one.pk for one in part])
-            looked_at.update(routed_version=F("version"))
+        looked_at = RoutedAlert.objects.for_org(org_id).filter(pk__in=Keys(one.pk for one in some))
+        looked_at.update(routed_version=F("version"))
     for org_id, some in sorted(by_org.items()):
         if root := orgs[org_id]:
             joined = _join_groups(org_id, places_of(root, some), now)
             alerts_note(org_id=org_id, joined=joined, now=now)
     return len(alerts)
+
+
+class _Unrouted(NamedTuple):
+    """An alert to put into its groups, as read from its row."""
+
+    pk: int
+    fingerprint: str
+    labels: Mapping[str, str]
+    rule_group: str
+    starts_at: datetime
+    is_resolved: bool
+    routed_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +142,7 @@ class Place:
 
     route: Route
     key: str
-    alerts: list[RoutedAlert]
+    alerts: list[RoutableAlert]
 
     @property
     def digest(self) -> str:
@@ -147,13 +161,16 @@ class Place:
         return not group.has_flushed and oldest + wait < now
 
 
-def places_of(root: Route, alerts: Iterable[RoutedAlert]) -> Sequence[Place]:
+def places_of(root: Route, alerts: Iterable[RoutableAlert]) -> Sequence[Place]:
     """Return the groups that alerts belong to."""
-    places: dict[str, Place] = {}
+    places: dict[tuple[Any, ...], Place] = {}
     for alert in alerts:
-        for route in match_routes(root, alert.labels):
-            key = group_key(route, alert.labels)
-            places.setdefault(key, Place(route, key, [])).alerts.append(alert)
+        labels = alert.labels
+        for route in match_routes(root, labels):
+            place = places.get(own := (route.path, *group_labels(route, labels).items()))
+            if place is None:
+                place = places[own] = Place(route, group_key(route, labels), [])
+            place.alerts.append(alert)
     return list(places.values())
 
 
@@ -176,21 +193,21 @@ def _join_groups(org_id: int, places: Sequence[Place], now: datetime) -> Sequenc
             overdue.append(group.pk)
         joined.append((group, [one for one in place.alerts if _is_news(one)]))
         members += [(group.pk, alert.pk) for alert in place.alerts]
-    for part in _parts(overdue):
-        rows.filter(pk__in=part).update(next_flush_at=now)
+    if overdue:
+        rows.filter(pk__in=Keys(overdue)).update(next_flush_at=now)
     through = AlertGroup.alerts.through
     columns_write(
         through,
         {
-            "alertgroup_id": [group for group, _ in members],
-            "routedalert_id": [alert for _, alert in members],
+            "alertgroup_id": Prepared(group for group, _ in members),
+            "routedalert_id": Prepared(alert for _, alert in members),
         },
         unique=("alertgroup", "routedalert"),
     )
     return joined
 
 
-def _is_news(alert: RoutedAlert) -> bool:
+def _is_news(alert: RoutableAlert) -> bool:
     return not alert.is_resolved and not alert.routed_version
 
 
@@ -202,11 +219,8 @@ def _groups_entered(org_id: int, places: Sequence[Place], now: datetime) -> dict
     rows = AlertGroup.objects.for_org(org_id)
     by_digest = {place.digest: place for place in places}
     wanted = {digest for digest, place in by_digest.items() if place.begins_group}
-    known = {
-        digest
-        for part in _parts(sorted(by_digest))
-        for digest in rows.filter(key_digest__in=part).values_list("key_digest", flat=True)
-    }
+    found = rows.filter(key_digest__in=Texts(by_digest))
+    known = set(found.values_list("key_digest", flat=True))
     while True:
         new = [group_new(org_id, by_digest[one], now) for one in sorted(wanted - known)]
         rows.bulk_create(new, batch_size=BATCH, ignore_conflicts=True)
@@ -219,9 +233,7 @@ def _groups_entered(org_id: int, places: Sequence[Place], now: datetime) -> dict
 def _groups(org_id: int, digests: Sequence[str]) -> dict[str, AlertGroup]:
     # In one order, so that two dispatchers don't wait for each other.
     rows = AlertGroup.objects.for_org(org_id).select_for_update().order_by("key_digest")
-    parts = _parts(sorted(digests))
-    found = [row for part in parts for row in rows.filter(key_digest__in=part)]
-    return {row.key_digest: row for row in found}
+    return {row.key_digest: row for row in rows.filter(key_digest__in=Texts(digests))}
 
 
 def group_new(org_id: int, place: Place, now: datetime) -> AlertGroup:
@@ -242,12 +254,6 @@ def group_new(org_id: int, place: Place, now: datetime) -> AlertGroup:
         # A group that comes back must not count again what was already sent under its key.
         flush_number=to_ms(now),
     )
-
-
-def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Cut into what one statement takes."""
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
 
 
 def _ends_at_once(group: AlertGroup, place: Place) -> bool:
@@ -281,6 +287,11 @@ def _due_groups(now: datetime) -> list[tuple[int, int]]:
     return list(due.order_by("next_flush_at").values_list("org_id", "pk")[:BATCH])
 
 
+def _next_flush_at(now: datetime) -> datetime | None:
+    rows = AlertGroup.objects.across_orgs(reason=_ACROSS).filter(next_flush_at__gt=now)
+    return rows.order_by("next_flush_at").values_list("next_flush_at", flat=True).first()
+
+
 @transaction.atomic
 def _forget_old_alerts(now: datetime) -> None:
     """Forget what is long over; an alert that fires again at this moment is not what was looked at.
@@ -298,5 +309,4 @@ def _forget_old_alerts(now: datetime) -> None:
         return  # an idle pass must not take SQLite's write lock
     locked = old.select_for_update(skip_locked=True, of=("self",)).order_by("pk")
     keys = list(locked.values_list("pk", flat=True)[:ROUTED_AT_ONCE])
-    for part in _parts(keys):
-        rows.filter(pk__in=part).delete()
+    rows.filter(pk__in=Keys(keys)).delete()

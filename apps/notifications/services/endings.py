@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apps.notifications.enums import SuppressionEnding
-from apps.notifications.models import AlertGroup, RoutedAlert, SuppressionEntry
+from apps.notifications.models import AlertGroup, SuppressionEntry
+from apps.notifications.services.alert_facts import TellableAlert
 from apps.notifications.services.ledger import entries_close, never_told_write
-from apps.notifications.services.members import group_over
+from apps.notifications.services.members import groups_inhabited, groups_over
 from apps.notifications.services.threads import threads_forget
 from apps.notifications.services.told import Told
 from apps.notifications.services.verdict import free_to_go
@@ -18,23 +19,29 @@ class Ending:
     """Alerts that have left their group, those of them nobody heard of, and whether it is empty."""
 
     group: AlertGroup
-    gone: Sequence[RoutedAlert]
-    never_told: Sequence[RoutedAlert]
+    gone: Sequence[TellableAlert]
+    never_told: Sequence[TellableAlert]
     is_empty: bool
 
 
-def group_clean(*, group: AlertGroup, now: datetime) -> Ending | None:
-    """Let what may go leave a group that the caller has locked; None where nothing is over."""
-    over = group_over(group, now)
-    if not over and group.alerts.exists():
-        return None
-    return group_leave(group=group, over=over, told=Told.of([group], now=now))
+def groups_clean(*, groups: Sequence[AlertGroup], now: datetime) -> list[Ending]:
+    """Let what may go leave groups of one org that the caller has locked.
+
+    Left out are those where nothing is over.
+    """
+    over = groups_over(groups, now)
+    inhabited = groups_inhabited([each for each in groups if each.pk not in over])
+    ending = [each for each in groups if each.pk in over or each.pk not in inhabited]
+    if not ending:
+        return []
+    told = Told.of(ending, now=now)
+    return [group_leave(group=each, over=over.get(each.pk, ()), told=told) for each in ending]
 
 
 def group_leave(
     *,
     group: AlertGroup,
-    over: Sequence[RoutedAlert],
+    over: Sequence[TellableAlert],
     told: Told,
     muted: Collection[str] = frozenset(),
 ) -> Ending:
@@ -44,7 +51,7 @@ def group_leave(
     """
     gone = free_to_go(over, believed=told.believed(group), muted=muted, options=group.route_options)
     if gone:
-        group.alerts.remove(*gone)
+        group.alerts.remove(*(alert.pk for alert in gone))
     heard_of = told.heard_of(group) if gone else set()
     is_empty = not group.alerts.exists()
     if is_empty:

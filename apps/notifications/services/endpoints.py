@@ -115,6 +115,33 @@ def endpoint_leave(
         locked.save()
 
 
+@dataclass(slots=True, kw_only=True)
+class Door:
+    """The way to an endpoint for several calls in turn; while it is well, its row is left alone."""
+
+    endpoint: Endpoint
+    _is_well: bool = False
+
+    def enter(self, *, now: datetime) -> Held | None:
+        """As ``endpoint_enter``; a rate limit takes a token for every call."""
+        if self._is_well and self.endpoint.limit is None:
+            return None
+        return endpoint_enter(endpoint=self.endpoint, now=now)
+
+    def leave(self, *, reason: str, error: str, retry_after_s: float | None, now: datetime) -> None:
+        """As ``endpoint_leave``."""
+        is_well = reason not in COUNTED
+        if not (is_well and self._is_well):
+            endpoint_leave(
+                endpoint=self.endpoint,
+                reason=reason,
+                error=error,
+                retry_after_s=retry_after_s,
+                now=now,
+            )
+        self._is_well = is_well
+
+
 def _close(endpoint: Endpoint) -> None:
     """Close the breaker; an answer of any kind but the counted ones means somebody is there."""
     ailing = endpoint.rows.filter(Q(failures__gt=0) | Q(opened_at__isnull=False))

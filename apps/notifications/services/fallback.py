@@ -1,6 +1,6 @@
 """Who is told instead, where a contact point can't be."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,16 +20,25 @@ def fallback_tell(*, delivery: Delivery, now: datetime) -> int:
     return sum(_told(delivery, receiver, point, now) for point, receiver in instead)
 
 
-def fallback_resolve(*, delivery: Delivery, now: datetime) -> int:
-    """Tell the fallback that all is over, where it was told of the alerts; return how many are."""
-    believing = NotificationRecord.objects.for_org(delivery.org_id).filter(
-        key_digest=delivery.key_digest
+def fallback_resolve(*, deliveries: Sequence[Delivery], now: datetime) -> int:
+    """Tell the fallback that all is over, where it was told of the alerts; return how many are.
+
+    ``deliveries`` are of one receiver and say that nothing fires any more.
+    """
+    instead = list(_instead(deliveries[0])) if deliveries else []
+    if not instead:
+        return 0
+    believing = NotificationRecord.objects.for_org(deliveries[0].org_id).filter(
+        key_digest__in=[each.key_digest for each in deliveries]
     )
-    known = {(each.contact_point, each.receiver) for each in believing if each.firing}
+    known = {
+        (each.key_digest, each.contact_point, each.receiver) for each in believing if each.firing
+    }
     return sum(
         _told(delivery, receiver, point, now)
-        for point, receiver in _instead(delivery)
-        if (point.name, receiver["name"]) in known
+        for delivery in deliveries
+        for point, receiver in instead
+        if (delivery.key_digest, point.name, receiver["name"]) in known
     )
 
 

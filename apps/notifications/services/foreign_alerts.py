@@ -1,35 +1,41 @@
-"""Alerts of other programs: checked, merged with what is known, put into the inbox.
+"""Alerts of other programs: merged with what is known, put into the inbox, ended in time.
 
 Semantics of Alertmanager's ``POST /api/v2/alerts`` (api/v2/api.go, provider/mem).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from apps.alerting.selectors import closed_starts, external_alert_orgs
 from apps.alerting.services.external_alerts import (
-    ExternalAlert,
     external_alerts_end,
     external_alerts_record,
     external_alerts_sweep,
 )
-from apps.alerting.services.fingerprints import fingerprints
 from apps.alerting.services.handling import handlings_end
 from apps.notifications.models import RoutedAlert
-from apps.notifications.services.inbox import DISPATCH, alerts_enter, fingerprints_heard
+from apps.notifications.services.foreign_words import (
+    ForeignAlert,
+    Known,
+    Word,
+    word_merged,
+    words_checked,
+)
+from apps.notifications.services.inbox import DISPATCH, alerts_enter
 from apps.notifications.services.resolve_timeouts import resolve_timeout
 from detectviz.runtime.wakeups import wake_on_commit
-from detectviz.tenancy.writing import columns_write
+from detectviz.tenancy.listed import Texts
+from detectviz.tenancy.writing import columns_update, columns_write
 
 UNATTENDED = timedelta(minutes=1)  # an end that passed so long ago passed while we were down
 MAX_ACTIVE = 100_000
-MAX_LABELS = 128
-MAX_NAME_BYTES = 1024
-MAX_ALERT_BYTES = 65_536
-_BATCH = 500
+_MOST_ENDED = 5_000  # at a time, so that others write meanwhile
 _ACROSS = "the end of foreign alerts is looked for in every org at once"
 _WRITTEN = (
     "labels",
@@ -49,17 +55,6 @@ _WRITTEN = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignAlert:
-    """One alert as a program sent it; times it left out are None."""
-
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    generator_url: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
     """What became of a request's alerts; ``errors`` are Alertmanager's words, one per refusal."""
 
@@ -67,29 +62,16 @@ class Intake:
     errors: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Word:
-    """A checked alert with its times filled in."""
+@dataclass(slots=True)
+class _Records:
+    """What is to be written: words with their versions, and only the end of those repeated."""
 
-    fingerprint: str
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    starts_at: datetime
-    ends_at: datetime
-    generator_url: str
-    is_timeout: bool
+    words: list[Word]
+    versions: list[int]
+    repeats: dict[int, Word]  # by the key of the row
+    has_news: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A word as it is to be written."""
-
-    word: _Word
-    version: int
-    routed_version: int
-
-
-@transaction.atomic
 def foreign_alerts_accept(
     *, org_id: int, alerts: Iterable[ForeignAlert], sender: str, now: datetime
 ) -> Intake:
@@ -99,33 +81,32 @@ def foreign_alerts_accept(
     ``resolve_timeout`` from now. What a rule of
     the org says of the same label set counts more: the foreign word is then left aside.
     """
-    words: dict[str, _Word] = {}
-    errors: list[str] = []
-    until = now + resolve_timeout(org_id)
     said = list(alerts)
-    labels = [{name: text for name, text in one.labels.items() if text != ""} for one in said]
-    for alert, own, key in zip(said, labels, fingerprints(labels), strict=True):
-        word = _completed(alert, own, key, now=now, until=until)
-        problem = _problem(word)
-        if problem:
-            errors.append(problem)
-        else:
-            words[word.fingerprint] = word
+    is_open = any(alert.ends_at is None for alert in said)
+    until = now + resolve_timeout(org_id) if is_open else now
+    words, errors = words_checked(said, now=now, until=until)  # others may write meanwhile
+    with transaction.atomic():
+        return _take(org_id, words, errors, sender, now)
+
+
+def _take(
+    org_id: int, words: dict[str, Word], errors: list[str], sender: str, now: datetime
+) -> Intake:
     left = _leave_closed(org_id, words, now)
-    heard = fingerprints_heard(org_id=org_id, fingerprints=list(words))
-    fresh = words.keys() - heard
-    if fresh and _active_count(org_id) + len(fresh) > MAX_ACTIVE:
+    known = _known(org_id, words)
+    fresh = words.keys() - known.keys()
+    if fresh and _is_full(org_id, len(fresh)):
         errors.append(f"limit of {MAX_ACTIVE} active alerts of other programs reached")
-        words = {key: word for key, word in words.items() if key in heard}
-    beginning = [words[key] for key in fresh & words.keys() if words[key].ends_at > now]
-    alerts_enter(_entered(org_id, word, now) for word in beginning)
-    known = _known(org_id, list(words))
-    records = [_record(word, known.get(key), now) for key, word in sorted(words.items())]
-    _save(org_id, [each for each in records if each is not None], sender, now)
+        words = {key: word for key, word in words.items() if key in known}
+    if words and connection.features.has_select_for_update:
+        begins = [word for key, word in words.items() if key in fresh and word.ends_at > now]
+        alerts_enter(_entered(org_id, word, now) for word in begins)
+        known = _known(org_id, words, is_locked=True)
+    _save(org_id, _records(words, known, now), sender, now)
     return Intake(accepted=len(words) + left, errors=errors)
 
 
-def _leave_closed(org_id: int, words: dict[str, _Word], now: datetime) -> int:
+def _leave_closed(org_id: int, words: dict[str, Word], now: datetime) -> int:
     """Take away what goes on firing after somebody closed it by hand; what ends ends the closing.
 
     A sender that names no start says with each word that it begins now, and so fires anew. Returns
@@ -151,39 +132,24 @@ def foreign_alerts_expire(*, now: datetime) -> int:
     While we were down no sender could renew its alerts. Those whose end passed meanwhile have
     ``resolve_timeout`` from now on, else every outage would tell their end and then their start.
     """
+    ended = 0
     rows = RoutedAlert.objects.across_orgs(reason=_ACROSS)
     lapsed = rows.filter(is_external=True, is_resolved=False, ends_at__lte=now)
     if not lapsed.exists():
         return 0  # an idle tick must not take SQLite's write lock
-    ended = 0
     with transaction.atomic():
-        by_org: dict[int, list[RoutedAlert]] = {}
-        unattended: dict[int, list[int]] = {}
-        for row in lapsed.select_for_update(skip_locked=True).order_by("pk")[: 10 * _BATCH]:
-            if row.ends_at < now - UNATTENDED:
-                unattended.setdefault(row.org_id, []).append(row.pk)
-            else:
-                by_org.setdefault(row.org_id, []).append(row)
-        for org_id, keys in unattended.items():
-            _put_off(keys, now + resolve_timeout(org_id))
-        for org_id, found in sorted(by_org.items()):
-            keys = [row.pk for row in found]
-            for start in range(0, len(keys), _BATCH):
-                own = RoutedAlert.objects.for_org(org_id).filter(
-                    pk__in=keys[start : start + _BATCH]
-                )
-                own.update(is_resolved=True)
-            external_alerts_end(
-                org_id=org_id, fingerprints=[row.fingerprint for row in found], at=now
-            )
-            ended += len(found)
+        free = lapsed.select_for_update(skip_locked=True).order_by("pk")[:_MOST_ENDED]
+        found = list(free.values_list("org_id", "pk", "fingerprint", "ends_at"))
+        for org_id, rows_of in groupby(sorted(found), key=itemgetter(0)):
+            of_org = list(rows_of)
+            late = [pk for _, pk, _, ends_at in of_org if ends_at < now - UNATTENDED]
+            over = {pk: key for _, pk, key, ends_at in of_org if ends_at >= now - UNATTENDED}
+            until = now + resolve_timeout(org_id)
+            columns_update(RoutedAlert, late, {}, same={"ends_at": until})
+            columns_update(RoutedAlert, list(over), {}, same={"is_resolved": True})
+            external_alerts_end(org_id=org_id, fingerprints=over.values(), at=now)
+            ended += len(over)
     return ended
-
-
-def _put_off(keys: Sequence[int], ends_at: datetime) -> None:
-    rows = RoutedAlert.objects.across_orgs(reason=_ACROSS)
-    for start in range(0, len(keys), _BATCH):
-        rows.filter(pk__in=keys[start : start + _BATCH]).update(ends_at=ends_at)
 
 
 def foreign_alerts_sweep(*, now: datetime) -> None:
@@ -199,90 +165,70 @@ def foreign_alerts_sweep(*, now: datetime) -> None:
             external_alerts_sweep(org_id=org_id, active=active.get(org_id, ()), now=now)
 
 
-def _completed(
-    alert: ForeignAlert,
-    labels: Mapping[str, str],
-    fingerprint: str,
-    *,
-    now: datetime,
-    until: datetime,
-) -> _Word:
-    starts_at = alert.starts_at or alert.ends_at or now
-    return _Word(
-        fingerprint=fingerprint,
-        labels=labels,
-        annotations=dict(alert.annotations),
-        starts_at=starts_at,
-        ends_at=alert.ends_at or until,
-        generator_url=alert.generator_url,
-        is_timeout=alert.ends_at is None,
-    )
+def _known(org_id: int, words: Mapping[str, Word], *, is_locked: bool = False) -> dict[str, Known]:
+    """Return what the inbox holds of those heard of before."""
+    rows = RoutedAlert.objects.for_org(org_id).filter(fingerprint__in=Texts(list(words)))
+    if is_locked:
+        rows = rows.select_for_update().order_by("fingerprint")
+    return {row.fingerprint: row for row in map(Known._make, rows.values_list(*Known._fields))}
 
 
-def _problem(word: _Word) -> str:
-    """Return what Alertmanager says of a wrong alert, or of one beyond our limits."""
-    if word.ends_at < word.starts_at:
-        return "start time must be before end time"
-    if not word.labels:
-        return "at least one label pair required"
-    for what, pairs in (("label set", word.labels), ("annotations", word.annotations)):
-        for name, value in pairs.items():
-            if not name or "\0" in name or len(name.encode()) > MAX_NAME_BYTES:
-                return f'invalid {what}: invalid name "{name[:MAX_NAME_BYTES]}"'
-            if "\0" in value:
-                return f'invalid {what}: invalid value "{value[:MAX_NAME_BYTES]}"'
-        if len(pairs) > MAX_LABELS:
-            return f"invalid {what}: more than {MAX_LABELS} pairs"
-    size = sum(
-        len(text.encode())
-        for pairs in (word.labels, word.annotations)
-        for pair in pairs.items()
-        for text in pair
-    ) + len(word.generator_url)
-    if size > MAX_ALERT_BYTES:
-        return f"alert exceeded maximum size: {size} bytes (limit: {MAX_ALERT_BYTES} bytes)"
-    return ""
+def _is_full(org_id: int, more: int) -> bool:
+    """Whether so many more would be beyond the limit.
+
+    Nearly always all rows of the org are fewer, which an index tells without looking at any.
+    """
+    rows = RoutedAlert.objects.for_org(org_id)
+    active = rows.filter(is_external=True, is_resolved=False)
+    return all(_has_more_than(some, MAX_ACTIVE - more) for some in (rows, active))
 
 
-def _known(org_id: int, fingerprints: Sequence[str]) -> dict[str, RoutedAlert]:
-    rows = RoutedAlert.objects.for_org(org_id).select_for_update().order_by("fingerprint")
-    found: dict[str, RoutedAlert] = {}
-    wanted = sorted(fingerprints)
-    for start in range(0, len(wanted), _BATCH):
-        batch = rows.filter(fingerprint__in=wanted[start : start + _BATCH])
-        found |= {row.fingerprint: row for row in batch}
+def _has_more_than(rows: "QuerySet[RoutedAlert]", count: int) -> bool:
+    return count < 0 or bool(rows.values_list("pk")[count : count + 1])
+
+
+def _records(words: Mapping[str, Word], known: Mapping[str, Known], now: datetime) -> _Records:
+    """Decide what to write, in the order of fingerprints."""
+    found = _Records([], [], {}, has_news=False)
+    for key in sorted(words):
+        old = known.get(key)
+        told = _told(words[key], old, now)
+        if told is None:
+            continue
+        word, version = told
+        found.has_news |= version > (old.routed_version if old is not None else 0)
+        if old is not None and version == old.version and _is_repeat(old, word):
+            found.repeats[old.pk] = word
+        else:
+            found.words.append(word)
+            found.versions.append(version)
     return found
 
 
-def _active_count(org_id: int) -> int:
-    return RoutedAlert.objects.for_org(org_id).filter(is_external=True, is_resolved=False).count()
-
-
-def _record(word: _Word, old: RoutedAlert | None, now: datetime) -> _Record | None:
-    """Return what to write, or None where the word changes nothing we would tell."""
-    if old is None:
-        return None if word.ends_at <= now else _Record(word, version=1, routed_version=0)
-    was_over = old.is_resolved or (old.ends_at is not None and old.ends_at <= now)
-    if not old.is_external and not was_over:
-        return None
-    merged = _merged(old, word, now) if old.is_external else word
-    has_changed = (merged.ends_at <= now) != was_over
-    return _Record(merged, old.version + has_changed, old.routed_version)
-
-
-def _merged(old: RoutedAlert, word: _Word, now: datetime) -> _Word:
-    """Join two words about overlapping times (Alertmanager's ``Alert.Merge``)."""
-    old_end = old.ends_at or old.starts_at
-    overlaps = old.starts_at < word.ends_at < old_end or old.starts_at < word.starts_at < old_end
-    if not overlaps:
-        return word
-    joined = replace(word, starts_at=min(old.starts_at, word.starts_at))
+def _told(word: Word, old: Known | None, now: datetime) -> tuple[Word, int] | None:
+    """Return what holds now and its version; None where the word changes nothing we would tell."""
     is_over = word.ends_at <= now
-    keeps_end = old_end <= now if is_over else not old.is_timeout
-    return replace(joined, ends_at=max(old_end, word.ends_at)) if keeps_end else joined
+    if old is None:
+        return None if is_over else (word, 1)
+    was_over = old.is_over(now)
+    if not old.is_external:
+        return (word, old.version + (is_over != was_over)) if was_over else None
+    merged = word_merged(old, word, now)
+    return merged, old.version + ((merged.ends_at <= now) != was_over)
 
 
-def _entered(org_id: int, word: _Word, now: datetime) -> RoutedAlert:
+def _is_repeat(old: Known, word: Word) -> bool:
+    """Whether a word of the same firing differs in when it ends, at most."""
+    return (
+        old.is_external
+        and not old.is_resolved
+        and old.starts_at == word.starts_at
+        and old.annotations == word.annotations
+        and old.generator_url == word.generator_url
+    )
+
+
+def _entered(org_id: int, word: Word, now: datetime) -> RoutedAlert:
     return RoutedAlert(
         org_id=org_id,
         fingerprint=word.fingerprint,
@@ -297,11 +243,8 @@ def _entered(org_id: int, word: _Word, now: datetime) -> RoutedAlert:
     )
 
 
-def _save(org_id: int, records: Sequence[_Record], sender: str, now: datetime) -> None:
-    if not records:
-        return
-    words = [record.word for record in records]
-    over = [word.ends_at <= now for word in words]
+def _save(org_id: int, records: _Records, sender: str, now: datetime) -> None:
+    words, repeats = records.words, list(records.repeats.values())
     columns_write(
         RoutedAlert,
         {
@@ -310,27 +253,24 @@ def _save(org_id: int, records: Sequence[_Record], sender: str, now: datetime) -
             "annotations": [word.annotations for word in words],
             "starts_at": [word.starts_at for word in words],
             "ends_at": [word.ends_at for word in words],
-            "is_resolved": over,
+            "is_resolved": [word.ends_at <= now for word in words],
             "generator_url": [word.generator_url for word in words],
             "is_timeout": [word.is_timeout for word in words],
-            "version": [record.version for record in records],
+            "version": records.versions,
         },
         same={"org_id": org_id, "is_external": True, "updated_at": now},
         unique=("org", "fingerprint"),
         update=_WRITTEN,
     )
-    said = [
-        ExternalAlert(
-            fingerprint=word.fingerprint,
-            labels=word.labels,
-            annotations=word.annotations,
-            starts_at=word.starts_at,
-            resolved_at=word.ends_at if is_over else None,
-            sender=sender,
-            generator_url=word.generator_url,
-        )
-        for word, is_over in zip(words, over, strict=True)
-    ]
-    external_alerts_record(org_id=org_id, alerts=said, now=now)
-    if any(record.version > record.routed_version for record in records):
+    columns_update(
+        RoutedAlert,
+        list(records.repeats),
+        {
+            "ends_at": [word.ends_at for word in repeats],
+            "is_timeout": [word.is_timeout for word in repeats],
+        },
+        same={"updated_at": now},
+    )
+    external_alerts_record(org_id=org_id, alerts=words, repeated=repeats, sender=sender, now=now)
+    if records.has_news:
         wake_on_commit(DISPATCH)

@@ -13,7 +13,7 @@ from datetime import datetime
 from apps.alerting.models import AlertHandling
 from apps.alerting.selectors import handlings_quieting
 from apps.notifications.enums import SuppressionKind
-from apps.notifications.models import RoutedAlert
+from apps.notifications.services.alert_facts import AlertFacts, TellableAlert
 from apps.notifications.services.causes import Cause, Causes, Snapshot, SuppressionInput
 
 QUIETING = frozenset({SuppressionKind.ACKNOWLEDGED, SuppressionKind.SNOOZED})
@@ -55,12 +55,12 @@ def snoozed(given: SuppressionInput) -> Causes:
 class Picture:
     """The firing alerts one receiver is to see; ``quiet`` alone are no reason to repeat."""
 
-    firing: Sequence[RoutedAlert]
+    firing: Sequence[TellableAlert]
     quiet: AbstractSet[str]
 
 
 def picture_of(
-    firing: Sequence[RoutedAlert], *, causes: Causes, known: AbstractSet[str]
+    firing: Sequence[TellableAlert], *, causes: Causes, known: AbstractSet[str]
 ) -> Picture:
     """Leave out what is held back, but for what the receiver knows and somebody took."""
     shown = [
@@ -76,7 +76,7 @@ def picture_of(
     return Picture(firing=shown, quiet=quiet)
 
 
-def woken_at(*, snapshot: Snapshot, alerts: Collection[RoutedAlert]) -> datetime | None:
+def woken_at(*, snapshot: Snapshot, alerts: Collection[AlertFacts]) -> datetime | None:
     """Return when the last snooze among firing alerts ended, None where none has."""
     ends = [
         row.snoozed_until
@@ -92,7 +92,7 @@ def _handlings(given: SuppressionInput) -> dict[str, AlertHandling]:
     return _speaking(given.snapshot, given.alerts)
 
 
-def _speaking(snapshot: Snapshot, alerts: Collection[RoutedAlert]) -> dict[str, AlertHandling]:
+def _speaking(snapshot: Snapshot, alerts: Collection[AlertFacts]) -> dict[str, AlertHandling]:
     """Return the handlings that speak of these firings; one query for an org's groups."""
     rows = snapshot.recall("handlings", lambda: handlings_quieting(snapshot.org_id))
     if not rows:

@@ -6,19 +6,21 @@ costs ``AGAIN_AFTER``. Another process may hand over the same, which costs a loo
 """
 
 import threading
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from apps.notifications.services.delivery import Turn, deliveries_due
+from apps.notifications.services.delivery_leases import Turn, deliveries_due
 
 AGAIN_AFTER = timedelta(seconds=5)
+TOGETHER = 20  # deliveries of one receiver that a worker takes at once
 
 
 class Handover:
     """What this process has handed over lately; safe to use from threads."""
 
-    def __init__(self, send: Callable[[int], object]) -> None:
-        """Hand over by ``send``, which takes a delivery's id."""
+    def __init__(self, send: Callable[[list[int]], object]) -> None:
+        """Hand over by ``send``, which takes ids of deliveries of one receiver."""
         self._send = send
         self._handed: dict[Turn, datetime] = {}
         self._lock = threading.Lock()
@@ -29,9 +31,19 @@ class Handover:
             lately = {turn: at for turn, at in self._handed.items() if now - at < AGAIN_AFTER}
             fresh = [turn for turn in deliveries_due(now=now) if turn not in lately]
             self._handed = lately | dict.fromkeys(fresh, now)
-        for turn in fresh:
-            self._send(turn.delivery_id)
+        for ids in _together(fresh):
+            self._send(ids)
         return len(fresh)
+
+
+def _together(turns: Sequence[Turn]) -> Iterator[list[int]]:
+    """Yield the deliveries of each receiver, some at a time; who waits longest comes first."""
+    found: dict[tuple[int, str, str], list[int]] = defaultdict(list)
+    for turn in turns:
+        found[turn.receiver].append(turn.delivery_id)
+    for ids in found.values():
+        for start in range(0, len(ids), TOGETHER):
+            yield ids[start : start + TOGETHER]
 
 
 class OnePass:

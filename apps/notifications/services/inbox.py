@@ -10,10 +10,10 @@ from apps.notifications.models import RoutedAlert
 from detectviz.clock import utc_now
 from detectviz.events.types import AlertChanged
 from detectviz.runtime.wakeups import wake_on_commit
+from detectviz.tenancy.listed import Texts
 from detectviz.tenancy.writing import rows_write
 
 DISPATCH = "notifications.dispatch"
-BATCH = 500  # rows of one statement
 _WRITTEN = (
     "labels",
     "annotations",
@@ -88,27 +88,21 @@ def alerts_enter(alerts: Iterable[RoutedAlert]) -> None:
 def fingerprints_heard(*, org_id: int, fingerprints: Sequence[str]) -> set[str]:
     """Return those alerts of an org that were heard of before."""
     rows = RoutedAlert.objects.for_org(org_id)
-    parts = (fingerprints[at : at + BATCH] for at in range(0, len(fingerprints), BATCH))
-    return {
-        found
-        for part in parts
-        for found in rows.filter(fingerprint__in=part).values_list("fingerprint", flat=True)
-    }
+    heard = rows.filter(fingerprint__in=Texts(fingerprints))
+    return set(heard.values_list("fingerprint", flat=True))
 
 
 def _lock(alerts: Iterable[RoutedAlert]) -> None:
     if not connection.features.has_select_for_update:
         return
     for org_id, fingerprints in _by_org(alerts):
-        rows = RoutedAlert.objects.for_org(org_id).filter(fingerprint__in=fingerprints)
+        rows = RoutedAlert.objects.for_org(org_id).filter(fingerprint__in=Texts(fingerprints))
         list(rows.select_for_update().order_by("fingerprint").values_list("pk", flat=True))
 
 
 def _by_org(alerts: Iterable[AlertChanged | RoutedAlert]) -> Iterator[tuple[int, list[str]]]:
-    """Yield fingerprints of one org, as many as one statement takes."""
+    """Yield the fingerprints of each org."""
     by_org: dict[int, list[str]] = defaultdict(list)
     for alert in alerts:
         by_org[alert.org_id].append(alert.fingerprint)
-    for org_id, fingerprints in by_org.items():
-        for start in range(0, len(fingerprints), BATCH):
-            yield org_id, fingerprints[start : start + BATCH]
+    yield from by_org.items()

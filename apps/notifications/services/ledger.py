@@ -6,15 +6,17 @@ was told) is not written again: ``selectors.suppressions_of`` reads it from ther
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from apps.alerting.services.suppression import alerts_suppress
 from apps.notifications.enums import SuppressionEnding, SuppressionKind
 from apps.notifications.models import AlertGroup, Delivery, RoutedAlert, SuppressionEntry
+from apps.notifications.services.alert_facts import AlertFacts
 from apps.notifications.services.causes import Cause, Causes
+from detectviz.tenancy.listed import Keys, Texts
 
 # Those that hold an alert itself back, not what is done with it afterwards.
 HOLDING = frozenset(
@@ -30,10 +32,9 @@ HOLDING = frozenset(
         SuppressionKind.FLAPPING,
     }
 )
-_MOST = 500
+_BATCH = 500
 _LONGEST_DETAIL = 300
 _Place = tuple[str, str]  # key digest, fingerprint
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class GroupState:
     """Alerts of one group, and what holds each of them back now."""
 
     group: AlertGroup
-    alerts: Sequence[RoutedAlert]
+    alerts: Sequence[AlertFacts]
     causes: Causes
 
 
@@ -51,10 +52,15 @@ def ledger_update(*, org_id: int, states: Iterable[GroupState], now: datetime) -
     Says nothing about alerts of these groups that are not among ``alerts``. Call it in a
     transaction that has locked the groups.
     """
-    changed: set[str] = set()
-    for some in _chunks([state for state in states if state.alerts]):
-        changed |= _chunk_update(org_id, some, now)
-    return changed
+    given = [state for state in states if state.alerts]
+    open_rows = _open_rows(org_id, [state.group.key_digest for state in given])
+    changes = _Changes()
+    for state in given:
+        for alert in state.alerts:
+            row = open_rows.get((state.group.key_digest, alert.fingerprint))
+            changes.note(state, alert, row, now)
+    changes.write(org_id, now)
+    return changes.fingerprints
 
 
 @dataclass(slots=True)
@@ -67,7 +73,7 @@ class _Changes:
     fingerprints: set[str] = field(default_factory=set)
 
     def note(
-        self, state: GroupState, alert: RoutedAlert, row: SuppressionEntry | None, now: datetime
+        self, state: GroupState, alert: AlertFacts, row: SuppressionEntry | None, now: datetime
     ) -> None:
         """Compare what holds an alert back with its open row."""
         causes = state.causes.get(alert.fingerprint, ())
@@ -89,22 +95,10 @@ class _Changes:
         """Write them."""
         rows = SuppressionEntry.objects.for_org(org_id)
         for ending, keys in self.ended.items():
-            for some in _chunks(keys):
-                rows.filter(pk__in=some).update(ended_at=now, ending=ending)
+            rows.filter(pk__in=Keys(keys)).update(ended_at=now, ending=ending)
         if self.renewed:
-            rows.bulk_update(self.renewed, ["causes", "until"], batch_size=_MOST)
+            rows.bulk_update(self.renewed, ["causes", "until"], batch_size=_BATCH)
         _insert(org_id, self.new)
-
-
-def _chunk_update(org_id: int, states: Sequence[GroupState], now: datetime) -> set[str]:
-    open_rows = _open_rows(org_id, [state.group.key_digest for state in states])
-    changes = _Changes()
-    for state in states:
-        for alert in state.alerts:
-            row = open_rows.get((state.group.key_digest, alert.fingerprint))
-            changes.note(state, alert, row, now)
-    changes.write(org_id, now)
-    return changes.fingerprints
 
 
 def entries_close(
@@ -125,14 +119,12 @@ def entries_close(
         rows = rows.filter(key_digest=key_digest)
     if receiver is not None:
         rows = rows.filter(receiver=receiver)
-    closed: set[str] = set()
-    for some in _chunks(sorted(fingerprints)) if fingerprints is not None else [None]:
-        these = rows if some is None else rows.filter(fingerprint__in=some)
-        found = list(these.values_list("pk", "fingerprint"))
-        for keys in _chunks([pk for pk, _ in found]):
-            rows.filter(pk__in=keys).update(ended_at=now, ending=ending)
-        closed |= {fingerprint for _, fingerprint in found}
-    return set() if receiver is not None else closed
+    if fingerprints is not None:
+        rows = rows.filter(fingerprint__in=Texts(fingerprints))
+    closed = dict(rows.values_list("pk", "fingerprint"))
+    if closed:
+        rows.filter(pk__in=Keys(closed)).update(ended_at=now, ending=ending)
+    return set() if receiver is not None else set(closed.values())
 
 
 def delivery_held(*, delivery: Delivery, kind: SuppressionKind, detail: str, now: datetime) -> None:
@@ -145,35 +137,35 @@ def delivery_held(*, delivery: Delivery, kind: SuppressionKind, detail: str, now
     }
     known = set(rows.filter(**place, ended_at__isnull=True).values_list("fingerprint", flat=True))
     cause = Cause(kind=kind, name=delivery.receiver, detail=detail[:_LONGEST_DETAIL])
-    for some in _chunks([one for one in delivery.firing if one not in known]):
-        alerts = RoutedAlert.objects.for_org(delivery.org_id).filter(fingerprint__in=some)
-        new = [
-            SuppressionEntry(
-                org_id=delivery.org_id,
-                fingerprint=fingerprint,
-                labels=labels,
-                group_key=delivery.group_key,
-                kind=kind,
-                causes=[cause.as_json()],
-                since=now,
-                **place,
-            )
-            for fingerprint, labels in alerts.values_list("fingerprint", "labels")
-        ]
-        _insert(delivery.org_id, new)
+    unknown = Texts(one for one in delivery.firing if one not in known)
+    alerts = RoutedAlert.objects.for_org(delivery.org_id).filter(fingerprint__in=unknown)
+    new = [
+        SuppressionEntry(
+            org_id=delivery.org_id,
+            fingerprint=fingerprint,
+            labels=labels,
+            group_key=delivery.group_key,
+            kind=kind,
+            causes=[cause.as_json()],
+            since=now,
+            **place,
+        )
+        for fingerprint, labels in alerts.values_list("fingerprint", "labels")
+    ]
+    _insert(delivery.org_id, new)
 
 
-def delivery_told(*, delivery: Delivery, now: datetime) -> None:
-    """Close what was written about a receiver that has been told now."""
-    SuppressionEntry.objects.for_org(delivery.org_id).filter(
-        key_digest=delivery.key_digest,
-        contact_point=delivery.contact_point,
-        receiver=delivery.receiver,
+def deliveries_told(*, deliveries: Sequence[Delivery], now: datetime) -> None:
+    """Close what was written about a receiver that has been told these now."""
+    SuppressionEntry.objects.for_org(deliveries[0].org_id).filter(
+        key_digest__in=[each.key_digest for each in deliveries],
+        contact_point=deliveries[0].contact_point,
+        receiver=deliveries[0].receiver,
         ended_at__isnull=True,
     ).update(ended_at=now, ending=SuppressionEnding.TOLD)
 
 
-def never_told_write(*, group: AlertGroup, alerts: Sequence[RoutedAlert], now: datetime) -> None:
+def never_told_write(*, group: AlertGroup, alerts: Sequence[AlertFacts], now: datetime) -> None:
     """Write down that alerts were over before their group was told of them."""
     cause = Cause(
         kind=SuppressionKind.GROUPING,
@@ -192,31 +184,30 @@ def alerts_sync(*, org_id: int, fingerprints: Iterable[str]) -> None:
 
     The last act of a transaction: it locks rows of alerts, which evaluations lock last too.
     """
-    wanted = sorted(set(fingerprints))
-    for some in _chunks(wanted):
-        rows = SuppressionEntry.objects.for_org(org_id).filter(
-            fingerprint__in=some, ended_at__isnull=True, receiver=""
-        )
-        shown: dict[str, dict[tuple[str, str], Any]] = {fingerprint: {} for fingerprint in some}
-        for fingerprint, causes in rows.order_by("pk").values_list("fingerprint", "causes"):
-            for cause in causes:
-                if cause["kind"] in HOLDING:
-                    shown[fingerprint].setdefault((cause["kind"], cause["name"]), cause)
-        alerts_suppress(
-            org_id=org_id,
-            causes={fingerprint: list(found.values()) for fingerprint, found in shown.items()},
-        )
+    shown: dict[str, dict[tuple[str, str], Any]] = {one: {} for one in sorted(set(fingerprints))}
+    if not shown:
+        return
+    rows = SuppressionEntry.objects.for_org(org_id).filter(
+        fingerprint__in=Texts(shown), ended_at__isnull=True, receiver=""
+    )
+    for fingerprint, causes in rows.order_by("pk").values_list("fingerprint", "causes"):
+        for cause in causes:
+            if cause["kind"] in HOLDING:
+                shown[fingerprint].setdefault((cause["kind"], cause["name"]), cause)
+    alerts_suppress(
+        org_id=org_id, causes={one: list(found.values()) for one, found in shown.items()}
+    )
 
 
 def _open_rows(org_id: int, digests: Sequence[str]) -> dict[_Place, SuppressionEntry]:
     rows = SuppressionEntry.objects.for_org(org_id).filter(
-        key_digest__in=digests, ended_at__isnull=True, receiver=""
+        key_digest__in=Texts(digests), ended_at__isnull=True, receiver=""
     )
     return {(row.key_digest, row.fingerprint): row for row in rows}
 
 
 def _entry(
-    state: GroupState, alert: RoutedAlert, chain: list[dict[str, Any]], since: datetime
+    state: GroupState, alert: AlertFacts, chain: list[dict[str, Any]], since: datetime
 ) -> SuppressionEntry:
     return SuppressionEntry(
         org_id=state.group.org_id,
@@ -236,7 +227,7 @@ def _insert(org_id: int, rows: Sequence[SuppressionEntry]) -> None:
     if rows:
         # Two dispatchers may see the same reason begin; the first one's row stays.
         SuppressionEntry.objects.for_org(org_id).bulk_create(
-            rows, batch_size=_MOST, ignore_conflicts=True
+            rows, batch_size=_BATCH, ignore_conflicts=True
         )
 
 
@@ -249,8 +240,3 @@ def _until(chain: Sequence[Cause]) -> datetime | None:
 
 def _names(chain: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [(cause["kind"], cause["name"]) for cause in chain]
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), _MOST):
-        yield items[start : start + _MOST]

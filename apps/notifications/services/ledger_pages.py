@@ -23,8 +23,7 @@ from apps.notifications.services.answers import (
     suppression_entries,
     suppression_of,
 )
-
-_BATCH = 500
+from detectviz.tenancy.listed import Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +84,7 @@ class LedgerPages:
                 yield record, group
 
     def _firing(self, fingerprints: set[str]) -> Mapping[str, RoutedAlert]:
-        wanted = sorted(fingerprints)
-        found: dict[str, RoutedAlert] = {}
-        for start in range(0, len(wanted), _BATCH):
-            rows = RoutedAlert.objects.for_org(self.org).filter(
-                fingerprint__in=wanted[start : start + _BATCH], is_resolved=False
-            )
-            found |= {row.fingerprint: row for row in rows}
-        return found
+        rows = RoutedAlert.objects.for_org(self.org).filter(
+            fingerprint__in=Texts(fingerprints), is_resolved=False
+        )
+        return {row.fingerprint: row for row in rows}

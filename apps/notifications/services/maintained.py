@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from apps.monitors.selectors.maintenance import Maintenance, maintained_monitors
 from apps.monitors.services.maintained import maintained_alerts
 from apps.notifications.enums import SuppressionKind
-from apps.notifications.models import RoutedAlert
+from apps.notifications.services.alert_facts import AlertFacts
 from apps.notifications.services.causes import Cause, Causes, SuppressionInput
 from apps.notifications.services.folders import is_of_folder
 from apps.notifications.services.matcher_index import MatcherIndex
@@ -48,7 +48,7 @@ def _index(given: SuppressionInput) -> MatcherIndex[tuple[int | None, Maintenanc
 
 def _matching(
     given: SuppressionInput,
-    alert: RoutedAlert,
+    alert: AlertFacts,
     index: MatcherIndex[tuple[int | None, Maintenance]],
 ) -> list[Maintenance]:
     return [

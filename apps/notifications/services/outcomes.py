@@ -1,4 +1,4 @@
-"""What an attempt came to, written down: delivered, tried again later, held back, given up."""
+"""What an attempt came to that told nobody: tried again later, held back, given up."""
 
 import random
 from dataclasses import dataclass
@@ -10,13 +10,10 @@ from django.db.models import F
 from prometheus_client import Counter
 
 from apps.notifications.enums import DeliveryStatus, SuppressionKind
-from apps.notifications.models import AlertGroup, ContactPoint, Delivery, NotificationRecord
-from apps.notifications.services.endings import ending_write, group_clean
+from apps.notifications.models import AlertGroup, ContactPoint, Delivery
 from apps.notifications.services.endpoints import Held, Hold
-from apps.notifications.services.fallback import fallback_resolve, fallback_tell
-from apps.notifications.services.ledger import alerts_sync, delivery_held, delivery_told
-from apps.notifications.services.threads import thread_stored
-from apps.notifications.services.told import records_write
+from apps.notifications.services.fallback import fallback_tell
+from apps.notifications.services.ledger import delivery_held
 from detectviz.contracts.durations import format_duration
 from detectviz.contracts.errors import DeliveryError, NetworkError, PluginError
 from detectviz.contracts.notifier import Receipt
@@ -26,7 +23,6 @@ from detectviz.events.types import ReceiverGone
 BACKOFF_S = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 JITTER = 0.2
 MAX_ANSWER = 2_048
-MAX_EXTERNAL_ID = 500
 MAX_HISTORY = 50
 MAX_HISTORY_TEXT = 500
 GIVE_UP_AFTER_MS = 86_400_000
@@ -77,48 +73,12 @@ class Attempt:
 
 
 @transaction.atomic
-def delivery_complete(
-    *, delivery: Delivery, attempt: Attempt, receipt: Receipt, now: datetime
-) -> None:
-    """Write down the yes, and with it what the receiver now believes."""
-    group = _group_locked(delivery)
-    entry = {"status": "delivered", "status_code": receipt.status_code, "answer": receipt.answer}
-    if not _update(
-        delivery,
-        status=DeliveryStatus.DELIVERED,
-        finished_at=now,
-        error="",
-        status_code=receipt.status_code,
-        answer=receipt.answer[:MAX_ANSWER],
-        request_digest=receipt.request_digest,
-        external_id=receipt.external_id[:MAX_EXTERNAL_ID],
-        duration_s=attempt.duration_s,
-        history=_history(delivery, attempt, entry, now),
-    ):
-        return  # the lease ran out and somebody else took over; the duplicate carries our uid
-    if delivery.replayed_at is None or _is_latest(delivery):
-        _remember(delivery, receipt, now)
-    if delivery.fallback_of:
-        _remember_original(delivery, now)
-    elif not delivery.firing:
-        fallback_resolve(delivery=delivery, now=now)
-    # Nothing of a group is over by a word of what fires.
-    ending = None
-    if group is not None and (delivery.resolved or not delivery.firing):
-        ending = group_clean(group=group, now=now)
-    delivery_told(delivery=delivery, now=now)
-    if ending is not None:
-        alerts_sync(org_id=delivery.org_id, fingerprints=ending_write(ending, now))
-    sent_total.labels(delivery.notifier, "delivered").inc()
-
-
-@transaction.atomic
 def delivery_fail(*, delivery: Delivery, attempt: Attempt, now: datetime) -> None:
     """Write down the no: another attempt later, or the end of it."""
     error = attempt.error
     if error is None:
         return
-    _group_locked(delivery)
+    _group_lock(delivery)
     errors_total.labels(delivery.notifier, attempt.reason).inc()
     status_code = error.status_code if isinstance(error, DeliveryError) else None
     answer = error.answer if isinstance(error, DeliveryError) else ""
@@ -131,7 +91,7 @@ def delivery_fail(*, delivery: Delivery, attempt: Attempt, now: datetime) -> Non
         "lease_owner": "",
         "status_code": status_code,
         "answer": answer[:MAX_ANSWER],
-        "history": _history(delivery, attempt, entry, now),
+        "history": attempts_logged(delivery, attempt, entry, now),
     }
     wait_s = retry_wait_s(attempts=delivery.attempts, error=error)
     if error.permanent or _is_too_old(delivery, now + timedelta(seconds=wait_s)):
@@ -152,7 +112,7 @@ def delivery_fail(*, delivery: Delivery, attempt: Attempt, now: datetime) -> Non
 @transaction.atomic
 def delivery_hold(*, delivery: Delivery, held: Held, now: datetime) -> None:
     """Put a delivery off without an attempt; who waits long behind a breaker has others told."""
-    _group_locked(delivery)
+    _group_lock(delivery)
     held_total.labels(delivery.notifier, held.hold.value).inc()
     message = " ".join(filter(None, (_HELD_WORDS[held.hold], held.error)))[:MAX_ANSWER]
     is_broken = held.hold is Hold.BROKEN
@@ -164,7 +124,7 @@ def delivery_hold(*, delivery: Delivery, held: Held, now: datetime) -> None:
         "reason": held.hold.value,
         "lease_until": None,
         "lease_owner": "",
-        "history": _history(delivery, attempt, entry, now),
+        "history": attempts_logged(delivery, attempt, entry, now),
     }
     if _is_too_old(delivery, held.until):
         is_ours = _give_up(delivery, now, details | {"error": _given_up(delivery, message)})
@@ -185,15 +145,14 @@ def retry_wait_s(*, attempts: int, error: PluginError) -> float:
     return max(jittered, asked or 0.0)
 
 
-def _group_locked(delivery: Delivery) -> AlertGroup | None:
-    """Lock the group before its delivery, as a flush does; None where there is none any more.
+def _group_lock(delivery: Delivery) -> None:
+    """Lock the group before its delivery, as a flush does, where there still is one.
 
     The other way round the two would wait for each other, and a flush in between would decide on
     what the receiver believed before.
     """
     groups = AlertGroup.objects.for_org(delivery.org_id).filter(key_digest=delivery.key_digest)
-    found: AlertGroup | None = groups.select_for_update().first()
-    return found
+    groups.select_for_update().order_by().values_list("pk").first()
 
 
 def _give_up(delivery: Delivery, now: datetime, details: dict[str, Any]) -> bool:
@@ -247,53 +206,7 @@ def _given_up(delivery: Delivery, message: str) -> str:
     return f"Given up after {age}. {message}"[:MAX_ANSWER]
 
 
-def _remember(delivery: Delivery, receipt: Receipt, now: datetime) -> None:
-    thread = thread_stored(notifier=delivery.notifier, thread=receipt.thread)
-    _record(delivery, now, thread=thread, update=("thread",))
-
-
-def _remember_original(delivery: Delivery, now: datetime) -> None:
-    """Take a group as told whose own receiver failed for good: its fallback was told instead."""
-    originals = Delivery.objects.for_org(delivery.org_id)
-    original = originals.filter(uid=delivery.fallback_of, status=DeliveryStatus.FAILED).first()
-    if original is not None and _is_latest(original):
-        _record(original, now)
-
-
-def _record(
-    delivery: Delivery,
-    now: datetime,
-    *,
-    thread: dict[str, Any] | None = None,
-    update: tuple[str, ...] = (),
-) -> None:
-    """Write what the receiver of a delivery knows now."""
-    record = NotificationRecord(
-        org_id=delivery.org_id,
-        key_digest=delivery.key_digest,
-        contact_point=delivery.contact_point,
-        receiver=delivery.receiver,
-        firing=delivery.firing,
-        resolved=delivery.resolved,
-        sent_at=now,
-        thread=thread or {},
-    )
-    records_write([record], update=update)
-
-
-def _is_latest(delivery: Delivery) -> bool:
-    """Say whether this is the last word for its receiver about a group that is still there."""
-    later = Delivery.objects.for_org(delivery.org_id).filter(
-        key_digest=delivery.key_digest,
-        contact_point=delivery.contact_point,
-        receiver=delivery.receiver,
-        flush_number__gt=delivery.flush_number,
-    )
-    groups = AlertGroup.objects.for_org(delivery.org_id).filter(key_digest=delivery.key_digest)
-    return groups.exists() and not later.exists()
-
-
-def _history(
+def attempts_logged(
     delivery: Delivery, attempt: Attempt, entry: dict[str, Any], now: datetime
 ) -> list[dict[str, Any]]:
     """Return the log of attempts with one more; being held again for one reason is one entry."""

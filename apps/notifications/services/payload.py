@@ -2,25 +2,29 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django.conf import settings
 
-from apps.notifications.models import AlertGroup, Delivery, RoutedAlert
+from apps.notifications.models import AlertGroup, Delivery
+from apps.notifications.services.alert_facts import TellableAlert
 from apps.notifications.services.label_order import alert_key
 from detectviz.contracts.notifier import Notification, NotificationAction, NotifiedAlert
+from detectviz.contracts.schedules import ScheduleError, parse_timezone
 from detectviz.contracts.types import AlertStatus
 
 MAX_ALERTS = 1000
+_NOT_FIELDS = frozenset({"status", "alerts", "time_zone"})
+_STATUSES = {status.value: status for status in AlertStatus}
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
     """What one notification tells about."""
 
-    firing: Sequence[RoutedAlert]
-    resolved: Sequence[RoutedAlert]
+    firing: Sequence[TellableAlert]
+    resolved: Sequence[TellableAlert]
 
 
 ActionSource = Callable[[Delivery], Sequence[NotificationAction]]
@@ -44,23 +48,29 @@ def notification_to_send(delivery: Delivery) -> Notification:
 
 
 def notification_payload(
-    *, group: AlertGroup, members: Members, delivery_uid: str, org: str
+    *, group: AlertGroup, members: Members, delivery_uid: str, org: str, time_zone: str
 ) -> dict[str, Any]:
-    """Return the JSON of one notification; firing alerts first, at most 1,000."""
-    told = [alert_payload(alert, org, AlertStatus.FIRING) for alert in _sorted(members.firing)]
-    told += [alert_payload(alert, org, AlertStatus.RESOLVED) for alert in _sorted(members.resolved)]
-    alerts = [*members.firing, *members.resolved]
+    """Return the JSON of one notification; firing alerts first, at most 1,000.
+
+    Its times are UTC; ``time_zone`` is where they are told.
+    """
+    firing, resolved = _sorted(members.firing), _sorted(members.resolved)
+    alerts = [*firing, *resolved]
+    told = [alert_payload(alert, org, AlertStatus.FIRING) for alert in firing[:MAX_ALERTS]]
+    room = MAX_ALERTS - len(told)
+    told += [alert_payload(alert, org, AlertStatus.RESOLVED) for alert in resolved[:room]]
     groups = {alert.rule_group for alert in alerts}
     return {
         "receiver": group.contact_point,
         "status": (AlertStatus.FIRING if members.firing else AlertStatus.RESOLVED).value,
-        "alerts": told[:MAX_ALERTS],
+        "alerts": told,
         "group_key": group.group_key,
         "group_labels": group.group_labels,
         "common_labels": common_pairs([alert.labels for alert in alerts]),
         "common_annotations": common_pairs([alert.annotations for alert in alerts]),
         "external_url": settings.EXTERNAL_URL,
         "org": org,
+        "time_zone": time_zone,
         "rule_group": groups.pop() if len(groups) == 1 else "",
         "delivery_id": delivery_uid,
         "url": f"{settings.EXTERNAL_URL}/o/{org}/alerts",
@@ -68,7 +78,7 @@ def notification_payload(
     }
 
 
-def alert_payload(alert: RoutedAlert, org: str, status: AlertStatus) -> dict[str, Any]:
+def alert_payload(alert: TellableAlert, org: str, status: AlertStatus) -> dict[str, Any]:
     """Return the JSON of one alert."""
     is_over = status is AlertStatus.RESOLVED
     return {
@@ -86,26 +96,43 @@ def alert_payload(alert: RoutedAlert, org: str, status: AlertStatus) -> dict[str
 
 def notification_of(payload: Mapping[str, Any], *, is_test: bool = False) -> Notification:
     """Return the contract's object for a stored payload."""
-    alerts = tuple(
-        NotifiedAlert(
-            status=AlertStatus(item["status"]),
-            labels=item["labels"],
-            annotations=item["annotations"],
-            starts_at=datetime.fromisoformat(item["starts_at"]),
-            ends_at=datetime.fromisoformat(item["ends_at"]) if item["ends_at"] else None,
-            generator_url=item["generator_url"],
-            fingerprint=item["fingerprint"],
-            value=item["value"],
-        )
-        for item in payload["alerts"]
-    )
-    fields = {key: value for key, value in payload.items() if key not in {"status", "alerts"}}
+    zone = _zone_of(payload)
+    alerts = tuple(_alert_of(item, zone) for item in payload["alerts"])
+    fields = {key: value for key, value in payload.items() if key not in _NOT_FIELDS}
     return Notification(
         status=AlertStatus(payload["status"]), alerts=alerts, is_test=is_test, **fields
     )
 
 
-def _sorted(alerts: Sequence[RoutedAlert]) -> Sequence[RoutedAlert]:
+def _zone_of(payload: Mapping[str, Any]) -> tzinfo:
+    """Return the zone a payload tells times in: UTC for older ones, and those of a zone gone."""
+    name = payload.get("time_zone", "UTC")
+    try:
+        return UTC if name == "UTC" else parse_timezone(name)
+    except ScheduleError:
+        return UTC
+
+
+def _time_of(text: str, zone: tzinfo) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if zone is UTC else at.astimezone(zone)
+
+
+def _alert_of(item: Mapping[str, Any], zone: tzinfo) -> NotifiedAlert:
+    ends_at = item["ends_at"]
+    return NotifiedAlert(
+        status=_STATUSES[item["status"]],
+        labels=item["labels"],
+        annotations=item["annotations"],
+        starts_at=_time_of(item["starts_at"], zone),
+        ends_at=_time_of(ends_at, zone) if ends_at else None,
+        generator_url=item["generator_url"],
+        fingerprint=item["fingerprint"],
+        value=item["value"],
+    )
+
+
+def _sorted(alerts: Sequence[TellableAlert]) -> Sequence[TellableAlert]:
     return sorted(alerts, key=lambda alert: alert_key(alert.labels))
 
 

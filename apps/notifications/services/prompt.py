@@ -3,19 +3,20 @@
 The ledger follows when a silence begins or ends to mute, and when an alert is new.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
-from apps.notifications.models import AlertGroup, ContactPoint, RoutedAlert, Silence
+from apps.notifications.models import AlertGroup, ContactPoint, Silence
+from apps.notifications.services.alert_facts import AlertFacts, AlertRow
 from apps.notifications.services.causes import Snapshot, SuppressionInput
 from apps.notifications.services.ledger import GroupState, alerts_sync, ledger_update
+from apps.notifications.services.members import alerts_by_group
 from apps.notifications.services.recurrence import next_change_at
 from apps.notifications.services.suppression import causes_of, point_cause, with_nobody
 
-Joined = tuple[AlertGroup, Sequence[RoutedAlert]]
+Joined = tuple[AlertGroup, Sequence[AlertFacts]]
 _ACROSS = "one dispatcher serves every org"
 _BATCH = 500
 
@@ -57,18 +58,17 @@ def org_refresh(*, org_id: int, now: datetime) -> None:
     changed: set[str] = set()
     for start in range(0, len(keys), _BATCH):
         some = list(groups.filter(pk__in=keys[start : start + _BATCH]))
-        members: dict[int, list[RoutedAlert]] = defaultdict(list)
-        through = AlertGroup.alerts.through.objects.filter(
-            alertgroup__in=some, routedalert__is_resolved=False
-        ).select_related("routedalert")
-        for row in through:
-            members[row.alertgroup_id].append(row.routedalert)
-        changed |= _update(snapshot, [(group, members[group.pk]) for group in some])
+        members = alerts_by_group(some)
+        changed |= _update(snapshot, [(group, _firing(members.get(group.pk))) for group in some])
     alerts_sync(org_id=org_id, fingerprints=changed)
 
 
+def _firing(alerts: Iterable[AlertRow] | None) -> Sequence[AlertRow]:
+    return [alert for alert in alerts or () if not alert.is_resolved]
+
+
 def _update(
-    snapshot: Snapshot, groups: Sequence[tuple[AlertGroup, Sequence[RoutedAlert]]]
+    snapshot: Snapshot, groups: Sequence[tuple[AlertGroup, Sequence[AlertFacts]]]
 ) -> set[str]:
     points = {row.name: row for row in ContactPoint.objects.for_org(snapshot.org_id)}
     states: list[GroupState] = []

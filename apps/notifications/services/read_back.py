@@ -7,7 +7,7 @@ from apps.notifications.models import Delivery
 from apps.notifications.services.delivery import Target, target_of
 from apps.notifications.services.outward import notifier_context
 from apps.notifications.services.payload import notification_to_send
-from apps.notifications.services.templates import notification_render
+from apps.notifications.services.templates import library_of, notification_render
 from apps.notifications.services.threads import thread_of
 from detectviz.contracts.errors import PluginError
 from detectviz.contracts.read_back import NotReadableError, ReadsBack, Told
@@ -44,7 +44,7 @@ def delivery_read_back(*, delivery: Delivery, fingerprint: str) -> Reading:
 def _ask(delivery: Delivery, target: Target, fingerprint: str) -> bool:
     notifier, notification = target.receiver["notifier"], notification_to_send(delivery)
     rendered = notification_render(
-        org_id=delivery.org_id,
+        library=library_of(org_id=delivery.org_id),
         notification=notification,
         receiver=target.receiver,
         schema=target.schema,

@@ -17,5 +17,5 @@ def resolve_timeout_text(root: Mapping[str, Any]) -> str:
 
 def resolve_timeout(org_id: int) -> timedelta:
     """Return an org's."""
-    tree = RoutingTree.objects.for_org(org_id).first()
-    return timedelta(seconds=parse_duration_s(resolve_timeout_text(tree.root if tree else {})))
+    root = RoutingTree.objects.for_org(org_id).values_list("root", flat=True).first()
+    return timedelta(seconds=parse_duration_s(resolve_timeout_text(root or {})))

@@ -8,6 +8,7 @@ from django.db import models
 
 from apps.notifications.models import Delivery, RoutedAlert
 from apps.notifications.services.payload import alert_payload, common_pairs, notification_of
+from apps.orgs.selectors import time_zone_of
 from detectviz.clock import utc_now
 from detectviz.contracts.notifier import Notification
 from detectviz.contracts.types import AlertStatus
@@ -76,15 +77,16 @@ def notification_sample(
 
     Raise NotFoundError, or InvalidFieldsError for a payload that is none.
     """
-    name = str(org)
+    name, zone = str(org), {"time_zone": time_zone_of(org)}
     if delivery:
         return notification_of(_of_delivery(org, delivery))
     if alert:
-        return notification_of(payload_completed({"alerts": [_of_alert(org, alert)]}, org=name))
+        stored = payload_completed({"alerts": [_of_alert(org, alert)]}, org=name)
+        return notification_of(stored | zone)
     if not payload:
-        return notification_of(payload_completed({"alerts": BUILT_IN}, org=name))
+        return notification_of(payload_completed({"alerts": BUILT_IN}, org=name) | zone)
     try:
-        return notification_of(payload_completed(payload, org=name))
+        return notification_of(payload_completed(payload, org=name) | zone)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         hint = 'Write {"alerts": [{"labels": {…}, "annotations": {…}, "status": "firing"}]}.'
         raise InvalidFieldsError({"spec.sample": [hint]}) from error

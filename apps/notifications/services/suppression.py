@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.notifications.enums import SuppressionKind
-from apps.notifications.models import ContactPoint, RoutedAlert
+from apps.notifications.models import ContactPoint
+from apps.notifications.services.alert_facts import AlertFacts
 from apps.notifications.services.alert_suppressors import (
     datasource_causes,
     dependency_causes,
@@ -74,7 +75,7 @@ def point_cause(name: str, point: ContactPoint | None) -> Cause | None:
     return None
 
 
-def with_nobody(causes: Causes, alerts: Sequence[RoutedAlert], nobody: Cause | None) -> Causes:
+def with_nobody(causes: Causes, alerts: Sequence[AlertFacts], nobody: Cause | None) -> Causes:
     """Return the chains of alerts whose contact point tells nobody, if it does not."""
     if nobody is None:
         return causes

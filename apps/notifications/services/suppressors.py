@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.notifications.enums import SuppressionKind
 from apps.notifications.models import InhibitionRule, RoutedAlert, Silence, TimeInterval
@@ -26,6 +26,15 @@ class _Muting:
     pk: int
     cause: Cause
     folder_id: int | None
+
+
+class _Source(NamedTuple):
+    """What is asked of an alert that may inhibit others; there may be very many."""
+
+    fingerprint: str
+    labels: Mapping[str, str]
+    rule_group: str
+    ends_at: datetime | None
 
 
 def inhibition_causes(given: SuppressionInput) -> Causes:
@@ -114,7 +123,8 @@ def silences_index(rows: Iterable[Silence], now: datetime) -> MatcherIndex[_Muti
 
 def firing_labelled(snapshot: Snapshot) -> Sequence[Labelled]:
     """Return every firing alert of an org: what may inhibit, silenced or not."""
-    rows = list(RoutedAlert.objects.for_org(snapshot.org_id).filter(is_resolved=False))
+    firing = RoutedAlert.objects.for_org(snapshot.org_id).filter(is_resolved=False)
+    rows = [_Source._make(row) for row in firing.values_list(*_Source._fields)]
     over = alerts_lapsed(rows, org_id=snapshot.org_id, now=snapshot.now)
     return [(row.fingerprint, row.labels) for row in rows if row.fingerprint not in over]
 

@@ -168,7 +168,7 @@ def text_errors(source: str, path: str) -> Iterator[tuple[str, list[str]]]:
 
 def notification_render(
     *,
-    org_id: int,
+    library: Library,
     notification: Notification,
     receiver: Mapping[str, Any],
     schema: JsonObject,
@@ -178,9 +178,7 @@ def notification_render(
 
     Never raises for what an operator wrote: what fails is noted and the default taken.
     """
-    run = _Rendering(
-        library=library_of(org_id=org_id), notification=notification, now=now or utc_now()
-    )
+    run = _Rendering(library=library, notification=notification, now=now or utc_now())
     title, text = receiver.get("title_template", ""), receiver.get("text_template", "")
     default_title = title_of(notification)
     shown_title = run.text(title, "the title", lambda: "") if title else ""

@@ -1,6 +1,7 @@
 """What a notifier remembers of a group from one message to the next."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from apps.notifications.models import AlertGroup, Delivery, NotificationRecord
@@ -11,16 +12,18 @@ LARGEST_BYTES = 4_096
 
 def thread_of(*, delivery: Delivery, notifier: str) -> JsonObject:
     """Return what ``notifier`` kept when this receiver was last told of the group."""
-    record = NotificationRecord.objects.for_org(delivery.org_id).filter(
-        key_digest=delivery.key_digest,
-        contact_point=delivery.contact_point,
-        receiver=delivery.receiver,
+    return threads_of(deliveries=[delivery], notifier=notifier).get(delivery.key_digest, {})
+
+
+def threads_of(*, deliveries: Sequence[Delivery], notifier: str) -> dict[str, JsonObject]:
+    """Return what ``notifier`` kept of the groups of a receiver's deliveries, by key digest."""
+    records = NotificationRecord.objects.for_org(deliveries[0].org_id).filter(
+        key_digest__in=[each.key_digest for each in deliveries],
+        contact_point=deliveries[0].contact_point,
+        receiver=deliveries[0].receiver,
     )
-    kept: dict[str, Any] = record.values_list("thread", flat=True).first() or {}
-    if kept.get("notifier") != notifier:
-        return {}
-    data: JsonObject = kept["data"]
-    return data
+    kept = records.exclude(thread={}).values_list("key_digest", "thread")
+    return {digest: said["data"] for digest, said in kept if said["notifier"] == notifier}
 
 
 def thread_stored(*, notifier: str, thread: JsonObject) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from apps.notifications.enums import DeliveryStatus
-from apps.notifications.models import AlertGroup, Delivery, NotificationRecord, RoutedAlert
+from apps.notifications.models import AlertGroup, Delivery, NotificationRecord
+from apps.notifications.services.alert_facts import AlertFacts
 from apps.notifications.services.decision import LastSent, Reason
 from apps.notifications.services.payload import Members, notification_payload
 from detectviz.tenancy.writing import rows_write
@@ -28,6 +29,7 @@ class Told:
 
     org_id: int
     org: str
+    time_zone: str
     now: datetime
     _records: Mapping[_GroupPlace, dict[str, NotificationRecord]]
     _pending: Mapping[str, list[Delivery]]
@@ -47,6 +49,7 @@ class Told:
         return cls(
             org_id=org_id,
             org=str(groups[0].org),
+            time_zone=groups[0].org.time_zone,
             now=now,
             _records=_records(org_id, digests),
             _pending=pending,
@@ -109,7 +112,11 @@ class Told:
         waiting.resolved = [alert.fingerprint for alert in members.resolved]
         waiting.reason = reason.name.lower()
         waiting.payload = notification_payload(
-            group=group, members=members, delivery_uid=waiting.uid, org=self.org
+            group=group,
+            members=members,
+            delivery_uid=waiting.uid,
+            org=self.org,
+            time_zone=self.time_zone,
         )
 
     def supersede(self, delivery: Delivery) -> None:
@@ -117,7 +124,7 @@ class Told:
         self._superseded.append(delivery.pk)
         self._pending[delivery.key_digest].remove(delivery)
 
-    def remember(self, group: AlertGroup, receiver: str, resolved: Sequence[RoutedAlert]) -> None:
+    def remember(self, group: AlertGroup, receiver: str, resolved: Sequence[AlertFacts]) -> None:
         """Take a receiver as knowing that everything is over."""
         record = NotificationRecord(
             org_id=self.org_id,

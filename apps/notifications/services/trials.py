@@ -8,7 +8,7 @@ from apps.notifications.models import ContactPoint
 from apps.notifications.services.configuration import receiver_secrets
 from apps.notifications.services.delivery import notifier_schema, receiver_notify
 from apps.notifications.services.samples import trial_notification
-from apps.notifications.services.templates import notification_render
+from apps.notifications.services.templates import library_of, notification_render
 from detectviz.contracts.notifier import Notification
 
 
@@ -54,7 +54,7 @@ def receiver_try(
 ) -> TrialResult:
     """Tell one receiver a test now, with its templates rendered."""
     rendered = notification_render(
-        org_id=org_id,
+        library=library_of(org_id=org_id),
         notification=told,
         receiver=receiver,
         schema=notifier_schema(receiver["notifier"]),

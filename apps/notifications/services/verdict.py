@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from apps.notifications.models import RoutedAlert
+from apps.notifications.services.alert_facts import TellableAlert
 from apps.notifications.services.causes import Causes
 from apps.notifications.services.decision import LastSent, Reason, decide
 from apps.notifications.services.handled import QUIETING, picture_of
@@ -25,8 +25,8 @@ class Action(StrEnum):
 class GroupView:
     """A group at one flush: its alerts, what holds some of them back, the end of a snooze."""
 
-    firing: Sequence[RoutedAlert]
-    resolved: Sequence[RoutedAlert]
+    firing: Sequence[TellableAlert]
+    resolved: Sequence[TellableAlert]
     causes: Causes
     woken_at: datetime | None = None
 
@@ -36,8 +36,8 @@ class Verdict:
     """What to do, and the alerts it is about."""
 
     action: Action
-    firing: Sequence[RoutedAlert] = ()
-    resolved: Sequence[RoutedAlert] = ()
+    firing: Sequence[TellableAlert] = ()
+    resolved: Sequence[TellableAlert] = ()
     reason: Reason = Reason.UNCHANGED
 
 
@@ -50,8 +50,8 @@ def muted_of(causes: Causes) -> set[str]:
 
 def group_view(
     *,
-    firing: Sequence[RoutedAlert],
-    resolved: Sequence[RoutedAlert],
+    firing: Sequence[TellableAlert],
+    resolved: Sequence[TellableAlert],
     causes: Causes,
     woken_at: datetime | None,
 ) -> GroupView:
@@ -95,12 +95,12 @@ def receiver_verdict(
 
 
 def free_to_go(
-    over: Iterable[RoutedAlert],
+    over: Iterable[TellableAlert],
     *,
     believed: AbstractSet[str],
     muted: Collection[str],
     options: Mapping[str, Any],
-) -> list[RoutedAlert]:
+) -> list[TellableAlert]:
     """Return the alerts that are over and that no receiver believes in any more.
 
     What was resolved while ``muted`` goes too, as in Alertmanager, unless the route wants it told

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
+import orjson
+
 from detectviz.contracts.errors import ConfigurationError
 from detectviz.contracts.notifier import Notification
 from detectviz.contracts.webhook_document import webhook_document
@@ -18,8 +20,11 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of every such secret
 def build_body(notification: Notification, *, max_alerts: int) -> bytes:
     """Return the JSON body; alerts beyond ``max_alerts`` are only counted, 0 keeps all."""
     document = webhook_document(notification, max_alerts=max_alerts)
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    try:
+        return orjson.dumps(document)
+    except TypeError:  # it refuses lone surrogates, which are no UTF-8
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
 
 
 def sign(delivery_id: str, at: datetime, body: bytes, secrets: Iterable[str]) -> str:

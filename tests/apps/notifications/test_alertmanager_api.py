@@ -219,16 +219,25 @@ def test_the_status_shows_the_configuration(api: Api) -> None:
     assert [receiver["name"] for receiver in original["receivers"]] == ["ops", "web"]
 
 
+GOOD = {"labels": {"a": "b"}}
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
         (b"{", 400, "parsing alerts body"),
         ({}, 400, "parsing alerts body"),
-        ([1], 400, "parsing alerts body"),
+        ([1], 400, 'parsing alerts body from \\"\\" failed, because [0] must be an object'),
+        ([GOOD, []], 400, "[1] must be an object, not list"),
         ([{}], 422, "0.labels in body is required"),
-        ([{"labels": {"a": 1}}], 400, "labels and annotations are texts by name"),
-        ([{"labels": {"a": "b"}, "startsAt": "yesterday"}], 400, "RFC 3339"),
-        ([{"labels": {"a": "b"}, "startsAt": "2026-01-01T00:00:00"}], 400, "RFC 3339"),
+        ([GOOD, {"labels": None}], 422, "1.labels in body is required"),
+        ([GOOD, {"labels": ["a"]}], 400, "[1].labels must be an object of texts, not list"),
+        ([GOOD, {"labels": {"a": 1}}], 400, "[1].labels: 'a' must be a text, not number"),
+        ([{**GOOD, "annotations": {"a": None}}], 400, "[0].annotations: 'a' must be a text, not"),
+        ([GOOD, {**GOOD, "generatorURL": 7}], 400, "[1].generatorURL must be a text"),
+        ([{**GOOD, "startsAt": "yesterday"}], 400, "[0].startsAt: parsing time 'yesterday'"),
+        ([{**GOOD, "endsAt": "2026-01-01T00:00:00"}], 400, "it is no RFC 3339 with a zone"),
+        ([{**GOOD, "endsAt": "2026-01-01T00:00:00." + "0" * 99 + "Z"}], 400, "RFC 3339"),
         ([{"labels": {}}], 400, "at least one label pair required"),
     ],
 )

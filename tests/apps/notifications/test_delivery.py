@@ -19,7 +19,7 @@ from apps.notifications.services.configuration import (
     routing_tree_write,
 )
 from apps.notifications.services.dead_letters import deliveries_replay, delivery_replay
-from apps.notifications.services.delivery import delivery_send
+from apps.notifications.services.delivery import deliveries_send
 from apps.notifications.services.endpoint_states import endpoints_of
 from apps.notifications.services.endpoints import Endpoint, Hold, endpoint_enter, endpoint_leave
 from apps.notifications.services.rate_limits import RateLimitError, parse_rate_limit
@@ -330,7 +330,7 @@ def test_a_delivery_whose_receiver_is_gone_fails_with_a_reason(world: World) -> 
     ContactPoint.all_orgs.filter(name="ops").update(receivers=[])
     delivery = Delivery.all_orgs.get()
     later = world.now + timedelta(minutes=5)
-    delivery_send(delivery_id=delivery.pk, clock=lambda: later)
+    deliveries_send(delivery_ids=[delivery.pk], clock=lambda: later)
     delivery.refresh_from_db()
     assert (delivery.status, delivery.error) == (
         DeliveryStatus.FAILED,

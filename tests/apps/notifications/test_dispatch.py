@@ -24,7 +24,7 @@ from apps.notifications.selectors import routing_tree_get
 from apps.notifications.services import payload
 from apps.notifications.services.bootstrap import org_prepare
 from apps.notifications.services.configuration import contact_point_write, routing_tree_write
-from apps.notifications.services.delivery import deliveries_due
+from apps.notifications.services.delivery_leases import deliveries_due
 from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.threads import thread_of, thread_stored
 from detectviz.contracts.errors import DeliveryError

@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import AlertGroup, ContactPoint, Delivery
 from apps.notifications.services import flush
-from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.delivery import deliveries_send
+from apps.notifications.services.delivery_leases import deliveries_due
 from apps.notifications.services.dispatch import PATIENCE, PUT_OFF, dispatch
 from apps.notifications.services.flush import flushes_of
 from apps.notifications.services.verdict import receiver_verdict
@@ -99,8 +100,8 @@ def test_a_group_is_not_flushed_again_while_its_word_waits_for_a_worker(world: W
     world.say("b")
     soon = FLUSHED + timedelta(seconds=10)
     assert dispatch(now=soon).flushed == 0
-    ((waiting, _),) = deliveries_due(now=soon)
-    delivery_send(delivery_id=waiting, clock=lambda: soon)
+    ((waiting, *_),) = deliveries_due(now=soon)
+    deliveries_send(delivery_ids=[waiting], clock=lambda: soon)
     assert dispatch(now=soon).deliveries == 1
     last = soon + timedelta(seconds=6) + PATIENCE  # workers may be dead for all we know
     assert [dispatch(now=each).flushed for each in (last - timedelta(seconds=2), last)] == [0, 1]

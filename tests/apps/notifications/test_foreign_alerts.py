@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.alerting.enums import AlertState
 from apps.alerting.models import Alert, AlertEvent
@@ -14,12 +16,12 @@ from apps.notifications.models import RoutedAlert
 from apps.notifications.services import foreign_alerts
 from apps.notifications.services.configuration import routing_tree_write
 from apps.notifications.services.foreign_alerts import (
-    ForeignAlert,
     Intake,
     foreign_alerts_accept,
     foreign_alerts_expire,
     foreign_alerts_sweep,
 )
+from apps.notifications.services.foreign_words import ForeignAlert
 from apps.notifications.services.inbox import alerts_receive
 from apps.orgs.models import Org
 from detectviz.events.types import AlertChanged
@@ -92,6 +94,53 @@ def test_an_alert_that_is_sent_again_is_told_once(org: Org) -> None:
     assert row(org).version == 1
     assert (row(org).starts_at, row(org).ends_at) == (START, after(360))
     assert [event.state for event in AlertEvent.objects.for_org(org)] == ["firing"]
+
+
+def test_a_repeat_writes_when_it_was_sent_and_ends_and_whatever_else_is_new(org: Org) -> None:
+    told: dict[str, Any] = {"starts_at": START, "annotations": {"text": "one"}}
+    send(org, **told, generator_url="http://a")
+    send(org, 30, **told, generator_url="http://a", ends_at=after(900))
+    alert = Alert.objects.for_org(org).get()
+    assert (row(org).ends_at, row(org).is_timeout, row(org).updated_at) == (
+        after(900),
+        False,
+        after(30),
+    )
+    assert (alert.last_sent_at, alert.active_at, alert.fired_at) == (after(30), START, START)
+    told["annotations"] = {"text": "two"}
+    send(org, 60, **told, generator_url="http://b", ends_at=after(900))
+    alert.refresh_from_db()
+    assert (row(org).generator_url, row(org).annotations) == ("http://b", {"text": "two"})
+    assert (alert.generator_url, alert.annotations) == ("http://b", {"text": "two"})
+    assert (row(org).version, AlertEvent.objects.for_org(org).count()) == (1, 1)
+
+
+def test_a_repeat_of_what_the_pages_have_lost_is_shown_again(org: Org) -> None:
+    send(org)
+    Alert.objects.for_org(org).delete()
+    send(org, 60)
+    assert Alert.objects.for_org(org).get().state == AlertState.FIRING
+
+
+def test_many_alerts_cost_as_many_statements_as_one(
+    org: Org, django_assert_num_queries: Any
+) -> None:
+    def many(first: int, count: int, at_s: float) -> None:
+        alerts = [
+            ForeignAlert(labels={"alertname": f"A{first + number}"}, annotations={})
+            for number in range(count)
+        ]
+        foreign_alerts_accept(org_id=org.pk, alerts=alerts, sender="", now=after(at_s))
+
+    with CaptureQueriesContext(connection) as one:
+        many(0, 1, 0)
+    with django_assert_num_queries(len(one)):
+        many(1, 700, 0)
+    with CaptureQueriesContext(connection) as again:
+        many(0, 1, 60)
+    with django_assert_num_queries(len(again)):
+        many(1, 700, 60)
+    assert len(again) <= len(one)
 
 
 def test_an_end_that_was_named_is_kept_before_one_that_was_guessed(org: Org) -> None:
@@ -193,6 +242,7 @@ def test_a_rule_of_the_org_counts_more_than_a_foreign_word(org: Org) -> None:
             {"annotations": {"text": "x" * 65_536}},
             "alert exceeded maximum size: 65559 bytes (limit: 65536 bytes)",
         ),
+        ({"labels": {"é" * 513: "x"}}, f'invalid label set: invalid name "{"é" * 513}"'),
         (
             {"labels": {f"l{number}": "x" for number in range(129)}},
             "invalid label set: more than 128 pairs",

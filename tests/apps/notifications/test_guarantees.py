@@ -12,11 +12,8 @@ from django.db import OperationalError, connection
 
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import Delivery, NotificationRecord
-from apps.notifications.services.delivery import (
-    LEASE_S,
-    deliveries_due,
-    delivery_send,
-)
+from apps.notifications.services.delivery import deliveries_send
+from apps.notifications.services.delivery_leases import LEASE_S, deliveries_due
 from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.endpoints import LONGEST_PAUSE_S
 from detectviz.contracts.errors import DeliveryError
@@ -133,8 +130,8 @@ class StoppedClock:
 def work(world: World) -> None:
     """Do what any other process would do now."""
     dispatch(now=world.now)
-    for delivery_id, _ in deliveries_due(now=world.now):
-        delivery_send(delivery_id=delivery_id, clock=lambda: world.now)
+    for delivery_id, *_ in deliveries_due(now=world.now):
+        deliveries_send(delivery_ids=[delivery_id], clock=lambda: world.now)
 
 
 def pending(world: World) -> int:
@@ -142,13 +139,13 @@ def pending(world: World) -> int:
     dispatch(now=world.now)
     world.now += timedelta(seconds=11)
     dispatch(now=world.now)
-    ((found, _),) = deliveries_due(now=world.now)
+    ((found, *_),) = deliveries_due(now=world.now)
     return found
 
 
 def test_a_sender_that_wakes_before_the_wire_after_its_lease_sends_nothing(world: World) -> None:
     found = pending(world)
-    delivery_send(delivery_id=found, clock=StoppedClock(world, looks=2))
+    deliveries_send(delivery_ids=[found], clock=StoppedClock(world, looks=2))
     assert world.receiver.words == [("firing", ["a"], [])]
     delivery = Delivery.all_orgs.get()
     assert (delivery.status, delivery.attempts) == (DeliveryStatus.DELIVERED, 2)
@@ -175,7 +172,7 @@ def test_a_sender_that_wakes_on_the_wire_after_its_lease_writes_nothing(
         return receipt
 
     monkeypatch.setattr(receiver, "notify", notify)
-    delivery_send(delivery_id=found, clock=lambda: world.now)
+    deliveries_send(delivery_ids=[found], clock=lambda: world.now)
 
     said = [item.status.value for item in receiver.told]
     assert said == ["firing", "firing", "resolved"]
@@ -204,7 +201,7 @@ class FailingDatabase:
 def test_an_answer_is_kept_until_the_database_takes_it(world: World) -> None:
     found = pending(world)
     with connection.execute_wrapper(FailingDatabase('INSERT INTO "notifications_notificationrec')):
-        delivery_send(delivery_id=found, clock=lambda: world.now)
+        deliveries_send(delivery_ids=[found], clock=lambda: world.now)
     assert world.receiver.words == [("firing", ["a"], [])]
     delivery = Delivery.all_orgs.get()
     assert (delivery.status, delivery.attempts) == (DeliveryStatus.DELIVERED, 1)
@@ -213,7 +210,7 @@ def test_an_answer_is_kept_until_the_database_takes_it(world: World) -> None:
 def test_what_the_database_failed_before_the_wire_waits_for_no_lease(world: World) -> None:
     found = pending(world)
     with connection.execute_wrapper(FailingDatabase('SELECT "notifications_contactpoint"')):
-        delivery_send(delivery_id=found, clock=lambda: world.now)
+        deliveries_send(delivery_ids=[found], clock=lambda: world.now)
     assert not world.receiver.told
     assert [one.delivery_id for one in deliveries_due(now=world.now)] == [found]
     work(world)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from apps.notifications.models import Delivery
-from apps.notifications.services.delivery import deliveries_due
+from apps.notifications.services.delivery_leases import deliveries_due
 from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.flush import MOST_GROUPS
 from apps.notifications.services.handover import AGAIN_AFTER, Handover, OnePass
@@ -26,14 +26,14 @@ def test_a_turn_is_handed_over_once_and_again_when_nothing_came_of_it(world: Wor
     dispatch(now=START)
     dispatch(now=START + timedelta(minutes=1))
     now = START + timedelta(minutes=1)
-    ((due, _),) = deliveries_due(now=now)
-    sent: list[int] = []
+    ((due, *_),) = deliveries_due(now=now)
+    sent: list[list[int]] = []
     hand_over = Handover(sent.append)
     assert [hand_over(now=now), hand_over(now=now)] == [1, 0]
     assert hand_over(now=now + AGAIN_AFTER) == 1
     Delivery.all_orgs.update(next_attempt_at=now + timedelta(seconds=6))
     assert hand_over(now=now + timedelta(seconds=7)) == 1  # its next attempt is another turn
-    assert sent == [due] * 3
+    assert sent == [[due]] * 3
 
 
 @pytest.mark.django_db
@@ -76,3 +76,12 @@ def test_work_that_fails_does_not_keep_others_out() -> None:
     for _ in range(2):
         with pytest.raises(LookupError):
             one_pass()
+
+
+@pytest.mark.django_db
+def test_a_pass_says_when_the_next_group_is_due(world: World) -> None:
+    assert dispatch(now=START).next_flush_at is None
+    world.say("a")
+    assert dispatch(now=START).next_flush_at == START + timedelta(seconds=10)
+    flushed_at = START + timedelta(seconds=10)
+    assert dispatch(now=flushed_at).next_flush_at == flushed_at + timedelta(minutes=1)

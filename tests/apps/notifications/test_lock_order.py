@@ -21,14 +21,15 @@ from apps.alerting.services.handling import Actor, alerts_close, alerts_snooze, 
 from apps.notifications.models import Silence
 from apps.notifications.selectors import routing_tree_get
 from apps.notifications.services.configuration import routing_tree_write
-from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.delivery import deliveries_send
+from apps.notifications.services.delivery_leases import deliveries_due
 from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.foreign_alerts import (
-    ForeignAlert,
     foreign_alerts_accept,
     foreign_alerts_expire,
     foreign_alerts_sweep,
 )
+from apps.notifications.services.foreign_words import ForeignAlert
 from apps.notifications.services.prompt import org_refresh
 from apps.notifications.services.silences import SilenceDraft, silence_write
 from apps.oncall.models import EscalationPolicy
@@ -161,13 +162,13 @@ class Everybody:
         dispatch(now=self.now())
 
     def deliver(self) -> None:
-        for delivery_id, _ in deliveries_due(now=self.now()):
+        for delivery_id, *_ in deliveries_due(now=self.now()):
             if not self.dice.randrange(3):
                 away = DeliveryError(
                     "away", reason="clientError", permanent=self.dice.random() < 0.5
                 )
                 self.world.receiver.failures = [away]
-            delivery_send(delivery_id=delivery_id, clock=self.now)
+            deliveries_send(delivery_ids=[delivery_id], clock=self.now)
 
     def handle(self) -> None:
         rows = list(alert_queryset(self.world.org).select_related("rule__group"))

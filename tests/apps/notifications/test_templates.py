@@ -48,7 +48,7 @@ def write(org: Org, template: str, name: str = "acme") -> NotificationTemplate:
 
 def render(org: Org, config: dict[str, Any] | None = None, **receiver: str) -> Any:
     return notification_render(
-        org_id=org.pk,
+        library=library_of(org_id=org.pk),
         notification=make_notification(),
         receiver={"config": config or {}, **receiver},
         schema=SCHEMA,

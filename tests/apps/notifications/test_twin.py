@@ -20,7 +20,8 @@ from apps.notifications.models import (
 )
 from apps.notifications.selectors import routing_tree_get
 from apps.notifications.services.configuration import contact_point_write, routing_tree_write
-from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.delivery import deliveries_send
+from apps.notifications.services.delivery_leases import deliveries_due
 from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.inbox import alerts_receive
 from apps.notifications.services.twin.diff import Difference
@@ -301,8 +302,8 @@ def _run_dispatcher(world: World, words: Sequence[AlertWord], until: datetime) -
         while waiting and waiting[0].at == now:
             alerts_receive(events=[_event(world, waiting.pop(0))])
         dispatch(now=now)
-        for delivery_id, _ in deliveries_due(now=now):
-            delivery_send(delivery_id=delivery_id, clock=lambda now=now: now)
+        for delivery_id, *_ in deliveries_due(now=now):
+            deliveries_send(delivery_ids=[delivery_id], clock=lambda now=now: now)
 
 
 def _event(world: World, word: AlertWord) -> AlertChanged:

@@ -89,6 +89,13 @@ def test_a_round_is_proved_by_the_providers_answer(world: World) -> None:
     assert turn(world, 900).round == 2
 
 
+def receivers(browser: Client, world: World) -> list[dict[str, Any]]:
+    """Return what the watchdog's REST status says of each receiver."""
+    path = f"/apis/notifications/v1/orgs/{world.org.name}/watchdogs/web"
+    found: list[dict[str, Any]] = browser.get(path).json()["status"]["receivers"]
+    return found
+
+
 class Readable(Receiver):
     """A service that answers yes, and whose messages can be looked for."""
 
@@ -141,6 +148,14 @@ def test_a_message_that_was_taken_and_is_not_there_breaks_the_path(
     assert failing.problem == "ops/webhook took it, but the message is not found there"
     assert 2 <= len(readable.looked) <= 4  # not every time it looks, services have limits
     browser = make_browser(world.org, "viewer")
+    (told,) = receivers(browser, world)
+    assert (told["contact_point"], told["reading"], told["state"]) == (
+        "ops",
+        "missing",
+        "delivered",
+    )
+    assert told["delivery"] == told_by(world, "ops")[0].uid
+    assert told["finished_at"]
     assert "Not found yet" in browser.get(f"/o/{world.org.name}/watchdogs/w/web").content.decode()
 
     readable.problem = DeliveryError("Slack answered 200: missing_scope.", reason="authError")
@@ -158,7 +173,10 @@ def test_where_nobody_can_look_the_services_answer_is_proof(world: World, can_re
     browser = make_browser(world.org, "viewer")
     before = browser.get(f"/o/{world.org.name}/watchdogs/w/web")
     assert "Not yet" in before.content.decode()
+    assert receivers(browser, world)[0]["delivery"] is None
     assert turn(world, 60).proved_at is not None
+    (told,) = receivers(browser, world)
+    assert (told["reading"], told["state"]) == ("unreadable", "delivered")
     page = browser.get(f"/o/{world.org.name}/watchdogs/w/web").content.decode()
     assert ("Set a bot token." if can_read else "lets nobody read back") in page
 

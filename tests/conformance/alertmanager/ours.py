@@ -13,13 +13,14 @@ from apps.extensions.selectors import plugin_host_use
 from apps.notifications.enums import DeliveryStatus
 from apps.notifications.models import AlertGroup, Delivery
 from apps.notifications.services.bootstrap import org_prepare
-from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.delivery import deliveries_send
+from apps.notifications.services.delivery_leases import deliveries_due
 from apps.notifications.services.dispatch import dispatch
 from apps.notifications.services.foreign_alerts import (
-    ForeignAlert,
     foreign_alerts_accept,
     foreign_alerts_expire,
 )
+from apps.notifications.services.foreign_words import ForeignAlert
 from apps.notifications.services.silences import SilenceDraft, silence_write
 from apps.orgs.models import Org
 from detectviz.contracts.config import get_int
@@ -112,8 +113,8 @@ class Player:
     def _tick(self) -> None:
         foreign_alerts_expire(now=self.now)
         dispatch(now=self.now)
-        for delivery_id, _ in deliveries_due(now=self.now):
-            delivery_send(delivery_id=delivery_id, clock=lambda: self.now)
+        for delivery_id, *_ in deliveries_due(now=self.now):
+            deliveries_send(delivery_ids=[delivery_id], clock=lambda: self.now)
 
     def _next_due(self) -> datetime | None:
         pending = Delivery.all_orgs.filter(status=DeliveryStatus.PENDING)

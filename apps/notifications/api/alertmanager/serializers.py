@@ -14,7 +14,7 @@ from apps.notifications.services.alertmanager.listing import (
     ListedGroup,
     Status,
 )
-from apps.notifications.services.foreign_alerts import ForeignAlert
+from apps.notifications.services.foreign_words import ForeignAlert
 from detectviz import __version__
 from detectviz.clock import utc_now
 from detectviz.doors.alertmanager import AnswerError
@@ -26,8 +26,14 @@ _STARTED_AT = utc_now()
 _MICROSECOND_DIGITS = 6
 _REQUIRED, _TYPE = 602, 601  # the generated server's codes
 _ZERO_YEAR = 1
+_LONGEST_MOMENT = 64
+_KINDS = {dict: "object", list: "list", str: "text", bool: "boolean", type(None): "null"}
 _NEVER = "0001-01-01T00:00:00.000Z"
 _ACTIVE = '{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"}'
+
+
+class WrongValueError(ValueError):
+    """A value of a body is none of its kind; says which, and why, as ``.field: why``."""
 
 
 def status_json(original: str) -> dict[str, Any]:
@@ -137,45 +143,64 @@ def alerts_of(raw: bytes) -> list[ForeignAlert]:
     body = json_body(raw, "alerts")
     if not isinstance(body, list):
         raise unreadable("alerts", "it is no list of alerts")
-    return [_alert(each, index) for index, each in enumerate(body)]
+    alerts: list[ForeignAlert] = []
+    for place, each in enumerate(body):
+        try:
+            alerts.append(_alert(each, place))
+        except WrongValueError as error:
+            raise unreadable("alerts", f"[{place}]{error}") from error
+    return alerts
 
 
-def moment_of(value: object, name: str) -> datetime | None:
-    """Return a time; None where it is missing or Go's zero."""
+def moment_of(body: Mapping[str, Any], field: str) -> datetime | None:
+    """Return a time of a body; None where it is missing or Go's zero. Raise WrongValueError."""
+    value = body.get(field)
     if value is None or value == "":
         return None
+    said = str(value)[:_LONGEST_MOMENT]
     try:
-        return _moment(str(value))
+        return _moment(said)
     except ValueError as error:
-        raise unreadable(name, f"parsing time {str(value)!r}: it is no RFC 3339") from error
+        message = f".{field}: parsing time {said!r}: it is no RFC 3339 with a zone"
+        raise WrongValueError(message) from error
 
 
-def texts_of(value: object, name: str) -> dict[str, str]:
-    """Return a map of texts."""
+def texts_of(body: Mapping[str, Any], field: str) -> dict[str, str]:
+    """Return a map of texts of a body, empty where it is missing. Raise WrongValueError."""
+    value = body.get(field)
     if value is None:
         return {}
-    if not isinstance(value, Mapping) or not all(isinstance(each, str) for each in value.values()):
-        raise unreadable(name, "labels and annotations are texts by name")
-    return dict(value)
+    if not isinstance(value, dict):
+        raise WrongValueError(f".{field} must be an object of texts, not {_kind(value)}")
+    for name, text in value.items():
+        if not isinstance(text, str):
+            raise WrongValueError(f".{field}: {name!r} must be a text, not {_kind(text)}")
+    return value
 
 
-def _alert(each: object, index: int) -> ForeignAlert:
-    if not isinstance(each, Mapping):
-        raise unreadable("alerts", "an alert is an object")
+def _alert(each: object, place: int) -> ForeignAlert:
+    if not isinstance(each, dict):
+        raise WrongValueError(f" must be an object, not {_kind(each)}")
     if each.get("labels") is None:
-        raise missing(f"{index}.labels")
+        raise missing(f"{place}.labels")
     url = each.get("generatorURL") or ""
     if not isinstance(url, str) or "\0" in url:
-        raise unreadable("alerts", "generatorURL is a text")
+        raise WrongValueError(".generatorURL must be a text without NUL")
     return ForeignAlert(
-        labels=texts_of(each["labels"], "alerts"),
-        annotations=texts_of(each.get("annotations"), "alerts"),
-        starts_at=moment_of(each.get("startsAt"), "alerts"),
-        ends_at=moment_of(each.get("endsAt"), "alerts"),
+        labels=texts_of(each, "labels"),
+        annotations=texts_of(each, "annotations"),
+        starts_at=moment_of(each, "startsAt"),
+        ends_at=moment_of(each, "endsAt"),
         generator_url=url,
     )
 
 
+def _kind(value: object) -> str:
+    """Return what JSON calls a value's type."""
+    return _KINDS.get(type(value), "number")
+
+
+@lru_cache(maxsize=4096)  # an evaluation's alerts share their times
 def _moment(text: str) -> datetime | None:
     main, dot, rest = text.partition(".")
     if dot:  # Python reads microseconds, Go writes up to nanoseconds

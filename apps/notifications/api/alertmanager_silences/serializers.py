@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from apps.notifications.api.alertmanager.serializers import (
+    WrongValueError,
     missing,
     moment_json,
     moment_of,
@@ -68,8 +69,11 @@ def silence_body(body: object) -> Mapping[str, Any]:
 
 def silence_spec(body: Mapping[str, Any], instance: Silence | None) -> dict[str, Any]:
     """Return the resource's spec; refuse in Alertmanager's words what it refuses."""
-    starts_at = moment_of(body["startsAt"], "silence")
-    ends_at = moment_of(body["endsAt"], "silence")
+    try:
+        starts_at, ends_at = moment_of(body, "startsAt"), moment_of(body, "endsAt")
+        annotations = texts_of(body, "annotations")
+    except WrongValueError as error:
+        raise unreadable("silence", str(error)) from error
     now = utc_now()
     if ends_at is None or (starts_at or now) >= ends_at:
         raise AnswerError(400, "Failed to create silence: start time must be before end time")
@@ -87,7 +91,7 @@ def silence_spec(body: Mapping[str, Any], instance: Silence | None) -> dict[str,
         "ends_at": ends_at.isoformat(),
         "created_by": str(body["createdBy"]),
         "comment": str(body["comment"]),
-        "annotations": texts_of(body.get("annotations"), "silence"),
+        "annotations": annotations,
     }
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import yaml
 from django.conf import settings
 from django.db import models
 
@@ -25,6 +24,7 @@ from apps.notifications.services.resolve_timeouts import resolve_timeout_text
 from apps.notifications.services.time_intervals import intervals_written
 from detectviz.resources.formats import Exported
 from detectviz.resources.losses import Losses
+from detectviz.resources.yaml import dump_documents
 
 NOBODY = "nobody"
 _ORG_WIDE = frozenset({"resolve_timeout"})
@@ -32,8 +32,7 @@ _ORG_WIDE = frozenset({"resolve_timeout"})
 
 def alertmanager_yaml(*, org: models.Model) -> str:
     """Return the file alone."""
-    document = alertmanager_export(org=org).document
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    return dump_documents([alertmanager_export(org=org).document])
 
 
 def alertmanager_export(*, org: models.Model) -> Exported:

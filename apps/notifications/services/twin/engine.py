@@ -126,7 +126,7 @@ class _Twin:
         if group.row.next_flush_at > now and (place.is_overdue(group.row, now) or is_prompt):
             group.row.next_flush_at = now
         for alert in place.alerts:
-            group.members[alert.fingerprint] = alert
+            group.members[alert.fingerprint] = self._alerts[alert.fingerprint]
             if not alert.is_resolved:
                 firing = (alert.fingerprint, alert.starts_at)
                 self.outcome.routed.setdefault(firing, set()).add(group.row.contact_point)

@@ -23,15 +23,6 @@ class NoticeState(models.TextChoices):
     UNREACHABLE = "unreachable", "Cannot be reached"
 
 
-class ChatService(models.TextChoices):
-    """Whose buttons a callback door understands."""
-
-    SLACK = "slack"
-    TELEGRAM = "telegram"
-    DISCORD = "discord"
-    GENERIC = "generic"
-
-
 class IncidentStatus(models.TextChoices):
     """Where an incident is in its life."""
 

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db import models
 
 from apps.oncall.enums import (
-    ChatService,
     EntryKind,
     IncidentSeverity,
     IncidentStatus,
@@ -14,6 +13,7 @@ from apps.oncall.enums import (
     RunState,
 )
 from detectviz.crypto.fields import EncryptedJSONField
+from detectviz.json_field import JSONField
 from detectviz.resources.models import ResourceModel, name_validator, new_uid
 from detectviz.tenancy.models import OrgOwned
 
@@ -26,7 +26,7 @@ class OnCallSchedule(ResourceModel):
 
     description = models.CharField(max_length=1000, blank=True, default="")
     time_zone = models.CharField(max_length=64, default="UTC")
-    layers = models.JSONField(default=list)
+    layers = JSONField(default=list)
     calendar = EncryptedJSONField(default=dict)
     calendar_digest = models.CharField(max_length=64, unique=True, editable=False)
 
@@ -60,7 +60,7 @@ class EscalationPolicy(ResourceModel):
     """
 
     description = models.CharField(max_length=1000, blank=True, default="")
-    steps = models.JSONField(default=list)
+    steps = JSONField(default=list)
     repeat = models.PositiveIntegerField(default=0)
 
 
@@ -72,12 +72,12 @@ class EscalationRun(OrgOwned):
 
     uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
     policy = models.CharField(max_length=63)
-    steps = models.JSONField(default=list)
+    steps = JSONField(default=list)
     repeat = models.PositiveIntegerField(default=0)
     key_digest = models.CharField(max_length=64)
     group_key = models.CharField(max_length=2000)
-    group_labels = models.JSONField(default=dict)
-    fingerprints = models.JSONField(default=list)
+    group_labels = JSONField(default=dict)
+    fingerprints = JSONField(default=list)
     state = models.CharField(max_length=12, choices=RunState.choices, default=RunState.RUNNING)
     round = models.PositiveIntegerField(default=0)
     step = models.PositiveIntegerField(default=0)
@@ -154,7 +154,7 @@ class ContactMethod(OrgOwned):
     )
     name = models.CharField(max_length=63, validators=[name_validator])
     notifier = models.CharField(max_length=63)
-    config = models.JSONField(default=dict)
+    config = JSONField(default=dict)
     secrets = EncryptedJSONField(default=dict)
     uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
     verified_at = models.DateTimeField(null=True, blank=True)
@@ -181,11 +181,11 @@ class NotificationPreference(OrgOwned):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notification_preferences"
     )
-    rules = models.JSONField(default=list)
+    rules = JSONField(default=list)
     time_zone = models.CharField(max_length=64, default="UTC")
     quiet_start = models.CharField(max_length=5, blank=True, default="")
     quiet_end = models.CharField(max_length=5, blank=True, default="")
-    quiet_except = models.JSONField(default=list)
+    quiet_except = JSONField(default=list)
 
     class Meta(OrgOwned.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -201,9 +201,10 @@ class ChatCallback(ResourceModel):
     """A door through which a chat service tells which button somebody pressed.
 
     ``uid`` stands in its address; ``secrets`` holds ``key``, by which the service is known.
+    ``service`` is a notifier that takes presses, or ``generic``.
     """
 
-    service = models.CharField(max_length=10, choices=ChatService.choices)
+    service = models.CharField(max_length=63)
     secrets = EncryptedJSONField(default=dict)
     enabled = models.BooleanField(default=True)
 
@@ -238,8 +239,8 @@ class Incident(ResourceModel):
     status = models.CharField(
         max_length=13, choices=IncidentStatus.choices, default=IncidentStatus.INVESTIGATING
     )
-    roles = models.JSONField(default=dict)
-    matchers = models.JSONField(default=list)
+    roles = JSONField(default=dict)
+    matchers = JSONField(default=list)
     opened_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
 
@@ -260,7 +261,7 @@ class IncidentAlert(OrgOwned):
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="alerts")
     fingerprint = models.CharField(max_length=32)
-    labels = models.JSONField(default=dict)
+    labels = JSONField(default=dict)
     joined_at = models.DateTimeField()
 
     class Meta(OrgOwned.Meta):

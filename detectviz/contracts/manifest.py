@@ -58,7 +58,9 @@ class Manifest:
     along in its folder ``children/``. An eager plugin is loaded when a process starts, the others
     at their first call. ``settings_schema`` (``settings.schema.json``) is what an org sets once
     for the plugin; empty where there is nothing to set. ``site`` (``site.yaml``) are the routes,
-    navigation, widgets and partials of a plugin of pages.
+    navigation, widgets and partials of a plugin of pages. ``callback``, of a notifier that takes
+    presses (``contracts.presses``), has ``key`` (what the key is) and ``setup``, the steps to
+    take, with ``{url}`` for the address and backticks around what is typed.
     """
 
     name: str
@@ -82,3 +84,4 @@ class Manifest:
     is_eager: bool = False
     settings_schema: JsonObject = field(default_factory=dict)
     site: JsonObject = field(default_factory=dict)
+    callback: JsonObject = field(default_factory=dict)

@@ -77,7 +77,7 @@ def _section(heading: str, alerts: tuple[NotifiedAlert, ...]) -> Iterator[str]:
         yield ""
         yield from (f"  {line}" for line in label_lines(alert.labels))
         yield from (f"  {line}" for line in label_lines(alert.annotations))
-        yield f"  since {alert.starts_at:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"  since {alert.starts_at:%Y-%m-%d %H:%M:%S %Z}"
         if alert.generator_url:
             yield f"  {one_line(alert.generator_url, max_characters=2_000)}"
     yield ""

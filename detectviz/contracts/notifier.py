@@ -14,7 +14,11 @@ from detectviz.contracts.types import AlertStatus, JsonObject, Labels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifiedAlert:
-    """One alert of a notification, with the fields of Alertmanager's webhook version 4."""
+    """One alert of a notification, with the fields of Alertmanager's webhook version 4.
+
+    Times are aware and in the org's time zone: print them with ``%Z``, and convert them where a
+    service wants UTC.
+    """
 
     status: AlertStatus
     labels: Labels

@@ -58,6 +58,7 @@ class _Document(TypedDict, total=False):
     aliases: list[str]
     children: list[str]
     loading: Literal["lazy", "eager"]
+    callback: JsonObject
 
 
 def folder_name(name: str) -> str:
@@ -278,4 +279,5 @@ def _build(kind: PluginKind, document: _Document, schema: JsonObject) -> Manifes
         aliases=tuple(document.get("aliases", ())),
         children=tuple(document.get("children", ())),
         is_eager=document.get("loading") == "eager",
+        callback=document.get("callback", {}),
     )

@@ -412,6 +412,11 @@ class HttpNotifierSuite(NotifierSuite):
     def test_reading_back_is_proved_where_it_is_offered(self, notifier: Notifier) -> None:
         assert callable(getattr(notifier, "read_back", None)) == self.reads_back
 
+    def test_presses_are_taken_where_the_manifest_says_so(self, notifier: Notifier) -> None:
+        manifest = built_in_plugins().manifest(PluginKind.NOTIFIER, self.name)
+        verbs = {callable(getattr(notifier, name, None)) for name in ("read_press", "answer_press")}
+        assert verbs == {bool(manifest.callback)}
+
 
 class ReadableNotifierSuite(HttpNotifierSuite):
     """What a notifier must do that reads back (``contracts.read_back.ReadsBack``) by HTTP.

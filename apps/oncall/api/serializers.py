@@ -7,10 +7,10 @@ from zoneinfo import available_timezones
 
 from rest_framework import serializers
 
-from apps.oncall.enums import ChatService
 from apps.oncall.services.policies import TARGETS
 from apps.oncall.services.rotations import RotationUnit
 from apps.oncall.services.schedules import WEEKDAYS
+from apps.oncall.services.signatures import chat_titles
 from detectviz.contracts.durations import DurationError, parse_duration_s
 
 MOST_LAYERS = 20
@@ -181,13 +181,20 @@ class PolicySpecSerializer(serializers.Serializer[Any]):
 class CallbackSpecSerializer(serializers.Serializer[Any]):
     """``spec`` of a ChatCallback. ``secrets.key`` is that of the service.
 
-    Slack's signing secret, Telegram's secret token, Discord's public key in hex, or one's own.
+    ``service`` is a notifier that takes presses, or ``generic``: signed our way.
     """
 
     title = serializers.CharField(max_length=200, allow_blank=True, default="")
-    service = serializers.ChoiceField(choices=ChatService.choices)
+    service = serializers.CharField(max_length=63)
     secrets = serializers.DictField(default=dict)
     enabled = serializers.BooleanField(default=True)
+
+    def validate_service(self, value: str) -> str:
+        """Take a service whose presses are understood."""
+        known = chat_titles()
+        if value not in known:
+            raise serializers.ValidationError(f"Choose one of {', '.join(known)}.")
+        return value
 
     def validate_secrets(self, value: dict[str, Any]) -> dict[str, Any]:
         """Take a key alone, given or said to be set."""

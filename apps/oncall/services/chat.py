@@ -13,7 +13,9 @@ from django.urls import reverse
 from apps.oncall.models import CallbackSeen, ChatCallback
 from apps.oncall.services.callbacks import link_act
 from apps.oncall.services.links import Link, LinkError, link_of, link_read
-from apps.oncall.services.signatures import READERS, Pressed, Received
+from apps.oncall.services.signatures import press_answer, press_read
+from detectviz.contracts.presses import Received
+from detectviz.contracts.types import JsonObject
 from detectviz.resources.errors import InvalidFieldsError
 
 PER_MINUTE = 60
@@ -52,24 +54,23 @@ def callback_url(callback: ChatCallback) -> str:
     return f"{settings.EXTERNAL_URL}{path}"
 
 
-def callback_receive(
-    *, callback: ChatCallback, request: Received, now: datetime
-) -> tuple[Pressed, str]:
-    """Check a request and do what its button says; return it and what to say.
+def callback_receive(*, callback: ChatCallback, request: Received, now: datetime) -> JsonObject:
+    """Check a request and do what its button says; return the answer its service expects.
 
     Raises TooManyError, SignatureError, UnreadableError and ReplayedError; what can't be done
     any more is said, as the press itself was in order.
     """
     _require_calm(callback)
-    pressed = READERS[callback.service](request, callback.secrets.get("key", ""), now)
-    if pressed.is_ping:
-        return pressed, ""
-    _require_new(callback, pressed.nonce, now)
-    try:
-        link = _link(callback, pressed.value)
-        return pressed, link_act(link=link, now=now, by=pressed.by)
-    except LinkError as error:
-        return pressed, str(error)
+    service, org, said = callback.service, callback.org.name, ""
+    key = callback.secrets.get("key", "")
+    pressed = press_read(service, request, key=key, now=now, org=org)
+    if not pressed.is_ping:
+        _require_new(callback, pressed.nonce, now)
+        try:
+            said = link_act(link=_link(callback, pressed.value), now=now, by=pressed.by)
+        except LinkError as error:
+            said = str(error)
+    return press_answer(service, pressed, said=said, org=org)
 
 
 def seen_prune(*, now: datetime) -> int:

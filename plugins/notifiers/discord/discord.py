@@ -1,14 +1,17 @@
 """The Discord notifier."""
 
+from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from detectviz.contracts.config import get_text
+from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, seconds_in, send_json
+from detectviz.contracts.presses import Pressed, Received
 from detectviz.contracts.read_back import Told, ask
-from detectviz.contracts.types import JsonValue
+from detectviz.contracts.types import JsonObject, JsonValue
 from plugins.notifiers.discord.payload import build_message, build_sender
+from plugins.notifiers.discord.presses import answer_interaction, read_interaction
 
 _SERVICE: Final = "Discord"
 _UNKNOWN_MESSAGE: Final = 10008
@@ -42,6 +45,14 @@ class DiscordNotifier:
         _require_success(exchange)
         return exchange.said("id") == told.external_id
 
+    def read_press(self, received: Received, *, key: str, now: datetime) -> Pressed:
+        """Check and read an interaction by the application's public key."""
+        return read_interaction(received, key, now)
+
+    def answer_press(self, pressed: Pressed, *, said: str) -> JsonObject:
+        """Return PONG, or a message that only who pressed sees."""
+        return answer_interaction(pressed, said)
+
 
 def _send(
     context: NotifierContext, message: dict[str, JsonValue], *, message_id: str = ""
@@ -55,6 +66,8 @@ def _url(context: NotifierContext, message_id: str) -> str:
     parts = urlsplit(context.secrets["webhook_url"])
     # Without wait=true Discord answers before it knows whether the message can be stored.
     query = {**dict(parse_qsl(parts.query)), **({} if message_id else {"wait": "true"})}
+    if get_bool(context.config, "interactive_buttons"):
+        query["with_components"] = "true"  # else Discord leaves them away
     if thread := get_text(context.config, "thread_id").strip():
         query["thread_id"] = thread
     path = parts.path.rstrip("/")

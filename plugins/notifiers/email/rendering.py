@@ -88,7 +88,7 @@ def _alert(alert: NotifiedAlert) -> Iterator[str]:
     )
     yield (
         '<div class="muted" style="color:#5b6470;font-size:13px;margin:2px 0 6px">'
-        f"{_when(alert)} UTC</div>"
+        f"{escape(_when(alert))}</div>"
     )
     yield '<table role="presentation" style="border-collapse:collapse;font-size:13px">'
     yield from _rows(alert.labels)
@@ -99,8 +99,8 @@ def _alert(alert: NotifiedAlert) -> Iterator[str]:
 def _when(alert: NotifiedAlert) -> str:
     since = f"{alert.starts_at:%Y-%m-%d %H:%M:%S}"
     if alert.status is AlertStatus.RESOLVED and alert.ends_at is not None:
-        return f"Resolved, fired from {since} to {alert.ends_at:%Y-%m-%d %H:%M:%S}"
-    return f"{alert.status.value.capitalize()} since {since}"
+        return f"Resolved, fired from {since} to {alert.ends_at:%Y-%m-%d %H:%M:%S %Z}"
+    return f"{alert.status.value.capitalize()} since {since} {alert.starts_at:%Z}"
 
 
 def _rows(labels: Labels) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Final
 from detectviz.contracts.alert_blocks import (
     alert_heading,
     alert_links,
+    button_value,
     buttons_of,
     common_of,
     fitted,
@@ -22,7 +23,7 @@ from detectviz.contracts.alert_blocks import (
 )
 from detectviz.contracts.config import get_bool, get_text, get_texts
 from detectviz.contracts.message import cut_characters, one_line, title_of
-from detectviz.contracts.notifier import Notification, NotifiedAlert
+from detectviz.contracts.notifier import Notification, NotificationAction, NotifiedAlert
 from detectviz.contracts.rendering import (
     labels_apart,
     left_out_count,
@@ -75,7 +76,7 @@ def _message(
             "elements": [
                 *_elements(notification, config, max_alerts),
                 *_mentions(notification, config),
-                *_buttons(notification),
+                *_buttons(notification, config),
             ],
         },
     }
@@ -109,7 +110,7 @@ def _alert(alert: NotifiedAlert, common: Labels) -> Iterator[JsonObject]:
         alert_heading(alert),
         description if description != summary_of(alert) else "",
         cut_characters(labels, 1_000),
-        f"since {alert.starts_at:%Y-%m-%d %H:%M:%S} UTC",
+        f"since {alert.starts_at:%Y-%m-%d %H:%M:%S %Z}",
     ]
     yield _div("\n".join(line for line in lines if line))
     if links := " · ".join(f"[{title}]({_closed(url)})" for title, url in alert_links(alert)):
@@ -124,18 +125,26 @@ def _mentions(notification: Notification, config: JsonObject) -> Iterator[JsonOb
         yield {"tag": "markdown", "content": " ".join(f"<at id={each}></at>" for each in called)}
 
 
-def _buttons(notification: Notification) -> Iterator[JsonObject]:
-    buttons: list[JsonValue] = [
-        {
-            "tag": "button",
-            "text": _plain(each.title),
-            "type": "primary" if each.name == "acknowledge" else "default",
-            "url": each.url,
+def _buttons(notification: Notification, config: JsonObject) -> Iterator[JsonObject]:
+    actions = buttons_of(notification)[:_MOST_BUTTONS]
+    if actions:
+        yield {
+            "tag": "action",
+            "actions": [_button(each, notification, config) for each in actions],
         }
-        for each in buttons_of(notification)[:_MOST_BUTTONS]
-    ]
-    if buttons:
-        yield {"tag": "action", "actions": buttons}
+
+
+def _button(
+    action: NotificationAction, notification: Notification, config: JsonObject
+) -> JsonObject:
+    is_interactive = get_bool(config, "interactive_buttons")
+    value = button_value(action, notification) if is_interactive else ""
+    return {
+        "tag": "button",
+        "text": _plain(action.title),
+        "type": "primary" if action.name == "acknowledge" else "default",
+        **({"value": {"value": value}} if value else {"url": action.url}),
+    }
 
 
 def _div(text: str) -> JsonObject:

@@ -91,7 +91,7 @@ def _alert(alert: NotifiedAlert, common: Labels) -> Iterator[JsonObject]:
     if description and description != summary_of(alert):
         yield _text(description)
     labels = ", ".join(f"{name}={value}" for name, value in labels_apart(alert, common).items())
-    since = f"since {alert.starts_at:%Y-%m-%d %H:%M:%S} UTC"
+    since = f"since {alert.starts_at:%Y-%m-%d %H:%M:%S %Z}"
     yield _text(
         "\n".join(filter(None, (one_line(labels, max_characters=300), since))),
         color="#666666",

@@ -1,12 +1,14 @@
 """The Mattermost notifier."""
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-from detectviz.contracts.config import get_text
+from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, send_json, tls_of
+from detectviz.contracts.presses import Pressed, Received
 from detectviz.contracts.read_back import NotReadableError, Told, ask
 from detectviz.contracts.types import JsonObject
 from plugins.notifiers.mattermost.payload import (
@@ -14,6 +16,7 @@ from plugins.notifiers.mattermost.payload import (
     build_bot_post,
     build_webhook_post,
 )
+from plugins.notifiers.mattermost.presses import answer_action, build_actions, read_action
 
 _SERVICE: Final = "Mattermost"
 _WRONG_HOOK: Final = "web.incoming_webhook.invalid"
@@ -30,7 +33,7 @@ class MattermostNotifier:
         outgoing = Outgoing(
             service=_SERVICE, url=context.secrets["webhook_url"], tls=tls_of(context.config)
         )
-        post = build_webhook_post(notification, context.config)
+        post = build_webhook_post(notification, context.config, _actions(notification, context))
         exchange = send_json(context, outgoing, post)
         _require_success(exchange)
         return exchange.receipt()
@@ -46,11 +49,28 @@ class MattermostNotifier:
         _require_success(exchange)
         return exchange.said("id") == told.external_id and not exchange.said("delete_at")
 
+    def read_press(self, received: Received, *, key: str, now: datetime) -> Pressed:
+        """Check and read an action by the seal in the button's context."""
+        return read_action(received, key, now)
+
+    def answer_press(self, pressed: Pressed, *, said: str) -> JsonObject:
+        """Return a message that only who pressed sees."""
+        return answer_action(said)
+
+
+def _actions(notification: Notification, context: NotifierContext) -> tuple[JsonObject, ...] | None:
+    """Return the buttons that act, None where links are wanted."""
+    if not get_bool(context.config, "interactive_buttons"):
+        return None
+    url, key = get_text(context.config, "callback_url"), context.secrets.get("callback_key", "")
+    return tuple(build_actions(notification, url=url, key=key, now=context.now()))
+
 
 def _as_bot(notification: Notification, context: NotifierContext) -> Receipt:
     updates, first = get_text(context.config, "updates"), str(context.thread.get("post_id", ""))
     if first and updates == "edit":
-        props = {"attachments": [build_attachment(notification, context.config)]}
+        actions = _actions(notification, context)
+        props = {"attachments": [build_attachment(notification, context.config, actions)]}
         path = f"/posts/{quote(first, safe='')}/patch"
         exchange = _call(context, "PUT", path, {"props": props})
         if exchange.response.status_code != HTTPStatus.NOT_FOUND:
@@ -68,7 +88,8 @@ def _as_bot(notification: Notification, context: NotifierContext) -> Receipt:
 
 
 def _post(notification: Notification, context: NotifierContext, root: str) -> Exchange:
-    post = build_bot_post(notification, context.config, root_id=root)
+    actions = _actions(notification, context)
+    post = build_bot_post(notification, context.config, actions, root_id=root)
     return _call(context, "POST", "/posts", post)
 
 

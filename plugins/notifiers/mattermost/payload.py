@@ -1,5 +1,6 @@
 """Posts of Mattermost: an attachment with colour, its Markdown escaped for what alerts say."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from detectviz.contracts.alert_blocks import body_of, fitted, markdown_markup, written
@@ -21,11 +22,13 @@ _MARKUP: Final = markdown_markup(
 )
 
 
-def build_attachment(notification: Notification, config: JsonObject) -> JsonObject:
-    """Return the attachment that webhooks and bots post alike."""
+def build_attachment(
+    notification: Notification, config: JsonObject, actions: Sequence[JsonObject] | None
+) -> JsonObject:
+    """Return the attachment that webhooks and bots post alike, with links without ``actions``."""
     own, title = get_text(config, "text"), get_text(config, "title")
     shown = title or title_of(notification, max_characters=_LONGEST_TITLE)
-    attachment = {
+    attachment: dict[str, JsonValue] = {
         "color": colour_of(notification),
         "fallback": without_mentions(cut_characters(clean(shown), _LONGEST_TITLE)),
         "pretext": _written(config, "pretext", 4_000),
@@ -33,19 +36,22 @@ def build_attachment(notification: Notification, config: JsonObject) -> JsonObje
         "title_link": web_url(notification.url),
         "text": _written(config, "text", _LONGEST)
         if own
-        else body_of(notification, _MARKUP, max_size=_LONGEST, with_buttons=True),
+        else body_of(notification, _MARKUP, max_size=_LONGEST, with_buttons=actions is None),
+        "actions": [*(actions or ())],
     }
     return {name: value for name, value in attachment.items() if value}
 
 
-def build_webhook_post(notification: Notification, config: JsonObject) -> JsonObject:
+def build_webhook_post(
+    notification: Notification, config: JsonObject, actions: Sequence[JsonObject] | None
+) -> JsonObject:
     """Return the body of an incoming webhook."""
     post: dict[str, JsonValue] = {
         "channel": get_text(config, "channel"),
         "username": get_text(config, "username"),
         "icon_url": web_url(get_text(config, "icon_url")),
         "icon_emoji": get_text(config, "icon_emoji"),
-        "attachments": [build_attachment(notification, config)],
+        "attachments": [build_attachment(notification, config, actions)],
     }
     if priority := get_text(config, "priority"):
         post["priority"] = {"priority": priority}
@@ -53,13 +59,17 @@ def build_webhook_post(notification: Notification, config: JsonObject) -> JsonOb
 
 
 def build_bot_post(
-    notification: Notification, config: JsonObject, *, root_id: str = ""
+    notification: Notification,
+    config: JsonObject,
+    actions: Sequence[JsonObject] | None,
+    *,
+    root_id: str = "",
 ) -> JsonObject:
     """Return the body of Create Post, as an answer to ``root_id`` where it is given."""
     post: dict[str, JsonValue] = {
         "channel_id": get_text(config, "channel_id").strip(),
         "message": "",
-        "props": {"attachments": [build_attachment(notification, config)]},
+        "props": {"attachments": [build_attachment(notification, config, actions)]},
     }
     if root_id:
         return {**post, "root_id": root_id}

@@ -1,6 +1,7 @@
 """The Slack notifier."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -8,9 +9,11 @@ from detectviz.contracts.config import get_bool, get_text
 from detectviz.contracts.http_answers import FailureClass
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, seconds_in, send_json
+from detectviz.contracts.presses import Pressed, Received
 from detectviz.contracts.read_back import NotReadableError, Told, ask
 from detectviz.contracts.types import JsonObject, JsonValue
 from plugins.notifiers.slack.payload import build_message
+from plugins.notifiers.slack.presses import read_interaction
 
 _SERVICE: Final = "Slack"
 _AUTH: Final = frozenset(
@@ -56,6 +59,14 @@ class SlackNotifier:
             first not in {"", told.external_id}
             and _has(told, context, "conversations.replies", {**asked, "ts": first})
         )
+
+    def read_press(self, received: Received, *, key: str, now: datetime) -> Pressed:
+        """Check and read an interaction by the signing secret."""
+        return read_interaction(received, key, now)
+
+    def answer_press(self, pressed: Pressed, *, said: str) -> JsonObject:
+        """Return a message that only who pressed sees."""
+        return {"response_type": "ephemeral", "replace_original": False, "text": said}
 
 
 def _has(told: Told, context: NotifierContext, method: str, asked: Mapping[str, str]) -> bool:

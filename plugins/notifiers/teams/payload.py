@@ -123,7 +123,7 @@ def _alert(alert: NotifiedAlert, common: Labels) -> JsonObject:
     if labels:
         items.append(_runs({"text": cut_characters(labels, 1_000), "fontType": "monospace"}))
     since: dict[str, JsonValue] = {
-        "text": f"since {alert.starts_at:%Y-%m-%d %H:%M:%S} UTC",
+        "text": f"since {alert.starts_at:%Y-%m-%d %H:%M:%S %Z}",
         "isSubtle": True,
     }
     items.append(_runs(since, *_links(alert)))

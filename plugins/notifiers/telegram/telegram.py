@@ -1,13 +1,16 @@
 """The Telegram notifier."""
 
+from datetime import datetime
 from typing import Final
 
 from detectviz.contracts.config import get_text
 from detectviz.contracts.http_answers import FailureClass
 from detectviz.contracts.notifier import Notification, NotifierContext, Receipt
 from detectviz.contracts.posting import Exchange, Outgoing, seconds_in, send_json
+from detectviz.contracts.presses import Pressed, Received
 from detectviz.contracts.types import JsonObject, JsonValue
 from plugins.notifiers.telegram.payload import build_message, build_options
+from plugins.notifiers.telegram.presses import answer_query, read_query
 
 _SERVICE: Final = "Telegram"
 _UNCHANGED: Final = "message is not modified"
@@ -45,6 +48,14 @@ class TelegramNotifier:
         return exchange.receipt(
             external_id=str(_posted(exchange).get("message_id", "")), thread=first
         )
+
+    def read_press(self, received: Received, *, key: str, now: datetime) -> Pressed:
+        """Check and read a callback query by its secret token; it carries no time."""
+        return read_query(received, key)
+
+    def answer_press(self, pressed: Pressed, *, said: str) -> JsonObject:
+        """Return an answer to the query."""
+        return answer_query(pressed, said)
 
 
 def _refuses_buttons(exchange: Exchange) -> bool:

@@ -4,13 +4,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.cache import cache
 from django.test import Client, override_settings
 
@@ -19,13 +17,6 @@ from apps.notifications.models import Delivery, Silence
 from apps.oncall.models import ChatCallback
 from apps.oncall.services import chat
 from apps.oncall.services.links import delivery_actions, token_of
-from apps.oncall.services.signatures import (
-    Received,
-    SignatureError,
-    discord_read,
-    slack_read,
-    telegram_read,
-)
 from apps.orgs.models import Org
 from detectviz.clock import utc_now
 from tests.factories.notifications import make_delivery
@@ -34,8 +25,6 @@ from tests.factories.pages import make_browser
 
 pytestmark = pytest.mark.django_db
 KEY = "8f742231b10e8888abcd99yyyzzz85a5"
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-STAMP = str(int(NOW.timestamp()))
 
 
 @pytest.fixture
@@ -153,55 +142,6 @@ def test_notifications_carry_links_while_something_fires(delivery: Delivery) -> 
     assert list(delivery_actions(delivery)) == []
 
 
-def test_slacks_own_example_of_a_signature_is_taken() -> None:
-    body = (
-        b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow"
-        b"&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner"
-        b"&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands"
-        b"%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN"
-        b"&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
-    )
-    headers = {
-        "x-slack-request-timestamp": "1531420618",
-        "x-slack-signature": (
-            "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
-        ),
-    }
-    request = Received(body=body, headers=headers)
-    at = datetime.fromtimestamp(1531420618, tz=UTC)
-    with pytest.raises(ValueError, match="JSON"):  # it is a command, no interaction
-        slack_read(request, KEY, at)
-    with pytest.raises(SignatureError, match="too old"):
-        slack_read(request, KEY, at + timedelta(minutes=6))
-    with pytest.raises(SignatureError, match="does not fit"):
-        slack_read(request, "other", at)
-
-
-def test_telegram_and_discord_are_known_by_token_and_key() -> None:
-    update = {"update_id": 7, "callback_query": {"id": "q", "data": "x", "from": {"id": 1}}}
-    request = Received(
-        body=json.dumps(update).encode(),
-        headers={"x-telegram-bot-api-secret-token": KEY},
-    )
-    assert telegram_read(request, KEY, NOW).reference == "q"
-    with pytest.raises(SignatureError):
-        telegram_read(request, "", NOW)
-    private = Ed25519PrivateKey.generate()
-    public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-    body = b'{"type": 1}'
-    signed = Received(
-        body=body,
-        headers={
-            "x-signature-timestamp": STAMP,
-            "x-signature-ed25519": private.sign(STAMP.encode() + body).hex(),
-        },
-    )
-    assert discord_read(signed, public, NOW).is_ping
-    for wrong in (Received(body=b"{}", headers=signed.headers), Received(body=body, headers={})):
-        with pytest.raises(SignatureError):
-            discord_read(wrong, public, NOW)
-
-
 def generic(value: str, *, at: datetime, key: str = KEY) -> dict[str, Any]:
     """Return the arguments of a signed POST."""
     body = json.dumps({"value": value, "by": "ann"}).encode()
@@ -291,3 +231,29 @@ def test_a_doors_key_is_kept_and_never_shown(acme: Org) -> None:
     stored["spec"]["title"] = "Ours"
     assert client.put(path, stored, content_type="application/json").status_code == 200
     assert ChatCallback.objects.for_org(acme).get().secrets == {"key": KEY}
+
+
+def test_a_service_that_is_not_understood_is_refused_and_asked_for_in_words(
+    acme: Org, door: ChatCallback
+) -> None:
+    ChatCallback.objects.for_org(acme).update(service="webhook")
+    answer = Client().post(f"/callbacks/{door.uid}", **generic("x", at=utc_now()))
+    assert (answer.status_code, b"cannot be understood" in answer.content) == (400, True)
+    path = "/apis/notifications/v1/orgs/acme/chatcallbacks/other"
+    body = {
+        "apiVersion": "notifications/v1",
+        "kind": "ChatCallback",
+        "metadata": {"name": "other"},
+        "spec": {"service": "webhook", "secrets": {"key": KEY}},
+    }
+    refused = make_browser(acme, "admin").put(path, body, content_type="application/json")
+    assert refused.status_code == 422
+    assert "slack" in refused.content.decode()
+
+
+@pytest.mark.parametrize("service", ["discord", "feishu", "mattermost", "telegram"])
+def test_each_door_says_what_to_do_with_its_address(acme: Org, service: str) -> None:
+    ChatCallback.objects.create_for(acme, name=service, service=service, secrets={"key": KEY})
+    page = make_browser(acme, "admin").get(f"/o/acme/chat-buttons/c/{service}").content.decode()
+    assert page.count("<li>") >= 2
+    assert "{url}" not in page

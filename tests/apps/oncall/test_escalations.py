@@ -16,7 +16,8 @@ from apps.alerting.services.handling import (
 from apps.notifications.models import Delivery, RoutedAlert
 from apps.notifications.selectors import routing_tree_get
 from apps.notifications.services.configuration import contact_point_write, routing_tree_write
-from apps.notifications.services.delivery import deliveries_due, delivery_send
+from apps.notifications.services.delivery import deliveries_send
+from apps.notifications.services.delivery_leases import deliveries_due
 from apps.notifications.services.dispatch import dispatch
 from apps.oncall.enums import RunState
 from apps.oncall.models import ContactMethod, EscalationNotice, EscalationRun, OnCallSchedule
@@ -62,8 +63,8 @@ def run(world: World, minutes: int) -> None:
         world.now += timedelta(seconds=30)
         dispatch(now=world.now)
         escalations_tick(now=world.now)
-        for delivery_id, _ in deliveries_due(now=world.now):
-            delivery_send(delivery_id=delivery_id, clock=lambda: world.now)
+        for delivery_id, *_ in deliveries_due(now=world.now):
+            deliveries_send(delivery_ids=[delivery_id], clock=lambda: world.now)
 
 
 def told(world: World) -> list[str]:

@@ -1,5 +1,6 @@
 """Schedules through REST, their pages and their feeds."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -137,6 +138,17 @@ def test_pages_show_who_is_on_call_and_where_nobody_is(operator: Client) -> None
     assert "Nobody is on call at times of this span" in html
     part = operator.get(f"{PAGES}/s/first?at=1", headers=HTMX).content.decode()
     assert part.strip().startswith('<div class="card" id="schedule-timeline"')
+
+
+def test_the_list_says_when_a_shift_or_a_gap_ends(operator: Client) -> None:
+    ann = {"name": "Ann", "participants": ["ann"], "starts_on": "2026-01-05"}
+    day = (utc_now() + timedelta(days=2)).strftime("%A").lower()
+    write(operator, "always", layers=[ann])
+    write(operator, "later", layers=[{**ann, "restrictions": [{"days": [day]}]}])
+    html = operator.get(PAGES).content.decode()
+    always, later = re.findall(r'data-label="Until">(.*?)</td>', html)
+    assert always == "-"
+    assert "from now" in later
 
 
 def test_a_schedule_is_made_and_changed_as_text(operator: Client, acme: Org) -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 
 from apps.audit.models import AuditEvent
 from apps.notifications.models import Delivery, RoutedAlert
-from apps.notifications.services.delivery import delivery_send
+from apps.notifications.services.delivery import deliveries_send
 from apps.notifications.services.direct import DirectNotice, direct_delivery_create
 from apps.oncall.models import ContactMethod
 from apps.oncall.services.methods import SIGN, personal_receiver
@@ -115,7 +115,7 @@ def test_a_subscription_that_is_over_is_taken_away(viewer: Client, acme: Org, wo
     delivery = direct_delivery_create(org=acme, notice=notice, alerts=[alert], now=world.now)
     gone = DeliveryError("over", reason="clientError", permanent=True, is_gone=True)
     world.receiver.failures.append(gone)
-    delivery_send(delivery_id=delivery.pk, clock=lambda: world.now)
+    deliveries_send(delivery_ids=[delivery.pk], clock=lambda: world.now)
     assert Delivery.objects.for_org(acme).get().status == "failed"
     assert not ContactMethod.objects.for_org(acme).exists()
     event = AuditEvent.objects.get(org=acme, action="contactmethod.retire")

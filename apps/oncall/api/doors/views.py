@@ -6,19 +6,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt
 
-from apps.oncall.enums import ChatService
-from apps.oncall.models import ChatCallback
 from apps.oncall.selectors import callback_by_uid
 from apps.oncall.services.callbacks import link_act, link_alerts
 from apps.oncall.services.chat import ReplayedError, TooManyError, callback_receive
 from apps.oncall.services.links import TITLES, Link, LinkError, link_read, silence_form_url
-from apps.oncall.services.signatures import (
-    Pressed,
-    Received,
-    SignatureError,
-    UnreadableError,
-)
 from detectviz.clock import utc_now
+from detectviz.contracts.presses import Received, SignatureError, UnreadableError
 from detectviz.permissions.access import access_of
 
 MOST_BYTES = 256 * 1024
@@ -59,10 +52,10 @@ def callback(request: HttpRequest, uid: str) -> HttpResponse:
     headers = {name.lower(): value for name, value in request.headers.items()}
     received = Received(body=request.body, headers=headers)
     try:
-        pressed, said = callback_receive(callback=door, request=received, now=utc_now())
+        answer = callback_receive(callback=door, request=received, now=utc_now())
     except (SignatureError, UnreadableError, ReplayedError, TooManyError) as error:
         return HttpResponse(f"{error}\n", status=_STATUS[type(error)], content_type="text/plain")
-    return JsonResponse(_answer(door, pressed, said))
+    return JsonResponse(answer)
 
 
 def _asked(link: Link) -> dict[str, Any]:
@@ -86,16 +79,3 @@ def _unkept(answer: HttpResponse) -> HttpResponse:
     answer["Cache-Control"] = "no-store"
     answer["Referrer-Policy"] = "no-referrer"
     return answer
-
-
-def _answer(door: ChatCallback, pressed: Pressed, said: str) -> dict[str, Any]:
-    if door.service == ChatService.SLACK:
-        return {"response_type": "ephemeral", "replace_original": False, "text": said}
-    if door.service == ChatService.TELEGRAM:
-        query = {"callback_query_id": pressed.reference, "text": said[:200]}
-        return {"method": "answerCallbackQuery", **query}
-    if door.service == ChatService.DISCORD:
-        return (
-            {"type": 1} if pressed.is_ping else {"type": 4, "data": {"content": said, "flags": 64}}
-        )
-    return {"said": said}

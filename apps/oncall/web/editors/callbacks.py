@@ -1,18 +1,24 @@
 """How a door for buttons of a chat is edited: the form, and the text one begins with."""
 
-from apps.oncall.enums import ChatService
+from apps.oncall.services.signatures import chat_services, chat_titles
 from detectviz.contracts.types import JsonObject
 from detectviz.web.pages import PageRequest
 from detectviz.web.scope import OrgScope
 from detectviz.web.specs import SpecEditor
 
+_FIRST = "slack"
 _EXAMPLE = """\
 title: Buttons of the on-call channel
-service: slack             # slack, telegram, discord or generic
+service: slack             # or telegram, discord, mattermost, feishu, generic
 secrets:
-  key: ""                  # Slack: signing secret; Telegram: secret_token; Discord: public key
+  key: ""                  # by which the service is known: its page says what
 enabled: true
 """
+
+
+def _keys() -> str:
+    known = (f"{each.title}: {each.callback['key']}." for each in chat_services().values())
+    return " ".join([*known, "Else: any long secret."])
 
 
 def _schema(_scope: OrgScope) -> JsonObject:
@@ -20,9 +26,7 @@ def _schema(_scope: OrgScope) -> JsonObject:
         "type": "string",
         "title": "Key of the service",
         "writeOnly": True,
-        "description": "Slack: the signing secret of the app. Telegram: the secret_token of "
-        "setWebhook, which you choose. Discord: the public key of the application. Else: any "
-        "long secret.",
+        "description": _keys(),
     }
     return {
         "type": "object",
@@ -36,9 +40,9 @@ def _schema(_scope: OrgScope) -> JsonObject:
             "service": {
                 "type": "string",
                 "title": "Service",
-                "enum": ChatService.values,
-                "default": ChatService.SLACK.value,
-                "x-labels": {**dict(ChatService.choices), "generic": "Signed by oneself"},
+                "enum": [*chat_titles()],
+                "default": _FIRST,
+                "x-labels": dict(chat_titles()),
             },
             "secrets": {
                 "type": "object",
@@ -51,7 +55,7 @@ def _schema(_scope: OrgScope) -> JsonObject:
 
 
 def _start(_request: PageRequest, _scope: OrgScope) -> JsonObject:
-    return {"service": ChatService.SLACK.value}
+    return {"service": _FIRST}
 
 
 def _example(_request: PageRequest, _scope: OrgScope) -> str:

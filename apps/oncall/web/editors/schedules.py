@@ -141,7 +141,7 @@ def _schedule_start(_request: PageRequest, scope: OrgScope) -> JsonObject:
         "participants": [scope.user.username],
         "starts_on": f"{utc_now():%Y-%m-%d}",
     }
-    return {"layers": [layer]}
+    return {"layers": [layer], "time_zone": scope.org.time_zone}
 
 
 def _schedule_example(_request: PageRequest, scope: OrgScope) -> str:

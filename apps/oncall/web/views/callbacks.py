@@ -10,7 +10,9 @@ from django.views.decorators.http import require_POST
 from apps.oncall.models import ChatCallback
 from apps.oncall.selectors import callback_get, callback_list
 from apps.oncall.services.chat import callback_url
+from apps.oncall.services.signatures import chat_services, chat_titles
 from apps.oncall.web.editors.callbacks import CALLBACK_EDITOR
+from detectviz.contracts.config import get_texts
 from detectviz.resources.services import resource_delete
 from detectviz.web.pages import PageRequest, go_to, render_page
 from detectviz.web.scope import OrgScope, org_page
@@ -24,9 +26,11 @@ class CallbackListPage:
     scope: OrgScope
 
     @cached_property
-    def rows(self) -> list[ChatCallback]:
-        """The doors by name."""
-        return list(self.scope.access.filter(callback_list(self.scope.org), "contactpoints:read"))
+    def rows(self) -> list[tuple[ChatCallback, str]]:
+        """The doors by name, with the title of their service."""
+        rows = self.scope.access.filter(callback_list(self.scope.org), "contactpoints:read")
+        titles = chat_titles()
+        return [(row, titles.get(row.service, row.service)) for row in rows]
 
     @property
     def may_create(self) -> bool:
@@ -45,6 +49,25 @@ class CallbackPage:
     def url(self) -> str:
         """The address to give to the service."""
         return callback_url(self.callback)
+
+    @property
+    def service_title(self) -> str:
+        """Whose presses it takes, empty for one's own program."""
+        manifest = chat_services().get(self.callback.service)
+        return manifest.title if manifest else ""
+
+    @property
+    def steps(self) -> list[list[tuple[str, bool]]]:
+        """What to do with the address: every step in pieces, with whether a piece is typed."""
+        manifest = chat_services().get(self.callback.service)
+        told = get_texts(manifest.callback, "setup") if manifest else ()
+        return [
+            [
+                (piece.replace("{url}", self.url), bool(place % 2))
+                for place, piece in enumerate(step.split("`"))
+            ]
+            for step in told
+        ]
 
     @property
     def is_reachable(self) -> bool:

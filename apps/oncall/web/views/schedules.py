@@ -64,6 +64,11 @@ class ShownSchedule:
         return self._next[0] if self._next and self._next[0].participant else None
 
     @property
+    def until(self) -> datetime | None:
+        """When the shift ends, or that nobody is on call; None where nothing changes soon."""
+        return self._next[0].ends_at if len(self._next) > 1 else None
+
+    @property
     def following(self) -> Shift | None:
         """The shift after it."""
         return next((each for each in self._next[1:] if each.participant), None)

@@ -13,6 +13,7 @@ class Org(models.Model):
     title = models.CharField(max_length=200, blank=True, default="")
     is_active = models.BooleanField(default=True)
     theme = models.CharField(max_length=63, blank=True, default="", editable=False)
+    time_zone = models.CharField(max_length=64, default="UTC", editable=False)
     resource_version = models.PositiveBigIntegerField(default=1, editable=False)
     generation = models.PositiveBigIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

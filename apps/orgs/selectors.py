@@ -42,6 +42,11 @@ def org_get_by_id(pk: int) -> Org:
     return Org.objects.get(pk=pk)
 
 
+def time_zone_of(org: models.Model) -> str:
+    """Return the IANA name of the time zone an org tells times in."""
+    return str(getattr(org, "time_zone", "UTC"))
+
+
 def org_list() -> models.QuerySet[Org]:
     """Return the active orgs, by name."""
     return Org.objects.filter(is_active=True).order_by("name")

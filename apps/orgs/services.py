@@ -9,6 +9,7 @@ from django.db.models import RestrictedError
 
 from apps.orgs.models import Folder, Org, Quota
 from apps.orgs.selectors import QUOTA_FIELDS
+from detectviz.contracts.schedules import ScheduleError, parse_timezone
 from detectviz.events.bus import publish
 from detectviz.events.types import OrgCreated, ResourceChanged
 from detectviz.resources.errors import ConflictError, InvalidFieldsError, ResourceInUseError
@@ -44,16 +45,21 @@ def org_update(
     title: str | None = None,
     is_active: bool | None = None,
     theme: str | None = None,
+    time_zone: str | None = None,
     actor: models.Model | None = None,
 ) -> Org:
-    """Change an org's title or theme, or switch it on or off (a matter of the platform).
+    """Change an org's title, theme or time zone, or switch it on or off (the platform's matter).
 
-    What is None stays. A theme there is not changes nothing on pages until it is there.
+    What is None stays. A theme there is not changes nothing on pages until it is there. Raises
+    InvalidFieldsError for what is no IANA time zone.
     """
+    if time_zone is not None:
+        _require_zone(time_zone)
     org = Org.objects.select_for_update().get(pk=org.pk)
     before = org_envelope(org)
     org.title = org.title if title is None else title
     org.theme = org.theme if theme is None else theme
+    org.time_zone = org.time_zone if time_zone is None else time_zone
     if is_active is not None:
         org.is_active = is_active
     org.generation += 1
@@ -118,9 +124,21 @@ def org_envelope(org: Org) -> dict[str, Any]:
             "created_at": org.created_at.isoformat(timespec="milliseconds"),
             "updated_at": org.updated_at.isoformat(timespec="milliseconds"),
         },
-        "spec": {"title": org.title, "is_active": org.is_active, "theme": org.theme},
+        "spec": {
+            "title": org.title,
+            "is_active": org.is_active,
+            "theme": org.theme,
+            "time_zone": org.time_zone,
+        },
         "status": {},
     }
+
+
+def _require_zone(name: str) -> None:
+    try:
+        parse_timezone(name)
+    except ScheduleError as error:
+        raise InvalidFieldsError({"spec.time_zone": [str(error)]}) from error
 
 
 def _publish(

@@ -48,6 +48,11 @@ class OrgSpec(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="The theme plugin that pages show to people who chose none.",
     )
+    time_zone = serializers.CharField(
+        max_length=64,
+        required=False,
+        help_text="An IANA name: of times in notifications, of nights, and where forms begin.",
+    )
 
 
 class UserSpec(serializers.Serializer[Any]):

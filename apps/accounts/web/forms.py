@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth import password_validation
@@ -32,6 +33,23 @@ class ChangePasswordForm(PasswordChangeForm):
         user: User = self.user
         password_set(user=user, password=self.cleaned_data["new_password1"], actor=user)
         return user
+
+
+class OrgForm(forms.Form):
+    """What an org is called, and where it tells times."""
+
+    title = forms.CharField(max_length=200, required=False)
+    time_zone = forms.ChoiceField(
+        help_text="Of times in notifications and of nights in rule quality; the forms of windows, "
+        "schedules and silences begin with it."
+    )
+
+    def __init__(self, data: Any = None, *, zone: str = "UTC", **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        names = {name for name in available_timezones() if "/" in name} | {"UTC", zone}
+        field = self.fields["time_zone"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(name, name) for name in sorted(names)]
 
 
 class AcceptForm(forms.Form):

@@ -4,6 +4,15 @@ from detectviz.web.menu import MenuEntry
 
 MENU = (
     MenuEntry(
+        title="Settings",
+        icon="building",
+        route="accounts:org-edit",
+        permission="orgs:update",
+        section="Organisation",
+        order=5,
+        covers=("accounts:org-edit",),
+    ),
+    MenuEntry(
         title="Members",
         icon="users",
         route="accounts:member-list",

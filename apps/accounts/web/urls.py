@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.accounts.web.views import people, permissions, signin
+from apps.accounts.web.views import organisation, people, permissions, signin
 
 app_name = "accounts"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("password", signin.ChangePasswordView.as_view(), name="password-change"),
     path("switch-org", signin.org_switch, name="org-switch"),
     path("invitations/<str:token>", signin.invitation, name="invitation-accept"),
+    path("o/<str:org>/organisation", organisation.org_edit, name="org-edit"),
     path("o/<str:org>/members", people.member_list, name="member-list"),
     path("o/<str:org>/members/invite", people.invitation_send, name="invitation-send"),
     path(

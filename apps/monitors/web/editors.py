@@ -230,8 +230,13 @@ def _zone(document: Mapping[str, Any]) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _window_start(_request: PageRequest, _scope: OrgScope) -> JsonObject:
-    return {"strategy": "weekly", "duration": "2h", "start_time": "03:00", "location": "UTC"}
+def _window_start(_request: PageRequest, scope: OrgScope) -> JsonObject:
+    return {
+        "strategy": "weekly",
+        "duration": "2h",
+        "start_time": "03:00",
+        "location": scope.org.time_zone,
+    }
 
 
 def _window_example(_request: PageRequest, _scope: OrgScope) -> str:

@@ -77,6 +77,11 @@ class QualityPage:
         """The window asked for, as a duration."""
         return self.query.get("window", "") or "30d"
 
+    @property
+    def zone(self) -> str:
+        """By whose clocks a night is one: as asked for, else the org's."""
+        return self.query.get("tz", "") or str(self.scope.org.time_zone)
+
     @cached_property
     def all_rows(self) -> list[RuleQuality]:
         """Every rule; what has nothing to sort by stands last."""
@@ -87,7 +92,7 @@ class QualityPage:
             groups=groups,
             now=utc_now(),
             window=window_of(parameters),  # type: ignore[arg-type]  # no key comes twice
-            zone=zone_of(parameters),  # type: ignore[arg-type]  # no key comes twice
+            zone=zone_of({"tz": self.zone}, default="UTC"),
         )
         key = _SORTS[self.sort.removeprefix("-")]
         known = [row for row in rows if key(row) is not None]

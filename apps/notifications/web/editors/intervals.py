@@ -151,9 +151,10 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _start(_request: PageRequest, _scope: OrgScope) -> JsonObject:
+def _start(_request: PageRequest, scope: OrgScope) -> JsonObject:
     hours = {"start_time": "09:00", "end_time": "17:00"}
-    return {"time_intervals": [{"weekdays": ["monday:friday"], "times": [hours]}]}
+    own = {} if scope.org.time_zone == "UTC" else {"location": scope.org.time_zone}
+    return {"time_intervals": [{"weekdays": ["monday:friday"], "times": [hours], **own}]}
 
 
 def _example(_request: PageRequest, _scope: OrgScope) -> str:

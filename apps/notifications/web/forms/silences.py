@@ -113,12 +113,14 @@ def silence_fields(folders: Sequence[str], *, remind_before: str = "") -> tuple[
     )
 
 
-def silence_blank(sets: Sequence[Sequence[str]], *, now: datetime) -> dict[str, Any]:
+def silence_blank(
+    sets: Sequence[Sequence[str]], *, now: datetime, location: str = "UTC"
+) -> dict[str, Any]:
     """Return the answers a new form begins with."""
     return {
         "sets": [{"matchers": [_row(text) for text in texts]} for texts in sets] or [_EMPTY_SET],
         "span": FIRST_SPAN,
-        "location": "UTC",
+        "location": location,
         "until": (now + _SERIES).date().isoformat(),
     }
 

@@ -92,7 +92,7 @@ class RoutingPage:
     @property
     def location(self) -> str:
         """Whose clocks tell it."""
-        return self.query.get("location", "").strip()[:63] or "UTC"
+        return self.query.get("location", "").strip()[:63] or str(self.scope.org.time_zone)
 
     @cached_property
     def problem(self) -> str:

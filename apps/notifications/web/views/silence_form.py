@@ -24,7 +24,7 @@ from apps.notifications.web.forms.silences import (
     silence_fields,
     silence_read,
 )
-from apps.orgs.selectors import folder_get, folder_list
+from apps.orgs.selectors import folder_get, folder_list, time_zone_of
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import format_duration
 from detectviz.contracts.types import JsonObject
@@ -166,7 +166,7 @@ def _prefilled(request: PageRequest, scope: OrgScope) -> dict[str, Any]:
     if (uid := query.get("rule")) and (rule := rule_get(scope.org, uid)) is not None:
         scope.access.require("rulegroups:read", rule.group)
         sets = common_matchers([rule_labels(rule)])
-    answers = silence_blank(sets, now=now)
+    answers = silence_blank(sets, now=now, location=time_zone_of(scope.org))
     answers["comment"] = query.get("comment", "")[:_MOST_CHARACTERS]
     if (span := query.get("for", "")) in SPANS:
         answers["span"] = span

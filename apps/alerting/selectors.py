@@ -95,9 +95,15 @@ def external_alert_orgs() -> list[int]:
     return list(rows.filter(rule=None).order_by().values_list("org_id", flat=True).distinct())
 
 
-def alert_counts(org: models.Model | int) -> dict[str, int]:
-    """Return how many alerts are in each state; one query."""
-    rows = Alert.objects.for_org(org)
+def alerts_about(*, monitor: str = "", rule: str = "") -> Q:
+    """Return what narrows alerts to a monitor's, by label, and to a rule's, by its uid."""
+    wanted = Q(labels__monitor=monitor) if monitor else Q()
+    return wanted & Q(rule__uid=rule) if rule else wanted
+
+
+def alert_counts(org: models.Model | int, about: Q | None = None) -> dict[str, int]:
+    """Return how many alerts, or those of ``alerts_about``, are in each state; one query."""
+    rows = Alert.objects.for_org(org).filter(about or Q())
     counted = rows.filter(~_is_closed(org) | Q(state=AlertState.RESOLVED)).values("state")
     found = {row["state"]: row["count"] for row in counted.annotate(count=Count("id")).order_by()}
     return {state.value: found.get(state.value, 0) for state in AlertState}

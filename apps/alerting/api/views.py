@@ -150,7 +150,7 @@ def quality(request: Any, org: Any, instance: None) -> JsonObject:
         groups=access.filter(rulegroup_plain_list(org), "rulegroups:read"),
         now=utc_now(),
         window=window,
-        zone=zone_of(request.GET),
+        zone=zone_of(request.GET, default=org.time_zone),
     )
     return {"window_s": window.total_seconds(), "items": rule_quality_json(rows)}
 

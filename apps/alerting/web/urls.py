@@ -8,6 +8,11 @@ app_name = "alerting"
 urlpatterns = [
     path("o/<slug:org>/alerts", alerts.alert_page, name="alert-list"),
     path("o/<slug:org>/alerts/bulk", alerts.alert_bulk, name="alert-bulk"),
+    path(
+        "o/<slug:org>/alerts/for/<slug:monitor>/",
+        alerts.monitor_alerts,
+        name="alert-for",
+    ),
     path("o/<slug:org>/alerts/<slug:name>", alerts.alert_detail, name="alert-detail"),
     path("o/<slug:org>/alerts/<slug:name>/handle", alerts.alert_handle, name="alert-handle"),
     path("o/<slug:org>/rules", rulegroups.rulegroup_page, name="rulegroup-list"),

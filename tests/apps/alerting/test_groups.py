@@ -156,8 +156,8 @@ def test_a_resolved_alert_is_told_and_forgotten_after_15_minutes(
 ) -> None:
     group = make_rulegroup(org, interval_s=240)
     put(store, org, START, 0, instance="a")
-    put(store, org, START + seconds(240), 1, instance="a")
     evaluate(group)
+    put(store, org, START + seconds(240), 1, instance="a")
     at = evaluate(group)
     assert states(group) == {"a": "resolved"}
     assert [message.status for message in told] == ["firing", "resolved"]

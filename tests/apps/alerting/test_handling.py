@@ -113,7 +113,7 @@ def test_what_was_decided_ends_when_the_alert_resolves(
     group: RuleGroup, store: MemoryStore, org: Org
 ) -> None:
     alerts_acknowledge(org=org, actor=ALICE, alerts=[subject_of(the_alert(group))], now=START)
-    put(store, org, START + timedelta(seconds=16), 1, instance="a")
+    put(store, org, START + timedelta(seconds=15), 1, instance="a")
     evaluate(group)
     assert the_alert(group).state == AlertState.RESOLVED
     assert not AlertHandling.objects.for_org(org).exists()
@@ -141,10 +141,10 @@ def test_a_closed_alert_fires_anew_after_its_condition_went_and_came_back(
     group: RuleGroup, store: MemoryStore, org: Org, told: list[AlertChanged]
 ) -> None:
     alerts_close(org=org, actor=ALICE, alerts=[subject_of(the_alert(group))], now=START)
-    put(store, org, START + timedelta(seconds=16), 1, instance="a")
+    put(store, org, START + timedelta(seconds=15), 1, instance="a")
     evaluate(group)
     assert len(told) == 2  # that it is over was told by closing it
-    put(store, org, START + timedelta(seconds=31), 0, instance="a")
+    put(store, org, START + timedelta(seconds=30), 0, instance="a")
     evaluate(group)
     assert [event.status for event in told] == ["firing", "resolved", "firing"]
     assert list(alert_open_list(org)) == [the_alert(group)]

@@ -34,6 +34,7 @@ def make_alert(group: RuleGroup, name: str, state: str = "firing") -> Alert:
         state=state,
         value="0",
         active_at=START,
+        fired_at=START,
     )
     return alert
 
@@ -105,3 +106,47 @@ def test_the_link_of_a_notification_leads_to_the_alert_and_who_was_told(
     html = make_browser(acme).get(f"{LIST}/00000000000000aa").content.decode()
     assert "first is down" in html
     assert 'hx-get="/o/acme/deliveries/for/00000000000000aa/"' in html
+
+
+def test_the_alerts_of_a_monitor_and_of_a_rule_are_one_link_away_and_lead_back(
+    acme: Org, group: RuleGroup
+) -> None:
+    make_alert(group, "home")
+    other = make_alert(group, "other", "pending")
+    uid = group.rules.all()[0].uid
+    Alert.objects.for_org(acme).filter(pk=other.pk).update(rule=group.rules.all()[1])
+    browser = make_browser(acme)
+    of_monitor = browser.get(f"{LIST}?monitor=home").content.decode()
+    of_rule = browser.get(f"{LIST}?rule={uid}").content.decode()
+    for html in (of_monitor, of_rule):
+        assert "home is down" in html
+        assert "other is down" not in html
+        assert 'Active <span class="num">1</span>' in html
+    assert 'href="/o/acme/alerts?monitor=home&amp;state=firing"' in of_monitor
+    assert f'href="/o/acme/rules/g/builtin#rule-{uid}"' in of_rule
+    assert f'href="/o/acme/rules/g/builtin#rule-{uid}"' in browser.get(f"{LIST}/home").text
+    rules = browser.get("/o/acme/rules/g/builtin").content.decode()
+    assert f'id="rule-{uid}"' in rules
+    assert f'href="/o/acme/alerts?rule={uid}"' in rules
+
+
+def test_a_monitors_page_shows_its_alerts_with_who_has_them(acme: Org, group: RuleGroup) -> None:
+    make_alert(group, "home")
+    make_alert(group, "other")
+    alert_acknowledged = {"action": "acknowledge", "comment": ""}
+    browser = make_browser(acme)
+    browser.post(f"{LIST}/home/handle", alert_acknowledged)
+    html = browser.get(f"{LIST}/for/home/").content.decode()
+    assert 'href="/o/acme/alerts/home"' in html
+    assert "Acknowledged by" in html
+    assert "other" not in html
+    assert "No alert of this monitor is active" in browser.get(f"{LIST}/for/nothing/").text
+
+
+def test_a_bulk_action_stays_within_the_monitor_looked_at(acme: Org, group: RuleGroup) -> None:
+    make_alert(group, "home")
+    make_alert(group, "other")
+    asked = {"action": "acknowledge", "alert": ["home"], "monitor": "home"}
+    html = make_browser(acme).post(f"{LIST}/bulk", asked).content.decode()
+    assert "Acknowledged by" in html
+    assert "other is down" not in html

@@ -77,6 +77,11 @@ class RuleGroupPage:
         return not self.group.owner and self.scope.can("rulegroups:update", self.group)
 
     @property
+    def may_read_alerts(self) -> bool:
+        """Return whether the user may look at the alerts of its rules."""
+        return self.scope.can("alerts:read")
+
+    @property
     def may_silence(self) -> bool:
         """Return whether the user may silence the alerts of its rules."""
         return self.scope.can("silences:create")

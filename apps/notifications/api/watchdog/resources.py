@@ -5,7 +5,7 @@ from typing import Any
 from apps.notifications.api.watchdog.serializers import WatchdogSpec
 from apps.notifications.models import Watchdog
 from apps.notifications.services.watchdog_specs import watchdog_write
-from apps.notifications.services.watchdogs import watchdog_points
+from apps.notifications.services.watchdogs import ReceiverProof, watchdog_points, watchdog_proofs
 from detectviz.clock import utc_now
 from detectviz.contracts.durations import format_duration
 from detectviz.resources.registry import ResourceKind, Write
@@ -38,9 +38,11 @@ class WatchdogKind(ResourceKind[Watchdog]):
     def to_status(self, instance: Watchdog) -> dict[str, Any]:
         """Return the last proof, and what is wrong."""
         proved_at = instance.proved_at
+        proofs = watchdog_proofs(instance)
         age_s = (utc_now() - proved_at).total_seconds() if proved_at else None
         return {
             "contact_points": watchdog_points(instance),
+            "receivers": [_receiver_of(each) for each in proofs],
             "proved_at": proved_at,
             "proof_age_s": age_s,
             "is_failing": instance.is_failing,
@@ -57,3 +59,18 @@ class WatchdogKind(ResourceKind[Watchdog]):
         return watchdog_write(
             org=change.org, name=change.name, spec=change.spec, instance=change.instance
         )
+
+
+def _receiver_of(proof: ReceiverProof) -> dict[str, Any]:
+    """Return how the last round reached one receiver; nulls and empty words where it has not."""
+    told = proof.delivery
+    return {
+        "contact_point": proof.contact_point,
+        "receiver": proof.receiver,
+        "notifier": proof.notifier,
+        "delivery": told.uid if told else None,
+        "state": told.status if told else "",
+        "finished_at": told.finished_at if told else None,
+        "reading": proof.reading,
+        "note": proof.answer,
+    }

@@ -270,6 +270,20 @@ def test_no_yaml_breaks_the_api(body: str, kind: ResourceKind[Any], world: World
     )
 
 
+def test_too_many_parameters_are_refused(kind: ResourceKind[Any], world: World) -> None:
+    many = "&".join(f"surprise={number}" for number in range(1001))
+    path = f"{address(kind)}?{many}"
+    assert refused(world, kind, b"", method="GET", path=path).status_code == 413
+
+
+def test_a_body_that_is_too_large_is_refused(world: World) -> None:
+    kind = next(kind for kind in registry if kind.kind == "Folder")
+    path = f"/apis/orgs/{WATCHED}/apply"
+    body = b"#" * (4 * 1024 * 1024 + 1)
+    response = refused(world, kind, body, method="POST", path=path, content_type=YAML)
+    assert response.status_code == 413
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x", "x/y"])
 def test_an_unknown_content_type_is_refused(
     content_type: str, kind: ResourceKind[Any], world: World

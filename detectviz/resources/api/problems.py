@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -47,8 +47,9 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response |
 def _answer(error: Exception, context: Mapping[str, Any]) -> Response | None:
     if isinstance(error, Http404):
         error = NotFoundError()
-    if isinstance(error, RequestDataTooBig):
-        error = exceptions.ParseError("The request body is too large.")
+    if isinstance(error, (RequestDataTooBig, TooManyFieldsSent)):
+        told = "There is too much in the request: its body is too large or its parameters too many."
+        return _response(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "too-large", told)
     if isinstance(error, DomainError):
         fields = error.fields if isinstance(error, InvalidFieldsError) else None
         return _response(error.status_code, error.code, error.message, fields)

@@ -1,7 +1,8 @@
-"""What OpenAPI should know about an envelope."""
+"""What OpenAPI should know about envelopes and refusals."""
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -9,6 +10,31 @@ from rest_framework import serializers
 
 from detectviz.resources.registry import ResourceKind
 from detectviz.resources.selectors import DEFAULT_LIMIT, MAX_LIMIT
+
+_PROBLEM: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "description": "Why a request is refused (RFC 9457).",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "urn:detectviz:problem: and the code"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "code": {"type": "string", "description": "For programs; it stays"},
+        "detail": {"type": "string", "description": "For people"},
+        "errors": {
+            "type": "array",
+            "description": "The fields that are wrong",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {
+                    "field": {"type": "string", "description": "Its path: spec.config.url"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
 
 
 class MetadataSerializer(serializers.Serializer[Any]):
@@ -64,3 +90,20 @@ def list_parameters(kind: ResourceKind[Any]) -> list[OpenApiParameter]:
         OpenApiParameter("search", description="Part of a name or title"),
         OpenApiParameter("folder", description="A folder's name"),
     ]
+
+
+def describe_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of each operation that what we refuse comes as a problem (a hook of spectacular)."""
+    parts = result["components"]
+    parts["schemas"]["Problem"] = dict(_PROBLEM)
+    shape = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    parts["responses"] = {
+        "Problem": {
+            "description": "Refused by Detectviz; what it passes on comes as it is",
+            "content": {"application/problem+json": shape},
+        }
+    }
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+    return result

@@ -1,5 +1,7 @@
 """The Celery application. Beat's schedule is gathered from every app's ``schedule.py``."""
 
+import os
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -7,13 +9,26 @@ from importlib.util import find_spec
 from typing import Any
 
 from celery import Celery
+from celery.signals import task_prerun
 from django.conf import settings
+from django.db import close_old_connections
 
 QUEUES = ("collect", "evaluate", "notify", "jobs")
 
 app = Celery("detectviz")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Celery closes what a task used; ours outlive it, as those of requests do, and are looked at before
+# the next: to open one costs more than most tasks do (SQLite reads its schema anew).
+app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
+# `up` has looked at the settings; Django's checks would load all pages into each worker.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # noqa: TID251 - where Celery looks for it
+
+
+@task_prerun.connect
+def connections_check(**_: Any) -> None:
+    """Close what has failed or is too old, before a task finds it."""
+    close_old_connections()
 
 
 @cache

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import orjson
-import redis
 from django.conf import settings
 from django.db import connection, connections
 from django.utils.module_loading import import_string
@@ -16,6 +15,7 @@ from detectviz.clock import utc_now
 from detectviz.composition.model import Health
 from detectviz.runtime.models import Lease
 from detectviz.runtime.processes import heartbeat_list
+from detectviz.runtime.redis_client import redis_open
 from detectviz.tsdb.sending.store import RemoteStore
 
 WORKING_ROLES = {"collector", "worker"}
@@ -135,7 +135,7 @@ def _tsdb() -> str:
 def _broker() -> str:
     if settings.IS_EMBEDDED:
         return "in memory"
-    redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2).ping()
+    redis_open(timeout_s=2).ping()
     return "redis"
 
 

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import orjson
-import redis
 from django.conf import settings
 from django.db import transaction
+
+from detectviz.runtime.redis_client import redis_error, redis_open
 
 Target = Literal["web", "collector", "control"]
 Handler = Callable[[Mapping[str, Any]], None]
 MAX_DATAGRAM = 60_000
+REDIS_TIMEOUT_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +39,8 @@ def send(target: Target, payload: Mapping[str, Any]) -> None:
         _send_datagram(_socket_path(target), message)
     else:
         try:
-            _redis().publish(_channel(target), message)
-        except redis.RedisError as error:
+            redis_open(timeout_s=REDIS_TIMEOUT_S).publish(_channel(target), message)
+        except redis_error() as error:
             logger.warning("signal to %s not sent: %s", target, error)
 
 
@@ -60,10 +62,6 @@ def _socket_path(target: Target) -> Path:
 
 def _channel(target: Target) -> str:
     return f"detectviz:signal:{target}"
-
-
-def _redis() -> "redis.Redis":
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5)
 
 
 def _send_datagram(path: Path, message: bytes) -> None:
@@ -130,12 +128,15 @@ class _RedisReceiver:
         while not self._stopping.is_set():
             try:
                 self._listen()
-            except redis.RedisError as error:
+            except redis_error() as error:
                 logger.warning("signals: Redis is away (%s)", error)
                 self._stopping.wait(1)
 
     def _listen(self) -> None:
-        with _redis() as client, client.pubsub(ignore_subscribe_messages=True) as channel:
+        with (
+            redis_open(timeout_s=REDIS_TIMEOUT_S) as client,
+            client.pubsub(ignore_subscribe_messages=True) as channel,
+        ):
             channel.subscribe(self._channel)
             while not self._stopping.is_set():
                 message = channel.get_message(timeout=0.5)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import redis
 from django.conf import settings
 from prometheus_client import Histogram
 
@@ -15,6 +14,7 @@ from detectviz.clock import utc_now
 from detectviz.observability.scrape import Reading, ScrapedMetric, scraped
 from detectviz.runtime.models import Lease
 from detectviz.runtime.processes import heartbeat_list
+from detectviz.runtime.redis_client import redis_open
 
 LATENESS_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
 CELERY_QUEUES = ("collect", "evaluate", "notify", "jobs")
@@ -84,7 +84,7 @@ def broker_read() -> Iterator[Reading]:
     """Measure the broker's queues."""
     if settings.IS_EMBEDDED:
         return
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
+    with redis_open(timeout_s=2) as client:
         for queue in CELERY_QUEUES:
             yield BROKER_DEPTH, (queue,), float(client.llen(queue))
 

@@ -1,8 +1,9 @@
-"""A migrated, empty SQLite database, made once for each state of the migrations and copied.
+"""What takes seconds on a product's first day, made once for tests that are not about that.
 
-Running all migrations takes some seconds; tests that are not about that begin with a copy.
-The file lies in the temporary directory under a name that changes with any migration, so that
-worktrees and runs share it and none can meet an outdated one.
+A migrated, empty SQLite database for each state of the migrations, to be copied: its name changes
+with any migration, so that worktrees and runs share it and none can meet an outdated one. And a
+folder of collected static files for each worktree, which the product itself keeps up to date.
+Both lie in the temporary directory.
 """
 
 import fcntl
@@ -29,9 +30,20 @@ def migrated_database(target: Path) -> None:
     target.chmod(0o600)
 
 
-def _template() -> Path:
+def collected_static() -> Path:
+    """Return the folder of static files that the products of this worktree's tests share."""
+    name = hashlib.sha256(str(ROOT).encode()).hexdigest()[:24]
+    return _folder() / f"static-{name}"
+
+
+def _folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"detectviz-migrated-{getpass.getuser()}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _template() -> Path:
+    folder = _folder()
     found = folder / f"{_digest()}.sqlite"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -16,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from detectviz.testing.migrated import DATABASE_NAME, migrated_database
+from detectviz.testing.migrated import DATABASE_NAME, collected_static, migrated_database
 from detectviz.testing.services import free_port, run_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,11 +119,12 @@ def until(condition: Callable[[], Any], what: str, *, timeout_s: float = 60.0) -
 def embedded_product(
     data_dir: Path, *, arguments: Sequence[str] = (), **variables: str
 ) -> Iterator[Product]:
-    """Run `detectviz up` with further ``arguments``; its tables are there, so it starts sooner."""
+    """Run `detectviz up` with further ``arguments``, sooner: tables and static files are there."""
     database = data_dir / "var" / DATABASE_NAME
     if not database.exists():
         migrated_database(database)
-    with bare_product(data_dir, arguments=arguments, **variables) as product:
+    ready = {"DETECTVIZ_STATIC_DIR": str(collected_static()), **variables}
+    with bare_product(data_dir, arguments=arguments, **ready) as product:
         yield product
 
 
@@ -148,6 +150,7 @@ def standard_product(
 ) -> Iterator[Product]:
     """Run web, workers and beat as separate deployments' processes on PostgreSQL and Redis.
 
+    They start at once: the others wait for the web to make the tables.
     ``together`` one supervisor runs one process of each role, which starts much sooner.
     """
     shared = {
@@ -157,6 +160,7 @@ def standard_product(
         "DETECTVIZ_MASTER_KEYS": secrets.token_urlsafe(48),
         "DETECTVIZ_ALLOWED_HOSTS": "127.0.0.1",
         "DETECTVIZ_EGRESS_ALLOW": "127.0.0.0/8",
+        "DETECTVIZ_STATIC_DIR": str(collected_static()),
         **variables,
     }
     product = _product(data_dir, shared)
@@ -165,11 +169,18 @@ def standard_product(
             stack.enter_context(running(product, "all"))
             yield product
             return
-        stack.enter_context(running(product, "web"))
-        for number in range(workers):
-            stack.enter_context(running(product, "worker", f"worker-{number}"))
-        stack.enter_context(running(product, "beat"))
+        names = ["web", *(f"worker-{number}" for number in range(workers)), "beat"]
+        applications = [(name.partition("-")[0], name) for name in names]
+        with ThreadPoolExecutor(len(applications)) as starting:
+            started = [
+                starting.submit(stack.enter_context, running(product, *each))
+                for each in applications
+            ]
+        for each in started:
+            each.result()
         yield product
+        for process in product.processes.values():  # they end beside each other, too
+            process.terminate()
 
 
 @contextmanager

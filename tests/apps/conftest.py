@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from detectviz.testing.databases import (
@@ -13,6 +13,17 @@ from detectviz.testing.databases import (
     tables_make,
 )
 from detectviz.testing.migrated import migrated_database
+
+OWN_DATABASES = frozenset({"both_databases", "postgresql_url"})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of a run on PostgreSQL what runs on databases of its own in every run."""
+    if connection.vendor != "postgresql":
+        return
+    again = {item for item in items if OWN_DATABASES & set(getattr(item, "fixturenames", ()))}
+    config.hook.pytest_deselected(items=list(again))
+    items[:] = [item for item in items if item not in again]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """First start, every start: data directory, database, static files, then the processes."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -102,14 +103,24 @@ def provisioning_prepare(*, folder: Path, say: Say) -> None:
 
 
 def static_prepare() -> None:
-    """Collect and hash static files when they changed."""
+    """Collect and hash static files when they changed; of several who start at once, one does."""
     stamp = _static_stamp()
-    stamp_path = Path(settings.STATIC_ROOT) / ".stamp"
-    if stamp_path.exists() and stamp_path.read_text(encoding="ascii") == stamp:
+    folder = Path(settings.STATIC_ROOT)
+    if _is_collected(folder, stamp):
         return
-    shutil.rmtree(settings.STATIC_ROOT, ignore_errors=True)
-    call_command("collectstatic", interactive=False, verbosity=0)
-    stamp_path.write_text(stamp, encoding="ascii")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_collected(folder, stamp):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        (folder / ".stamp").write_text(stamp, encoding="ascii")
+
+
+def _is_collected(folder: Path, stamp: str) -> bool:
+    path = folder / ".stamp"
+    return path.exists() and path.read_text(encoding="ascii") == stamp
 
 
 def demo_prepare(*, say: Say) -> None:

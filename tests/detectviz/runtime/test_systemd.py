@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,31 @@ def test_readiness_status_and_the_end_are_told(ear: tuple[str, socket.socket]) -
         ["STATUS=busy"],
         ["STOPPING=1", "STATUS=stopping"],
     ]
+
+
+def test_readiness_is_told_again_when_nobody_had_room_for_it(
+    ear: tuple[str, socket.socket],
+) -> None:
+    address, receiver = ear
+    queued = Path("/proc/sys/net/unix/max_dgram_qlen").read_text(encoding="ascii")
+    notifier = Notifier(address)
+    for _ in range(int(queued) + 1):
+        notifier.status("busy")
+    notifier.ready("runs web")
+    assert set(heard_by(receiver)) == {b"STATUS=busy"}
+    for _ in range(2):
+        notifier.beat()
+    assert [words.splitlines()[0] for words in heard_by(receiver)] == [b"READY=1"]
+
+
+def heard_by(receiver: socket.socket) -> list[bytes]:
+    """Return everything that waits to be read."""
+    heard: list[bytes] = []
+    receiver.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            heard.append(receiver.recv(1000))
+    return heard
 
 
 def test_the_watchdog_hears_at_most_twice_as_often_as_it_asks(

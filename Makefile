@@ -19,12 +19,12 @@ demo: $(VENV)/.runtime  ## the same, with demonstration data
 	@$(BIN)/python manage.py up --demo
 
 test: $(VENV)/.development  ## the whole suite; a missing server program skips its tests and is named
-	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory test-postgresql
 
 test-postgresql: $(VENV)/.development  ## what speaks to the database, once more on a private PostgreSQL
 	$(BIN)/python -m detectviz.testing.on_postgresql \
-		$(BIN)/pytest -n 2 --dist loadgroup $(DATABASE_TESTS) $(PYTEST_ARGS)
+		$(BIN)/pytest -n 2 --dist loadfile $(DATABASE_TESTS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check .

@@ -1,7 +1,11 @@
 """What every test shares."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
+
+from tests.scheduling import ProductsFirst
 
 # Suites live outside of tests/; without this their failing asserts would show no values.
 pytest.register_assert_rewrite("detectviz.testing")
@@ -13,6 +17,12 @@ from detectviz.testing.services import (  # noqa: E402 - registered before it is
     missing_programs,
     services_are_required,
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ProductsFirst | None:
+    """Order the files that ``--dist loadfile`` hands to workers."""
+    return ProductsFirst(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

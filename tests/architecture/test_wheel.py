@@ -19,7 +19,7 @@ from tests.architecture.sources import ROOT
 PACKAGES = ("detectviz", "apps", "plugins")
 RESOURCES = ("templates", "static", "compositions", "fixtures")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
-pytestmark = [pytest.mark.wheel, pytest.mark.timeout(300), pytest.mark.xdist_group("product")]
+pytestmark = [pytest.mark.wheel, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from detectviz.testing.receivers import Hook, Mailbox, mail_server, web_target, 
 from detectviz.testing.redis import redis_server
 from tests.e2e.manifests import story
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("product")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 MONITOR = "/apis/monitoring/v1/orgs/default/monitors/home"
 ALERTS = "/apis/alerting/v1/orgs/default/alerts"

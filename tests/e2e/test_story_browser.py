@@ -13,7 +13,6 @@ from tests.e2e.conftest import Window
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(400),
-    pytest.mark.xdist_group("product"),
     pytest.mark.services("chromium"),
 ]
 

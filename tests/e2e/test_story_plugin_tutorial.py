@@ -14,7 +14,7 @@ from detectviz.testing.plugins import PROJECT_ROOT
 from detectviz.testing.services import free_port
 from detectviz.testing.stranger import Stranger
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400), pytest.mark.xdist_group("product")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 TUTORIAL: Final = PROJECT_ROOT / "docs" / "plugin-tutorial.md"
 PORT: Final = "8000"

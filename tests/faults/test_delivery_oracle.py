@@ -38,7 +38,6 @@ PHASES = int(os.environ.get("DETECTVIZ_CHAOS_PHASES", "3"))  # noqa: TID251 - re
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.timeout(300 + 240 * PHASES),
-    pytest.mark.xdist_group("product"),
 ]
 POSTED = tuple(f"posted-{number}" for number in range(6))
 RULED = tuple(f"ruled-{number}" for number in range(4))

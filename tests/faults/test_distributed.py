@@ -18,7 +18,6 @@ from detectviz.testing.redis import redis_server
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.timeout(400),
-    pytest.mark.xdist_group("product"),
     pytest.mark.services("redis-server", "postgres"),
 ]
 MONITORS, SHARDS = 16, 8

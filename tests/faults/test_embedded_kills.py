@@ -16,13 +16,12 @@ from detectviz.testing.receivers import Hook, Target, web_target, webhook_receiv
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.timeout(400),
-    pytest.mark.xdist_group("product"),
 ]
 ALERTS = "/apis/alerting/v1/orgs/default/alerts"
 MONITOR = "/apis/monitoring/v1/orgs/default/monitors/home"
 DELIVERIES = "/apis/notifications/v1/orgs/default/deliveries"
 INTERVAL_S = 1.0
-TWO_GROUP_INTERVALS_S = 6.5
+TWO_GROUP_INTERVALS_S = 2.5
 FIRING, RESOLVED = ("firing", "HomeDown"), ("resolved", "HomeDown")
 
 
@@ -53,7 +52,7 @@ spec:
   contact_point: ""
   group_by: [alertname]
   group_wait: 1s
-  group_interval: 3s
+  group_interval: 1s
   routes: [{{matchers: ['alertname="HomeDown"'], contact_point: ops}}]
 """
 

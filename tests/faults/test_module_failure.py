@@ -11,7 +11,7 @@ from detectviz.testing.http_server import Answer, http_server
 from detectviz.testing.product import ROOT, Product, embedded_product, until
 from detectviz.testing.receivers import web_target
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300), pytest.mark.xdist_group("product")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 MONITORS = 20
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.faults.failing_settings", "PYTHONPATH": str(ROOT)}

@@ -20,7 +20,6 @@ from detectviz.testing.product import Product, embedded_product, until
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("product"),
 ]
 SERIES_LIMIT = 500
 QUERY_TIMEOUT_S = 8

@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.faults,
     pytest.mark.services("postgres", "redis-server"),
     pytest.mark.timeout(500),
-    pytest.mark.xdist_group("product"),
 ]
 MONITORS = 20
 INTERVAL_S = 2

@@ -31,6 +31,7 @@ MACHINE_TEXTS = {
     "scope_uid": "a reference",
     "type": "a plugin",
     "notifier": "a plugin",
+    "service": "a plugin",
     "location": "where checks run",
     "lease_owner": "a process",
     "fingerprint": "a hash",

@@ -304,6 +304,7 @@ TABLE: Mapping[str, Rule] = {
     "suppression-api:list": _rest("alerts:read"),
     "suppression-api:alert": _rest("alerts:read"),
     # --- people and permissions ---
+    "accounts:org-edit": _look("orgs:update"),
     "accounts:member-list": _look("users:read"),
     "accounts:invitation-send": _button("users:read", "invitations:create"),
     "accounts:invitation-withdraw": _button(
@@ -376,6 +377,7 @@ TABLE: Mapping[str, Rule] = {
     # --- alerting ---
     "alerting:alert-list": _look("alerts:read"),
     "alerting:alert-detail": _look("alerts:read"),
+    "alerting:alert-for": _look(MEMBER, values={"monitor": "=none"}),
     "alerting:alert-bulk": _button("alerts:acknowledge"),
     "alerting:alert-handle": _button("alerts:acknowledge"),
     "alerting:rulegroup-list": _look("rulegroups:read"),

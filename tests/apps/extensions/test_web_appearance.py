@@ -134,4 +134,5 @@ def test_the_api_sets_the_orgs_theme(org: Org) -> None:
     address = "/apis/core/v1/orgs/acme"
     answer = admin.put(address, {"spec": {"theme": "forest"}}, content_type="application/json")
     assert answer.status_code == 200
-    assert answer.json()["spec"] == {"title": org.title, "is_active": True, "theme": "forest"}
+    kept = {"title": org.title, "is_active": True, "time_zone": "UTC"}
+    assert answer.json()["spec"] == {**kept, "theme": "forest"}

@@ -4,8 +4,18 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck, settings
 
 from tests.scheduling import ProductsFirst
+
+# A busy machine breaks no property. In CI (``CI=true``) the examples are also the same each time.
+settings.register_profile(
+    "patient",
+    parent=settings.get_profile(settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
 
 # Suites live outside of tests/; without this their failing asserts would show no values.
 pytest.register_assert_rewrite("detectviz.testing")

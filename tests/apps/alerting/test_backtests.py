@@ -71,7 +71,6 @@ def backtested(rule: dict[str, Any], org: Org, **fields: Any) -> Backtest:
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(

@@ -1,6 +1,6 @@
 """Fingerprints are Alertmanager's, one by one and many at once."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.alerting.services.fingerprints import fingerprint, fingerprints
@@ -16,7 +16,6 @@ def test_it_is_that_of_prometheus_common_library() -> None:
     )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a machine may be busy
 @given(st.lists(LABELS, max_size=6))
 def test_many_at_once_are_the_same(label_sets: list[dict[str, str]]) -> None:
     for some in (label_sets, [*label_sets, *MANY]):

@@ -503,7 +503,7 @@ def comparable(step: Step) -> object:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rule=RULES,
     steps=st.lists(st.tuples(OUTCOMES, st.integers(1, 80), st.booleans()), max_size=20),
@@ -521,7 +521,7 @@ def test_a_restart_between_any_two_steps_changes_nothing(
         assert comparable(one) == comparable(other)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rule=RULES, steps=st.lists(st.tuples(OUTCOMES, st.integers(1, 80)), max_size=25))
 def test_the_invariants_of_a_timeline_hold(
     rule: RuleTerms, steps: list[tuple[Outcome, int]]

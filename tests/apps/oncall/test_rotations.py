@@ -153,7 +153,7 @@ moments = st.integers(0, 334 * 24 * 60).map(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     zone=zones,
     layers=st.lists(layers, max_size=3),
@@ -174,7 +174,7 @@ def test_shifts_cover_a_span_and_say_what_asking_at_any_time_says(
     assert shift.participant == on_call_at(schedule, moment)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(zone=zones, moment=moments, handover=clocks)
 def test_over_a_year_everybody_of_a_daily_rotation_follows_in_turn(
     zone: ZoneInfo, moment: datetime, handover: time

@@ -39,7 +39,6 @@ DIFFERENCES = {
 }
 RELAXED = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate, Phase.shrink),

@@ -302,5 +302,5 @@ def test_one_check_now_is_judged_by_the_same_rules() -> None:
         ("hang", CheckState.DOWN),
     ):
         network = EngineNetwork(EgressPolicy())
-        check = a_check(config={"do": do}, timeout_s=0.05)
+        check = a_check(config={"do": do}, timeout_s=0.05 if do == "hang" else WAIT_S)
         assert run_once(check, registry=registry, network=network).state is state

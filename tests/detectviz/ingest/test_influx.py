@@ -135,7 +135,7 @@ texts = st.text(
     st.floats(allow_nan=False, allow_infinity=False),
     st.integers(-(2**40), 2**40),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_the_public_client_writes_is_read(
     tags: dict[str, str], value: float, number: int
 ) -> None:
@@ -155,7 +155,7 @@ def test_what_the_public_client_writes_is_read(
 
 
 @given(st.binary(max_size=100) | st.text('m ,=\\"\n1i.# ', max_size=40).map(str.encode))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_garbage_is_refused_and_never_a_crash(data: bytes) -> None:
     try:
         batch = influx.parse(data, precision="ms", now_ms=T)

@@ -298,7 +298,7 @@ def test_answers_are_what_the_project_reads() -> None:
 
 
 @given(st.binary(max_size=200), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_garbage_is_malformed_and_never_a_crash(data: bytes, is_json: bool) -> None:
     try:
         otlp.parse(data, is_json=is_json)
@@ -316,7 +316,7 @@ json_values = st.recursive(
 
 
 @given(json_values, st.integers(0, 5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_json_of_any_shape_is_malformed_or_read(value: Any, place: int) -> None:
     metric = {"name": "g", "gauge": {"dataPoints": [{"asDouble": 1, "timeUnixNano": str(NS)}]}}
     content: Any = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
@@ -331,7 +331,7 @@ def test_json_of_any_shape_is_malformed_or_read(value: Any, place: int) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(0, 255))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_damaged_request_is_malformed_or_read(at: int, byte: int) -> None:
     point = {"time_unix_nano": NS, "count": 1, "positive": {"bucket_counts": [1]}}
     metric = {

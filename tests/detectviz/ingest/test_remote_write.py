@@ -303,7 +303,7 @@ requests = st.lists(
 
 
 @given(requests)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_request_is_read_as_it_was_written(
     request: list[tuple[dict[str, str], list[tuple[int, float, int]]]],
 ) -> None:
@@ -328,7 +328,7 @@ def test_any_request_is_read_as_it_was_written(
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_garbage_is_malformed_and_never_a_crash(data: bytes) -> None:
     for parse in (remote_write.parse, remote_write_v2.parse):
         try:
@@ -343,7 +343,7 @@ def test_garbage_is_malformed_and_never_a_crash(data: bytes) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(0, 255), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_damaged_request_is_malformed_or_read(at: int, byte: int, is_two: bool) -> None:
     request = RequestV2()
     labels = request.refs(name="up", job="a")

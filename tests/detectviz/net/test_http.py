@@ -207,11 +207,11 @@ async def test_a_silent_server_times_out_while_waiting_for_the_answer(
 ) -> None:
     with silent_port() as port:
         with pytest.raises(DeadlineExceededError) as caught:
-            await network.fetch(HttpRequest(url=f"http://127.0.0.1:{port}/", timeout_s=0.1))
+            await network.fetch(HttpRequest(url=f"http://127.0.0.1:{port}/", timeout_s=0.5))
         assert caught.value.phase == "receive"
-        assert "0.1 s" in caught.value.message
+        assert "0.5 s" in caught.value.message
         with pytest.raises(DeadlineExceededError) as caught:
-            await network.fetch(HttpRequest(url=f"https://127.0.0.1:{port}/", timeout_s=0.1))
+            await network.fetch(HttpRequest(url=f"https://127.0.0.1:{port}/", timeout_s=0.5))
         assert caught.value.phase == "tls"
 
 

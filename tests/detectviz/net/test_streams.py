@@ -161,7 +161,7 @@ async def test_a_server_that_speaks_no_tls_fails_in_the_tls_phase(network: Engin
 
 async def test_a_silent_server_times_out_in_the_tls_phase(network: EngineNetwork) -> None:
     with silent_port() as port, pytest.raises(DeadlineExceededError) as caught:
-        await network.connect("127.0.0.1", port, tls=TlsOptions(), timeout_s=0.1)
+        await network.connect("127.0.0.1", port, tls=TlsOptions(), timeout_s=0.5)
     assert caught.value.phase == "tls"
 
 

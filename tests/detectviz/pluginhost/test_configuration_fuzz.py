@@ -45,7 +45,7 @@ def _documents(plugin: PluginDescription) -> st.SearchStrategy[dict[str, JsonVal
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: f"{plugin.kind}/{plugin.name}")
 @given(data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_any_document_is_judged(plugin: PluginDescription, data: st.DataObject) -> None:
     schema = _schema(plugin)
     config, secrets = data.draw(_documents(plugin)), data.draw(_documents(plugin))

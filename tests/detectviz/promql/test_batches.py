@@ -16,7 +16,7 @@ from tests.conformance.promql.store import MemoryStore
 from tests.detectviz.promql.expressions import NUMBERS, vectors
 
 AT_MS = 1_500_000
-RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 def irregular_store() -> MemoryStore:

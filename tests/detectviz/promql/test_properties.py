@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectviz.promql.engine import Engine
@@ -18,7 +18,7 @@ from detectviz.tsdb.interface import STALE_NAN, Float64Array
 from tests.conformance.promql.store import MemoryStore
 from tests.detectviz.promql.expressions import vectors
 
-RELAXED = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(max_examples=100)
 
 
 @RELAXED

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectviz.promql import nodes
@@ -11,7 +11,7 @@ from detectviz.tsdb.interface import Matcher, MatchOp
 from tests.detectviz.promql.expressions import vectors
 
 LABEL = "detectviz_tenant"
-RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(max_examples=150)
 
 
 def enforced(query: str, tenant: str = "acme") -> str:

@@ -91,14 +91,13 @@ def assert_survives(block: Block) -> None:
 
 
 @given(any_doubles)
-@settings(deadline=None)
 def test_any_bits_survive(values: Float64Array) -> None:
     assert_survives(block_of(np.ascontiguousarray(values)))
 
 
 @pytest.mark.parametrize("make", [counters, gauges, noise, mixed])
 @given(seed=seeds, shape=shapes, special=st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_typical_series_survive(
     make: Maker, seed: int, shape: tuple[int, int], *, special: bool
 ) -> None:
@@ -108,7 +107,6 @@ def test_typical_series_survive(
 
 
 @given(seed=seeds, shape=shapes, jitter_ms=st.sampled_from([0, 2, 200, 60_000, 10**9]))
-@settings(deadline=None)
 def test_irregular_times_survive(seed: int, shape: tuple[int, int], jitter_ms: int) -> None:
     random = np.random.default_rng(seed)
     times = grid(shape) + random.integers(-jitter_ms, jitter_ms + 1, shape)
@@ -120,7 +118,6 @@ def test_irregular_times_survive(seed: int, shape: tuple[int, int], jitter_ms: i
     counts=st.lists(st.integers(1, 50), min_size=1, max_size=MAX_ROWS),
     first_ms=st.integers(-(2**52) + 1, 2**51),
 )
-@settings(deadline=None)
 def test_rows_of_different_lengths_survive(counts: list[int], first_ms: int) -> None:
     lengths = np.array(counts)
     values = np.arange(lengths.sum(), dtype=np.float64)
@@ -159,7 +156,6 @@ def test_scattered_stale_markers_cost_little() -> None:
 
 
 @given(place=st.integers(min_value=0), flip=st.integers(1, 255))
-@settings(deadline=None)
 def test_a_flipped_byte_is_noticed(place: int, flip: int) -> None:
     raw = bytearray(encode_block(block_of(noise(np.random.default_rng(0), (4, 30)))))
     raw[place % len(raw)] ^= flip
@@ -168,7 +164,6 @@ def test_a_flipped_byte_is_noticed(place: int, flip: int) -> None:
 
 
 @given(st.integers(min_value=0))
-@settings(deadline=None)
 def test_a_truncated_block_is_noticed(length: int) -> None:
     raw = encode_block(block_of(noise(np.random.default_rng(0), (4, 30))))
     with pytest.raises(CorruptError):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detectviz.testing.tsdb import CUSTOM, EXPONENTIAL
@@ -114,7 +114,6 @@ def block_of(batch: Batch, counts: list[int]) -> Block:
 
 
 @given(samples)
-@settings(deadline=None)
 def test_log_rows_survive(drawn: Drawn) -> None:
     histograms, batch = columns_of(drawn)
     back = decode_log(encode_log(batch))
@@ -126,7 +125,6 @@ def test_log_rows_survive(drawn: Drawn) -> None:
 
 
 @given(samples, st.integers(0, 19))
-@settings(deadline=None)
 def test_blocks_survive(drawn: Drawn, border: int) -> None:
     histograms, batch = columns_of(drawn)
     counts = [count for count in (border, len(drawn) - border) if count > 0]
@@ -152,7 +150,6 @@ def rows_of_histograms() -> Block:
 
 
 @given(place=st.integers(min_value=0), flip=st.integers(1, 255))
-@settings(deadline=None)
 def test_a_flipped_byte_is_noticed(place: int, flip: int) -> None:
     batch = columns_of([(EXPONENTIAL, 0.0, 5), (CUSTOM, 0.0, 0), (None, 1.0, 0)])[1]
     for raw, decode in (
@@ -165,7 +162,6 @@ def test_a_flipped_byte_is_noticed(place: int, flip: int) -> None:
 
 
 @given(st.integers(min_value=0))
-@settings(deadline=None)
 def test_a_torn_end_is_noticed(length: int) -> None:
     batch = columns_of([(EXPONENTIAL, 0.0, 5), (CUSTOM, 0.0, 0), (None, 1.0, 0)])[1]
     for raw, decode in (

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detectviz.tsdb.codec import Batch
@@ -12,7 +12,6 @@ batches = st.lists(
 
 
 @given(sizes=batches, read_every=st.integers(1, 5), start=st.integers(0, 25))
-@settings(deadline=None)
 def test_whatever_the_order_of_appends_and_reads_nothing_is_lost(
     sizes: list[list[tuple[int, int]]], read_every: int, start: int
 ) -> None:

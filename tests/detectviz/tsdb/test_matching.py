@@ -45,6 +45,6 @@ def test_what_is_no_utf_8_is_refused(op: MatchOp) -> None:
 
 def test_no_expression_runs_away() -> None:
     evil = compile_matcher(Matcher("x", MatchOp.REGEX, "(a+)+$"))
-    started = time.monotonic()
+    started = time.thread_time()
     assert not evil.matches("a" * 2000 + "b")
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1

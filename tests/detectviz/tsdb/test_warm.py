@@ -59,7 +59,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(STEPS, max_size=60), st.sampled_from([2000, 1 << 20]))
 def test_warm_answers_are_the_cold_ones(steps: list[tuple], most_bytes: int) -> None:  # type: ignore[type-arg] # steps differ in shape
     bench = Bench(most_bytes)

@@ -266,7 +266,7 @@ async def test_breaking_the_protocol_ends_it_and_it_starts_again(
     started = time.monotonic()
     with pytest.raises(PluginError, match="process ended"):
         await attack(enemy, way)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 5
     with pytest.raises(PluginError, match="starts again in"):
         await attack(enemy, "nothing")
     assert "starts again in" in enemy.waiting()
@@ -304,8 +304,8 @@ async def test_one_that_hangs_is_ended_in_time_and_the_loop_goes_on(
     with pytest.raises(PluginError):
         await enemy.check(context(do=way, timeout_s=0.3))  # type: ignore[attr-defined] # as above
     beside.cancel()
-    assert time.monotonic() - started < 2
-    assert ticks > 10
+    assert time.monotonic() - started < 5
+    assert ticks > 3
     await until_it_answers(enemy)
 
 

@@ -314,7 +314,7 @@ async def test_without_a_token_nothing_is_known_of_the_target(run: Runner, answe
 async def test_a_target_that_is_away_is_down_with_the_phase(run: Runner) -> None:
     refused = await run(f"http://127.0.0.1:{closed_port()}/")
     with silent_port() as port:
-        silent = await run(f"http://127.0.0.1:{port}/", timeout_s=0.1)
+        silent = await run(f"http://127.0.0.1:{port}/", timeout_s=0.5)
     assert (refused.state, refused.evidence["phase"]) == (CheckState.DOWN, "connect")
     assert "connection refused by 127.0.0.1" in refused.message
     assert (silent.state, silent.evidence["phase"]) == (CheckState.DOWN, "receive")

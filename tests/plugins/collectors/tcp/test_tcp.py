@@ -133,16 +133,16 @@ async def test_a_failed_step_is_named(
     run_check: RunCheck, steps: list[JsonObject], says: str
 ) -> None:
     async with server(mail) as port:
-        result = await run_check("tcp", _here(port, steps=steps), timeout_s=0.3)
+        result = await run_check("tcp", _here(port, steps=steps), timeout_s=1.0)
     assert result.state is CheckState.DOWN
     assert any(part.replace("\\", "") in result.message for part in says.split("|"))
 
 
 async def test_a_peer_that_stays_silent_times_out(run_check: RunCheck) -> None:
     with silent_port() as port:
-        result = await run_check("tcp", _here(port, steps=[{"expect": "x"}]), timeout_s=0.2)
+        result = await run_check("tcp", _here(port, steps=[{"expect": "x"}]), timeout_s=1.0)
     assert result.state is CheckState.DOWN
-    assert result.message == "Timed out after 0.2 s in step 1"
+    assert result.message == "Timed out after 1 s in step 1"
 
 
 async def test_an_endless_line_is_cut_off(run_check: RunCheck) -> None:
@@ -206,7 +206,7 @@ async def test_an_expected_tls_alert_is_the_good_outcome(
     with http_server(lambda _: Answer(), tls=demanding) as running:
         refused = await run_check("tcp", _here(running.port, **expected))
     async with server(accept, authority.server_context()) as port:
-        accepted = await run_check("tcp", _here(port, **expected), timeout_s=0.3)
+        accepted = await run_check("tcp", _here(port, **expected), timeout_s=1.0)
     assert refused.state is CheckState.UP, refused.message
     assert accepted.state is CheckState.DOWN
     assert "accepted" in accepted.message

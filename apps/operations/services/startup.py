@@ -27,6 +27,7 @@ from apps.operations.services.schema import (
 )
 from apps.orgs.selectors import org_get
 from detectviz import __version__
+from detectviz.clock import utc_now
 from detectviz.composition.current import composition_current
 from detectviz.paths import resource_folder
 from detectviz.resources.manifests import manifests_apply
@@ -46,6 +47,8 @@ from detectviz.settings import env
 
 Say = Callable[[str], object]
 DEMO_PORT = 8080  # where fixtures/demo says the product listens
+DEMO_END = "2030-01-01"  # when it ends what can't go on for ever
+DEMO_YEARS = 4  # that it goes on for; a recurring silence may for five
 
 
 def startup_prepare(*, applications: Sequence[str], with_demo: bool, say: Say) -> None:
@@ -130,16 +133,18 @@ def demo_prepare(*, say: Say) -> None:
         return
     for path in sorted((resource_folder("fixtures") / "demo").glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
-        documents = load_documents(_at_own_port(text))
+        documents = load_documents(_here_and_now(text))
         manifests_apply(org=org, actor=None, access=None, documents=documents)
     say("Demonstration data is in place.")
 
 
-def _at_own_port(text: str) -> str:
-    """Return the manifests with the port this product really listens on, always by loopback."""
+def _here_and_now(text: str) -> str:
+    """Return the manifests with the port this product listens on (by loopback) and near ends."""
     port = str(settings.PORT)
-    return text.replace(f"127.0.0.1:{DEMO_PORT}", f"127.0.0.1:{port}").replace(
-        f"port: {DEMO_PORT}", f"port: {port}"
+    return (
+        text.replace(f"127.0.0.1:{DEMO_PORT}", f"127.0.0.1:{port}")
+        .replace(f"port: {DEMO_PORT}", f"port: {port}")
+        .replace(DEMO_END, f"{utc_now().year + DEMO_YEARS}-01-01")
     )
 
 

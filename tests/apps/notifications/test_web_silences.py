@@ -1,9 +1,10 @@
 """Silences on pages: found, made by a form that shows what it mutes, made longer, ended."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 
 from apps.notifications.models import RoutedAlert, RoutingTree, Silence
@@ -167,6 +168,7 @@ def test_saying_why_is_asked_for(browser: Client) -> None:
     assert "Say why" in refused.content.decode()
 
 
+@time_machine.travel(datetime(2026, 11, 22, tzinfo=UTC))
 def test_a_recurring_silence_comes_back_from_its_form_as_it_was(browser: Client) -> None:
     days = {"repeat": "FREQ=WEEKLY;BYDAY=SA,SU", "until": "2027-01-31", "span": "8h"}
     place = {"location": "Europe/Berlin", "starts_at": "2026-12-05T22:00", "remind_before": "1d"}

@@ -1,11 +1,14 @@
 """The demonstration data is valid, whole, and about this very product."""
 
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 from django.test import override_settings
 
 from apps.alerting.selectors import rulegroup_list
 from apps.monitors.models import Monitor
-from apps.notifications.models import ContactPoint, RoutingTree
+from apps.notifications.models import ContactPoint, RoutingTree, Silence
 from apps.operations.services.startup import demo_prepare
 from apps.orgs.models import Org
 from tests.factories.orgs import make_org
@@ -34,6 +37,12 @@ def test_applying_it_again_changes_nothing(org: Org) -> None:
     before = list(Monitor.objects.for_org(org).values_list("name", "resource_version"))
     demo_prepare(say=print)
     assert list(Monitor.objects.for_org(org).values_list("name", "resource_version")) == before
+
+
+@time_machine.travel(datetime(2040, 2, 29, tzinfo=UTC))
+def test_it_can_be_applied_in_any_year(org: Org) -> None:
+    demo_prepare(say=print)
+    assert Silence.objects.for_org(org).get(name="backup-hour").ends_at.year == 2044
 
 
 @override_settings(PORT=18123)

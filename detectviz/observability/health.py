@@ -15,7 +15,7 @@ from detectviz.clock import utc_now
 from detectviz.composition.model import Health
 from detectviz.runtime.models import Lease
 from detectviz.runtime.processes import heartbeat_list
-from detectviz.runtime.redis_client import redis_open
+from detectviz.runtime.redis_client import redis_client
 from detectviz.tsdb.sending.store import RemoteStore
 
 WORKING_ROLES = {"collector", "worker"}
@@ -135,7 +135,7 @@ def _tsdb() -> str:
 def _broker() -> str:
     if settings.IS_EMBEDDED:
         return "in memory"
-    redis_open(timeout_s=2).ping()
+    redis_client(timeout_s=2).ping()
     return "redis"
 
 

@@ -15,7 +15,7 @@ import orjson
 from django.conf import settings
 from django.db import transaction
 
-from detectviz.runtime.redis_client import redis_error, redis_open
+from detectviz.runtime.redis_client import redis_client, redis_error
 
 Target = Literal["web", "collector", "control"]
 Handler = Callable[[Mapping[str, Any]], None]
@@ -39,7 +39,7 @@ def send(target: Target, payload: Mapping[str, Any]) -> None:
         _send_datagram(_socket_path(target), message)
     else:
         try:
-            redis_open(timeout_s=REDIS_TIMEOUT_S).publish(_channel(target), message)
+            redis_client(timeout_s=REDIS_TIMEOUT_S).publish(_channel(target), message)
         except redis_error() as error:
             logger.warning("signal to %s not sent: %s", target, error)
 
@@ -133,10 +133,9 @@ class _RedisReceiver:
                 self._stopping.wait(1)
 
     def _listen(self) -> None:
-        with (
-            redis_open(timeout_s=REDIS_TIMEOUT_S) as client,
-            client.pubsub(ignore_subscribe_messages=True) as channel,
-        ):
+        client = redis_client(timeout_s=REDIS_TIMEOUT_S)
+        subscription = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # ships few types
+        with subscription as channel:
             channel.subscribe(self._channel)
             while not self._stopping.is_set():
                 message = channel.get_message(timeout=0.5)

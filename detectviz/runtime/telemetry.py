@@ -14,7 +14,7 @@ from detectviz.clock import utc_now
 from detectviz.observability.scrape import Reading, ScrapedMetric, scraped
 from detectviz.runtime.models import Lease
 from detectviz.runtime.processes import heartbeat_list
-from detectviz.runtime.redis_client import redis_open
+from detectviz.runtime.redis_client import redis_client
 
 LATENESS_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
 CELERY_QUEUES = ("collect", "evaluate", "notify", "jobs")
@@ -84,9 +84,9 @@ def broker_read() -> Iterator[Reading]:
     """Measure the broker's queues."""
     if settings.IS_EMBEDDED:
         return
-    with redis_open(timeout_s=2) as client:
-        for queue in CELERY_QUEUES:
-            yield BROKER_DEPTH, (queue,), float(client.llen(queue))
+    client = redis_client(timeout_s=2)
+    for queue in CELERY_QUEUES:
+        yield BROKER_DEPTH, (queue,), float(client.llen(queue))
 
 
 def _build_time() -> str:

@@ -7,12 +7,12 @@ from detectviz.testing.services import find_program, free_port, port_is_open, ru
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """Run an empty Redis on a free port of loopback and yield its URL."""
+def redis_server(port: int = 0) -> Iterator[str]:
+    """Run an empty Redis on ``port`` (0: a free one) of loopback and yield its URL."""
     path = find_program("redis-server")
     if path is None:
         raise RuntimeError("redis-server is not installed.")
-    port = free_port()
+    port = port or free_port()
     argv = [path, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with run_server(argv, ready=lambda: port_is_open(port)):
         yield f"redis://127.0.0.1:{port}/0"

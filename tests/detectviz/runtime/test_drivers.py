@@ -2,8 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from pytest_django import Settings
@@ -13,7 +11,8 @@ from detectviz.runtime.drivers import driver_modules
 from detectviz.runtime.driving import DriverModule
 from detectviz.runtime.modules import ModuleError, start_order
 from detectviz.runtime.plugin_drivers import plugin_driver_modules
-from detectviz.testing.services import find_program, free_port, port_is_open, run_server
+from detectviz.testing.redis import redis_server
+from detectviz.testing.services import free_port
 
 SECRET = "hush-4711"
 ADDRESS = f"redis://:{SECRET}@127.0.0.1:6379/0"
@@ -103,11 +102,9 @@ def test_drivers_start_before_every_service(
 
 
 @pytest.mark.services("redis-server")
-def test_a_redis_that_comes_up_late_is_waited_for(settings: Settings, tmp_path: Path) -> None:
+def test_a_redis_that_comes_up_late_is_waited_for(settings: Settings) -> None:
     port = free_port()
     settings.REDIS_URL, settings.IS_EMBEDDED = f"redis://127.0.0.1:{port}/0", False
-    program = find_program("redis-server")
-    assert program is not None
     driver = plugin_driver_modules(["web"])[-1].driver
     asked = threading.Event()
 
@@ -119,14 +116,7 @@ def test_a_redis_that_comes_up_late_is_waited_for(settings: Settings, tmp_path: 
     starting = threading.Thread(target=driver.start)
     starting.start()
     assert asked.wait(10), "there was no Redis yet, so it had to wait"
-    with ExitStack() as stack:
-        stack.enter_context(
-            run_server(
-                [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
-                ready=lambda: port_is_open(port),
-                cwd=tmp_path,
-            )
-        )
+    with redis_server(port):
         starting.join(10)
         assert not starting.is_alive()
     driver.stop(1.0)

@@ -1,7 +1,6 @@
 """Outside systems are reached by driver plugins before services start."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pytest_django import Settings
@@ -11,7 +10,8 @@ from detectviz.runtime.driving import DriverModule, WatchedDriverModule
 from detectviz.runtime.modules import ModuleError, ModuleState, Runner
 from detectviz.runtime.plugin_drivers import driver_uses, is_database, plugin_driver_modules
 from detectviz.testing.databases import postgresql_server
-from detectviz.testing.services import find_program, free_port, port_is_open, run_server
+from detectviz.testing.redis import redis_server
+from detectviz.testing.services import free_port
 
 SECRET = "hush-4711"
 
@@ -95,15 +95,12 @@ def test_a_wrong_config_is_told(settings: Settings) -> None:
 
 
 @pytest.mark.services("redis-server")
-def test_one_that_goes_away_is_shown_and_stops_nobody(settings: Settings, tmp_path: Path) -> None:
+def test_one_that_goes_away_is_shown_and_stops_nobody(settings: Settings) -> None:
     port = free_port()
-    program = find_program("redis-server")
-    assert program is not None
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     module = one(settings, "redis", f"redis://127.0.0.1:{port}/0")
     database = DriverModule(name="database", variable="X", address="", ask=lambda: None)
     runner = Runner([database, module])
-    with run_server(command, ready=lambda: port_is_open(port), cwd=tmp_path):
+    with redis_server(port):
         runner.start()
         module.look()
         assert runner.statuses()[1].reason.startswith("Redis ")
@@ -111,7 +108,7 @@ def test_one_that_goes_away_is_shown_and_stops_nobody(settings: Settings, tmp_pa
     (_, status) = runner.statuses()
     assert status.state is ModuleState.DEGRADED
     assert "does not answer" in status.reason
-    with run_server(command, ready=lambda: port_is_open(port), cwd=tmp_path):
+    with redis_server(port):
         module.look()
         assert runner.statuses()[1].state is ModuleState.RUNNING
     assert runner.stop()

@@ -1,6 +1,7 @@
 """Durations as text: Prometheus' spelling, the only one users meet."""
 
 import re
+from functools import lru_cache
 
 _MS = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000}
 _MS |= {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
@@ -38,6 +39,7 @@ def parse_duration_s(text: str) -> float:
     return parse_duration_ms(text) / 1000
 
 
+@lru_cache(maxsize=1024)  # lists write the same few for each of their rows
 def format_duration(seconds: float) -> str:
     """Return the shortest usual spelling of ``seconds``, rounded to milliseconds.
 

@@ -93,6 +93,8 @@ def configuration_check(
 
 def secrets_masked(*, kind: PluginKind, name: str, secrets: Mapping[str, str]) -> dict[str, Any]:
     """Return what may be read back of stored secrets."""
+    if not secrets:
+        return {}  # most have none, and lists ask for each of their rows
     try:
         schema = plugin_manifest(kind, name).config_schema
     except PluginHostError:

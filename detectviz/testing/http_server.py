@@ -162,14 +162,6 @@ def http_server(
         thread.join()
 
 
-def closed_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.socket() as taken:
-        taken.bind((LOOPBACK, 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 @contextmanager
 def silent_port() -> Iterator[int]:
     """Listen and never answer: connections open, nothing comes."""

@@ -1,7 +1,6 @@
 """Receivers that write down what they are told: the oracle of delivery tests."""
 
 import json
-import socket
 import threading
 import time
 from collections import defaultdict
@@ -15,6 +14,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from detectviz.testing.services import free_port
 
 
 @dataclass(slots=True)
@@ -98,9 +99,7 @@ class Mailbox:
 @contextmanager
 def mail_server() -> Iterator[Mailbox]:
     """Run an SMTP server on a free port of loopback that keeps what it accepts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        mailbox = Mailbox(port=probe.getsockname()[1])
+    mailbox = Mailbox(port=free_port())
 
     class Handler:
         async def handle_DATA(  # noqa: N802 - the name aiosmtpd calls

@@ -5,6 +5,7 @@ A test that needs installed programs says so with ``@pytest.mark.services("victo
 ``DETECTVIZ_REQUIRE_SERVICES=1``.
 """
 
+import fcntl
 import http.client
 import os
 import shutil
@@ -14,13 +15,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
 
 # Debian keeps servers here, off an ordinary user's PATH.
 EXTRA_DIRECTORIES = ("/usr/sbin", "/usr/local/sbin", "/usr/lib/postgresql/*/bin")
 POLL_S = 0.02
+PORTS = range(20_000, 32_768)
 LOG_TAIL_BYTES = 4000
+
+_untried_ports = iter(PORTS)
 
 
 def find_program(*names: str) -> str | None:
@@ -40,10 +45,20 @@ def services_are_required() -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port on 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that nothing listens on and that nobody else is given.
+
+    It lies below the ports kernels pick for sockets that ask for none, and a lock that ends with
+    this process keeps it from the tests of other processes. So a server may be started on it
+    late, or again, and a test that needs a closed port has one.
+
+    Raises:
+        RuntimeError: all are taken.
+
+    """
+    for port in _untried_ports:
+        if _is_locked(port) and not _is_taken(port):
+            return port
+    raise RuntimeError(f"No port of {PORTS.start} to {PORTS.stop - 1} is free.")
 
 
 def port_is_open(port: int, host: str = "127.0.0.1") -> bool:
@@ -109,6 +124,30 @@ def stop_process(process: subprocess.Popen[bytes], *, timeout_s: float = 15) -> 
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _is_locked(port: int) -> bool:
+    try:
+        fcntl.lockf(_port_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _port_locks() -> int:
+    """Open the file whose byte N stands for port N. Closing it would drop the locks."""
+    path = Path(tempfile.gettempdir()) / f"detectviz-test-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def _wait_until_ready(

@@ -30,7 +30,8 @@ from detectviz.contracts.errors import (
 from detectviz.contracts.types import CheckState
 from detectviz.net.guard import EgressPolicy
 from detectviz.net.network import EngineNetwork
-from detectviz.testing.http_server import closed_port, silent_port
+from detectviz.testing.http_server import silent_port
+from detectviz.testing.services import free_port
 
 UP = CheckResult(state=CheckState.UP, message="fine")
 
@@ -336,7 +337,7 @@ async def test_a_reference_that_answers_or_refuses_means_online() -> None:
     network = EngineNetwork(EgressPolicy(allow_private=True))
     with silent_port() as port:
         assert await ConnectivityProbe(network, [("127.0.0.1", port)]).is_online()
-    assert await ConnectivityProbe(network, [("127.0.0.1", closed_port())]).is_online()
+    assert await ConnectivityProbe(network, [("127.0.0.1", free_port())]).is_online()
     assert not await ConnectivityProbe(network, [("nosuch.invalid", 80)]).is_online()
     await network.aclose()
 

@@ -23,10 +23,10 @@ from detectviz.testing.http_server import (
     Answer,
     ReceivedRequest,
     TestAuthority,
-    closed_port,
     http_server,
     silent_port,
 )
+from detectviz.testing.services import free_port
 
 LOOPBACK = EgressPolicy(allow_private=True)
 
@@ -188,7 +188,7 @@ async def test_a_redirect_loop_ends_after_the_limit(network: EngineNetwork) -> N
 
 
 async def test_a_closed_port_is_refused_by_name(network: EngineNetwork) -> None:
-    port = closed_port()
+    port = free_port()
     with pytest.raises(NetworkError) as caught:
         await network.fetch(HttpRequest(url=f"http://127.0.0.1:{port}/"))
     assert caught.value.message == f"connection refused by 127.0.0.1:{port}"
@@ -410,7 +410,7 @@ def test_the_client_for_threads_gives_the_same_answers_and_errors() -> None:
         with http_server(hello) as server:
             assert client.fetch(HttpRequest(url=server.url)).body == b"hello"
         with pytest.raises(NetworkError, match="refused"):
-            client.fetch(HttpRequest(url=f"http://127.0.0.1:{closed_port()}/"))
+            client.fetch(HttpRequest(url=f"http://127.0.0.1:{free_port()}/"))
         client.require_allowed("127.0.0.1", 80)
         with pytest.raises(EgressDeniedError):
             client.require_allowed("169.254.169.254", 80)

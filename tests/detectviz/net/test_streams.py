@@ -16,7 +16,8 @@ from detectviz.contracts.errors import (
 from detectviz.contracts.network import TlsOptions
 from detectviz.net.guard import EgressPolicy
 from detectviz.net.network import EngineNetwork
-from detectviz.testing.http_server import TestAuthority, closed_port, silent_port
+from detectviz.testing.http_server import TestAuthority, silent_port
+from detectviz.testing.services import free_port
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ async def test_a_stream_that_ends_early_says_how_much_came(network: EngineNetwor
 
 
 async def test_a_closed_port_is_refused_by_name(network: EngineNetwork) -> None:
-    port = closed_port()
+    port = free_port()
     with pytest.raises(NetworkError, match=f"connection refused by 127.0.0.1:{port}") as caught:
         await network.connect("127.0.0.1", port)
     assert caught.value.phase == "connect"
@@ -209,5 +210,5 @@ async def test_a_datagram_is_answered(network: EngineNetwork) -> None:
 async def test_a_datagram_nobody_takes_is_an_error_at_once(network: EngineNetwork) -> None:
     with pytest.raises(NetworkError, match="nothing listens"):
         await network.exchange_datagram(
-            "127.0.0.1", closed_port(), b"abc", ip_family="auto", timeout_s=5
+            "127.0.0.1", free_port(), b"abc", ip_family="auto", timeout_s=5
         )

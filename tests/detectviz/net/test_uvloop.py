@@ -10,7 +10,8 @@ from detectviz.contracts.errors import NetworkError
 from detectviz.contracts.network import HttpRequest, PingOptions, TlsOptions
 from detectviz.net.guard import EgressPolicy
 from detectviz.net.network import EngineNetwork
-from detectviz.testing.http_server import Answer, TestAuthority, closed_port, http_server
+from detectviz.testing.http_server import Answer, TestAuthority, http_server
+from detectviz.testing.services import free_port
 
 AUTHORITY = TestAuthority()
 TRUSTING = TlsOptions(ca_pem=AUTHORITY.ca_pem)
@@ -42,10 +43,10 @@ async def _streams(network: EngineNetwork) -> None:
 
 async def _refusals(network: EngineNetwork) -> None:
     with pytest.raises(NetworkError, match="connection refused"):
-        await network.connect("127.0.0.1", closed_port(), timeout_s=5)
+        await network.connect("127.0.0.1", free_port(), timeout_s=5)
     with pytest.raises(NetworkError, match="nothing listens"):
         await network.exchange_datagram(
-            "127.0.0.1", closed_port(), b"x", ip_family="auto", timeout_s=5
+            "127.0.0.1", free_port(), b"x", ip_family="auto", timeout_s=5
         )
     server, port = await _server(AUTHORITY.server_context())
     async with server:

@@ -1,7 +1,10 @@
+import socket
+import subprocess
 import sys
 
 import pytest
 
+from detectviz.testing import services
 from detectviz.testing.services import (
     find_program,
     free_port,
@@ -36,6 +39,23 @@ def test_a_server_that_never_answers_is_ended(monkeypatch: pytest.MonkeyPatch) -
         run_server(argv, ready=lambda: False, timeout_s=0.05),
     ):
         pass
+
+
+def test_a_port_is_given_to_one_process() -> None:
+    ask = (
+        "from detectviz.testing import services as s; s._untried_ports = iter([{}]); s.free_port()"
+    )
+    argv = [sys.executable, "-c", ask.format(free_port())]
+    told = subprocess.run(argv, capture_output=True, check=False, text=True)
+    assert "RuntimeError: No port" in told.stderr
+
+
+def test_a_port_something_listens_on_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        busy = server.getsockname()[1]
+        monkeypatch.setattr(services, "_untried_ports", iter([busy, free]))
+        assert free_port() == free
 
 
 def test_missing_programs_are_named() -> None:

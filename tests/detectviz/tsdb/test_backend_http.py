@@ -2,7 +2,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from detectviz.testing.http_server import Answer, closed_port, http_server, silent_port
+from detectviz.testing.http_server import Answer, http_server, silent_port
+from detectviz.testing.services import free_port
 from detectviz.tsdb.backend_http import BackendClient
 from detectviz.tsdb.interface import StoreError
 
@@ -55,7 +56,7 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
 
 def test_nobody_there_and_no_answer_in_time_may_be_tried_again() -> None:
     with silent_port() as silent:
-        for port in (closed_port(), silent):
+        for port in (free_port(), silent):
             client = client_for(f"http://127.0.0.1:{port}", timeout_s=0.05)
             with pytest.raises(StoreError, match="not reachable") as caught:
                 client.succeed("GET", "/")

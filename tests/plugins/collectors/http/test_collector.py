@@ -15,12 +15,12 @@ from detectviz.testing.http_server import (
     Answer,
     ReceivedRequest,
     TestAuthority,
-    closed_port,
     http_server,
     json_answer,
     silent_port,
 )
 from detectviz.testing.plugins import built_in_plugins, checked_config
+from detectviz.testing.services import free_port
 
 AUTHORITY = TestAuthority()
 RESPOND = Callable[[ReceivedRequest], Answer]
@@ -312,7 +312,7 @@ async def test_without_a_token_nothing_is_known_of_the_target(run: Runner, answe
 
 
 async def test_a_target_that_is_away_is_down_with_the_phase(run: Runner) -> None:
-    refused = await run(f"http://127.0.0.1:{closed_port()}/")
+    refused = await run(f"http://127.0.0.1:{free_port()}/")
     with silent_port() as port:
         silent = await run(f"http://127.0.0.1:{port}/", timeout_s=0.5)
     assert (refused.state, refused.evidence["phase"]) == (CheckState.DOWN, "connect")

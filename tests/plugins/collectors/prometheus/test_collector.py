@@ -17,10 +17,10 @@ from detectviz.testing.http_server import (
     Answer,
     ReceivedRequest,
     TestAuthority,
-    closed_port,
     http_server,
     json_answer,
 )
+from detectviz.testing.services import free_port
 from tests.plugins.collectors.prometheus.scrapes import (
     OPENMETRICS,
     TEXT,
@@ -74,7 +74,7 @@ async def test_the_same_series_are_the_same_object_and_only_new_ones_are_added(
 
 
 async def test_state_follows_the_targets_and_the_message_names_the_bad_one(make: Maker) -> None:
-    bad = f"127.0.0.1:{closed_port()}"
+    bad = f"127.0.0.1:{free_port()}"
     with exposing(BODY) as server:
         some = await make(address_of(server), bad).check()
         none = await make(bad).check()

@@ -17,11 +17,11 @@ from detectviz.pluginhost.configuration import validate
 from detectviz.testing.http_server import (
     Answer,
     TestAuthority,
-    closed_port,
     http_server,
     silent_port,
 )
 from detectviz.testing.plugins import built_in_plugins
+from detectviz.testing.services import free_port
 from plugins.collectors.tcp.conversation import compile_pattern, expand, unescape
 
 RunCheck = Callable[..., Awaitable[CheckResult]]
@@ -83,7 +83,7 @@ async def test_an_open_port_is_up(run_check: RunCheck, metric_of: FindMetric) ->
 
 
 async def test_a_closed_port_is_down(run_check: RunCheck) -> None:
-    result = await run_check("tcp", _here(closed_port()))
+    result = await run_check("tcp", _here(free_port()))
     assert result.state is CheckState.DOWN
     assert "refused" in result.message
 

@@ -13,8 +13,9 @@ from detectviz.contracts.collector import CheckResult
 from detectviz.contracts.network import Certificate, TlsReport
 from detectviz.contracts.types import CheckState, JsonObject, PluginKind
 from detectviz.pluginhost.configuration import validate
-from detectviz.testing.http_server import TestAuthority, closed_port, silent_port
+from detectviz.testing.http_server import TestAuthority, silent_port
 from detectviz.testing.plugins import built_in_plugins, checked_config
+from detectviz.testing.services import free_port
 from plugins.collectors.tls.policy import covers, find_all, version_number
 
 RunCheck = Callable[..., Awaitable[CheckResult]]
@@ -208,7 +209,7 @@ async def test_starttls_is_watched_too_also_where_the_certificate_is_refused(
 
 
 async def test_a_server_that_is_not_there_or_silent_is_down(run_check: RunCheck) -> None:
-    refused = await run_check("tls", _here(closed_port()))
+    refused = await run_check("tls", _here(free_port()))
     assert "refused" in refused.message
     with silent_port() as port:
         silent = await run_check("tls", _here(port), timeout_s=0.2)

@@ -20,8 +20,8 @@ from detectviz.contracts.types import PluginKind
 from detectviz.net.guard import EgressPolicy
 from detectviz.net.network import EngineNetwork
 from detectviz.pluginhost.configuration import validate
-from detectviz.testing.http_server import closed_port
 from detectviz.testing.plugins import built_in_plugins
+from detectviz.testing.services import free_port
 from plugins.discovery.dns import resolving
 from plugins.discovery.dns.resolving import NameServers
 
@@ -163,7 +163,7 @@ async def test_a_cut_answer_is_asked_again_by_tcp(discover: Discover, zone: Zone
 
 async def test_the_next_server_is_asked_when_one_fails(discover: Discover, zone: Zone) -> None:
     zone.lines = ["a.org. 60 IN A 192.0.2.1"]
-    servers = [f"127.0.0.1:{closed_port()}", *zone.servers]
+    servers = [f"127.0.0.1:{free_port()}", *zone.servers]
     config = {"names": ["a.org"], "type": "A", "port": 1, "servers": servers}
     (group,) = await discover("dns", config)
     assert len(group.targets) == 1

@@ -11,9 +11,9 @@ from detectviz.contracts.records import MetricRecord, RowRecord
 from detectviz.contracts.types import JsonObject
 from detectviz.testing.datasource_fakes import FakeConnector
 from detectviz.testing.exporters import ExporterSuite, make_exporter_context
-from detectviz.testing.http_server import closed_port
 from detectviz.testing.mariadb import MariadbServer
 from detectviz.testing.records import NOW_MS, make_row
+from detectviz.testing.services import free_port
 from plugins.exporters.mysql.exporter import MysqlExporter
 
 pytestmark = pytest.mark.services("mariadbd", "mariadb-install-db")
@@ -101,7 +101,7 @@ def test_what_is_no_number_in_sql_is_null(sql_server: MariadbServer) -> None:
 
 
 def test_a_server_that_is_not_there_may_be_tried_again(sql_server: MariadbServer) -> None:
-    lost = context(sql_server, address=f"127.0.0.1:{closed_port()}")
+    lost = context(sql_server, address=f"127.0.0.1:{free_port()}")
     with pytest.raises(PluginError, match="No connection") as refused:
         MysqlExporter().write([make_row()], lost)
     assert not refused.value.permanent

@@ -10,9 +10,9 @@ from detectviz.contracts.exporter import ExporterContext
 from detectviz.contracts.network import HttpRequest
 from detectviz.net.http import SyncHttpClient
 from detectviz.testing.exporters import ExporterSuite, make_exporter_context
-from detectviz.testing.http_server import closed_port
 from detectviz.testing.notifiers import FakeHttp, make_response
 from detectviz.testing.records import NOW_MS, make_metric
+from detectviz.testing.services import free_port
 from plugins.exporters.prometheus.exporter import PrometheusExporter
 
 pytestmark = pytest.mark.services("prometheus")
@@ -43,7 +43,7 @@ class TestConformance(ExporterSuite):
 
     @pytest.fixture
     def bad_context(self, http: SyncHttpClient) -> ExporterContext:
-        url = f"http://127.0.0.1:{closed_port()}/api/v1/write"
+        url = f"http://127.0.0.1:{free_port()}/api/v1/write"
         return make_exporter_context("prometheus", {"url": url}, {"token": self.SECRET}, http=http)
 
     def stored(self) -> int:

@@ -15,7 +15,6 @@ from detectviz.contracts.record_documents import document_record
 from detectviz.contracts.types import JsonObject
 from detectviz.testing.datasource_fakes import FakeConnector
 from detectviz.testing.exporters import ExporterSuite, make_exporter_context
-from detectviz.testing.http_server import closed_port
 from detectviz.testing.records import make_event, make_metric, make_row
 from detectviz.testing.services import find_program, free_port, port_is_open, run_server
 from plugins.exporters.redis.exporter import RedisExporter
@@ -88,9 +87,7 @@ def test_a_key_that_is_something_else_is_for_good(client: Any, redis_url: str) -
 
 def test_a_server_that_is_not_there_may_be_tried_again(redis_url: str) -> None:
     with pytest.raises(PluginError, match="No connection") as refused:
-        RedisExporter().write(
-            [make_row()], context(redis_url, address=f"127.0.0.1:{closed_port()}")
-        )
+        RedisExporter().write([make_row()], context(redis_url, address=f"127.0.0.1:{free_port()}"))
     assert not refused.value.permanent
 
 

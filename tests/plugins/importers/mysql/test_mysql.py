@@ -10,9 +10,9 @@ from detectviz.contracts.importer import ImporterContext
 from detectviz.contracts.records import MetricRecord, RowRecord
 from detectviz.contracts.types import JsonObject
 from detectviz.testing.datasource_fakes import FakeConnector
-from detectviz.testing.http_server import closed_port
 from detectviz.testing.importers import ImporterSuite, make_importer_context, records_of
 from detectviz.testing.mariadb import MariadbServer
+from detectviz.testing.services import free_port
 from plugins.importers.mysql.importer import MysqlImporter
 
 pytestmark = pytest.mark.services("mariadbd", "mariadb-install-db")
@@ -80,7 +80,7 @@ def test_nothing_can_be_written(server: MariadbServer) -> None:
 
 
 def test_a_server_that_is_not_there_may_be_tried_again(server: MariadbServer) -> None:
-    lost = context(server, table="points", address=f"127.0.0.1:{closed_port()}")
+    lost = context(server, table="points", address=f"127.0.0.1:{free_port()}")
     with pytest.raises(PluginError, match="No connection") as refused:
         list(MysqlImporter().read(lost))
     assert not refused.value.permanent

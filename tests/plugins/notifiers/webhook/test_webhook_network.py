@@ -12,12 +12,12 @@ from detectviz.net.http import SyncHttpClient
 from detectviz.testing.http_server import (
     Answer,
     TestAuthority,
-    closed_port,
     http_server,
     silent_port,
 )
 from detectviz.testing.notifiers import make_notification, make_notifier_context
 from detectviz.testing.plugins import built_in_plugins
+from detectviz.testing.services import free_port
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_certificate_is_verified_unless_told_otherwise(client: SyncHttpClien
 
 def test_nobody_there_and_nobody_answering_are_told_apart(client: SyncHttpClient) -> None:
     with pytest.raises(NetworkError):
-        _notify(client, {"url": f"http://127.0.0.1:{closed_port()}/"})
+        _notify(client, {"url": f"http://127.0.0.1:{free_port()}/"})
     with silent_port() as port, pytest.raises(DeliveryError) as refused:
         _notify(client, {"url": f"http://127.0.0.1:{port}/"})
     assert refused.value.reason == "timeout"

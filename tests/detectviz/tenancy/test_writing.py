@@ -23,7 +23,9 @@ def org() -> Org:
 
 
 def stored(org: Org) -> dict[str, RoutedAlert]:
-    return {row.fingerprint: row for row in RoutedAlert.objects.for_org(org)}
+    return {
+        row.fingerprint: row for row in RoutedAlert.objects.for_org(org).order_by("fingerprint")
+    }
 
 
 def columns(*names: str, **more: Any) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def free_port() -> int:
 
     """
     for port in _untried_ports:
-        if _is_locked(port) and not _is_taken(port):
+        if _lock(port) and not _is_taken(port):
             return port
     raise RuntimeError(f"No port of {PORTS.start} to {PORTS.stop - 1} is free.")
 
@@ -126,9 +126,11 @@ def stop_process(process: subprocess.Popen[bytes], *, timeout_s: float = 15) -> 
         process.wait()
 
 
-def _is_locked(port: int) -> bool:
+def _lock(port: int) -> bool:
+    """Keep a port from other processes until this one ends; False where another has it."""
+    locks = _port_locks()
     try:
-        fcntl.lockf(_port_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        fcntl.lockf(locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
         return False
     return True

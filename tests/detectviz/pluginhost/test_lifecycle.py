@@ -1,7 +1,6 @@
 """Hooks are called in order, each within its time, and a failed one touches nobody else."""
 
 import builtins
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from detectviz.contracts.types import PluginKind
 from detectviz.pluginhost.errors import BrokenPluginError
 from detectviz.pluginhost.host import HostOptions, PluginHost
 from detectviz.pluginhost.pipeline import scan
+from detectviz.testing.product import until
 
 COLLECTOR = PluginKind.COLLECTOR
 DUMMY = (COLLECTOR, "dummy")
@@ -173,10 +173,7 @@ def test_a_changed_plugin_stops_after_its_last_call_and_starts_anew(
     assert [(name, hook) for name, hook, _ in told][-1] == ("second", "start")
     assert ("dummy", "stop", "collectors") not in told
     running.leave()
-    ends_at = time.monotonic() + 20
-    while ("dummy", "stop", "collectors") not in told:  # by a thread of the host
-        assert time.monotonic() < ends_at
-        time.sleep(0.001)
+    until(lambda: ("dummy", "stop", "collectors") in told, "the thread that stops a plugin")
     host.shutdown()
     assert ("second", "shutdown", True) in told
 
